@@ -1,0 +1,38 @@
+import type { Session } from '../postgres/session';
+
+/** Sessions of one database, each in a REPEATABLE READ transaction begun while writes were stopped. */
+export interface HeldPair {
+  readonly source: Session;
+  readonly target: Session;
+}
+
+/**
+ * Keeps the snapshots of the pause open until the proof has used them. A snapshot lives as long as its session, so only
+ * the process that took it can prove with it; when that process dies, the proof falls back to row versions.
+ */
+export class SnapshotHolder {
+  readonly #held = new Map<string, ReadonlyMap<string, HeldPair>>();
+
+  /** Takes over the sessions, per database. Those of an earlier attempt are ended. */
+  async hold(migration: string, pairs: ReadonlyMap<string, HeldPair>): Promise<void> {
+    await this.release(migration);
+    this.#held.set(migration, pairs);
+  }
+
+  get(migration: string): ReadonlyMap<string, HeldPair> | undefined {
+    return this.#held.get(migration);
+  }
+
+  /** Ends the sessions of a migration. */
+  async release(migration: string): Promise<void> {
+    const pairs = this.#held.get(migration);
+    this.#held.delete(migration);
+    for (const { source, target } of pairs?.values() ?? []) {
+      await Promise.allSettled([source.end(), target.end()]);
+    }
+  }
+
+  async releaseAll(): Promise<void> {
+    await Promise.all([...this.#held.keys()].map((migration) => this.release(migration)));
+  }
+}

@@ -1,0 +1,108 @@
+import { applicationNamePrefix, replicationRole } from '../../plan/names';
+import { escapeIdentifier, escapeLiteral, queryRows, type Session } from '../postgres/session';
+
+/** Roles of RDS's own; they must keep their access. */
+const RDS_ROLES = ['rdsadmin', 'rdsrepladmin', 'rdsproxyadmin', 'rdstopmgr', 'rdswriteforwarduser'];
+
+/** What the fence will change on the source, and what was there before. */
+export interface FencePlan {
+  /** Login roles that lose LOGIN; the unfence gives it back to exactly these. */
+  readonly roles: readonly string[];
+  /** Databases whose default becomes read-only, with their own setting before, if they had one. */
+  readonly databases: readonly { readonly name: string; readonly readOnlyBefore: string | null }[];
+}
+
+/** A session that could write. */
+export interface ForeignSession {
+  readonly pid: number;
+  readonly user: string;
+  readonly application: string;
+  readonly client: string | null;
+  readonly database: string | null;
+}
+
+/** Lists whom the fence will lock out: every login role but the spared ones, RDS's own, the master user and ours. */
+export async function planFence(
+  source: Session,
+  migration: string,
+  masterUser: string,
+  databases: readonly string[],
+  spared: readonly string[],
+): Promise<FencePlan> {
+  const roles = await queryRows<{ rolname: string }>(
+    source,
+    `SELECT rolname FROM pg_roles
+      WHERE rolcanlogin AND rolname <> ALL ($1::text[]) AND rolname NOT LIKE 'pg\\_%' AND rolname NOT LIKE 'rds\\_%'
+      ORDER BY rolname`,
+    [[...RDS_ROLES, masterUser, replicationRole(migration), ...spared]],
+  );
+  const settings = await queryRows<{ name: string; readOnlyBefore: string | null }>(
+    source,
+    `SELECT d.datname AS name, (
+              SELECT split_part(one, '=', 2) FROM pg_db_role_setting s, unnest(s.setconfig) AS one
+               WHERE s.setdatabase = d.oid AND s.setrole = 0 AND one LIKE 'default_transaction_read_only=%'
+            ) AS "readOnlyBefore"
+       FROM pg_database d WHERE d.datname = ANY ($1::text[]) ORDER BY 1`,
+    [databases],
+  );
+  return { roles: roles.map(({ rolname }) => rolname), databases: settings };
+}
+
+const onDatabase = (name: string, what: string) => `ALTER DATABASE ${escapeIdentifier(name)} ${what};`;
+const SETTING = 'default_transaction_read_only';
+
+/** Statements that raise the fence: no new logins, new sessions read-only. One transaction, one round trip. */
+export const fenceSql = (fence: FencePlan): string =>
+  `BEGIN;
+   ${fence.roles.map((role) => `ALTER ROLE ${escapeIdentifier(role)} NOLOGIN;`).join('\n')}
+   ${fence.databases.map(({ name }) => onDatabase(name, `SET ${SETTING} = on`)).join('\n')}
+   COMMIT`;
+
+/** Statements that take the fence down: everything is as it was. */
+export const unfenceSql = (fence: FencePlan): string =>
+  `BEGIN;
+   ${fence.roles.map((role) => `ALTER ROLE ${escapeIdentifier(role)} LOGIN;`).join('\n')}
+   ${fence.databases
+     .map(({ name, readOnlyBefore }) =>
+       onDatabase(
+         name,
+         readOnlyBefore === null ? `RESET ${SETTING}` : `SET ${SETTING} = ${escapeLiteral(readOnlyBefore)}`,
+       ),
+     )
+     .join('\n')}
+   COMMIT`;
+
+/**
+ * Sessions that could write on the source: client backends that are neither ours nor RDS's own nor of a spared role. A
+ * session of the master user that isn't ours counts, too: the fence can't lock that role out, so it has to be gone.
+ */
+export async function foreignSessions(
+  source: Session,
+  migration: string,
+  spared: readonly string[],
+): Promise<ForeignSession[]> {
+  return queryRows<ForeignSession>(source, FOREIGN_SESSIONS, [
+    applicationNamePrefix(migration),
+    [...RDS_ROLES, ...spared],
+  ]);
+}
+
+const FOREIGN = `FROM pg_stat_activity
+  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+    AND NOT starts_with(application_name, $1) AND usename <> ALL ($2::text[])`;
+
+const FOREIGN_SESSIONS = `SELECT pid, usename AS "user", application_name AS application, client_addr::text AS client,
+  datname AS database ${FOREIGN} ORDER BY pid`;
+
+/** Ends the foreign sessions. Returns those that there still were. */
+export async function terminateForeignSessions(
+  source: Session,
+  migration: string,
+  spared: readonly string[],
+): Promise<ForeignSession[]> {
+  return queryRows<ForeignSession>(
+    source,
+    `WITH found AS MATERIALIZED (${FOREIGN_SESSIONS}) SELECT found.*, pg_terminate_backend(pid) FROM found`,
+    [applicationNamePrefix(migration), [...RDS_ROLES, ...spared]],
+  );
+}

@@ -1,0 +1,125 @@
+import type { Lag } from '../../plan/progress';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { readLag } from '../follow/read-lag';
+import { listTables, labelOf } from '../compare/list-tables';
+import { accessTo, queryRows, type Session, withSession } from '../postgres/session';
+import { endpointOf, requireInstance } from '../rds/find-instance';
+import { awsOf } from '../dependencies';
+import { rewriteEndpoint } from '../traffic/rewrite-endpoint';
+import { trafficStore } from '../traffic/switches';
+import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
+
+export interface GoNoGoInput extends MigrationRef {
+  readonly databases: readonly string[];
+}
+
+/** The board before the cutover: what would happen, and what speaks against it. */
+export interface GoNoGo {
+  readonly lag: Lag;
+  readonly fence: FencePlan;
+  /** Reasons not to cut over now; empty: go. */
+  readonly red: readonly string[];
+  /** What the approver should know. */
+  readonly findings: readonly string[];
+}
+
+/** A transaction that has been open for longer than this would stretch or break the pause. */
+const LONG_TRANSACTION_S = 60;
+
+/** Looks at everything that the pause depends on. Changes nothing. */
+export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promise<GoNoGo> {
+  const red: string[] = [];
+  const findings: string[] = [];
+  const access = await accessTo(deps, input, 'source');
+  const lag = await readLag(deps, input);
+  if (lag.bytes > input.plan.cutover.maxLagBytes) {
+    red.push(`lag is ${lag.bytes} bytes, the plan allows ${input.plan.cutover.maxLagBytes}`);
+  }
+  const options = { step: 'go-no-go', database: 'postgres', readOnly: true };
+  const { fence, sessions, long } = await withSession(access, options, async (session) => ({
+    fence: await planFence(
+      session,
+      input.id,
+      access.credentials.username,
+      input.databases,
+      input.plan.cutover.spareRoles,
+    ),
+    sessions: await foreignSessions(session, input.id, input.plan.cutover.spareRoles),
+    long: await longTransactions(session),
+  }));
+  red.push(...long);
+  red.push(...(await newTables(deps, input)));
+  findings.push(`roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`);
+  findings.push(`sessions that will be ended: ${sessions.length}`);
+  findings.push(...mastersOf(sessions, access.credentials.username));
+  const traffic = await checkTraffic(deps, input);
+  red.push(...traffic.red);
+  findings.push(...traffic.findings);
+  return { lag, fence, red, findings };
+}
+
+function mastersOf(sessions: readonly ForeignSession[], masterUser: string): string[] {
+  const found = sessions.filter(({ user }) => user === masterUser);
+  if (found.length === 0) return [];
+  const who = found
+    .map(({ application, client }) => `${application || 'unnamed'} from ${client ?? 'local'}`)
+    .join(', ');
+  return [
+    `the fence can't lock out the master user ${masterUser}; its sessions are ended, and the pause is given up if they come back: ${who}`,
+  ];
+}
+
+async function longTransactions(session: Session): Promise<string[]> {
+  const rows = await queryRows<{ pid: number; usename: string; age: string }>(
+    session,
+    `SELECT pid, usename, date_trunc('second', now() - xact_start)::text AS age FROM pg_stat_activity
+      WHERE backend_type = 'client backend' AND now() - xact_start > make_interval(secs => ${LONG_TRANSACTION_S})
+        AND pid <> pg_backend_pid() AND application_name NOT LIKE 'keyshift/%'`,
+  );
+  return rows.map(
+    ({ pid, usename, age }) =>
+      `a transaction of ${usename} has been open for ${age} (pid ${pid}); the pause would end it`,
+  );
+}
+
+/** Tables that came to the source after the snapshot: their DDL has to be run on the target by hand. */
+async function newTables(deps: Dependencies, input: GoNoGoInput): Promise<string[]> {
+  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const red: string[] = [];
+  for (const database of input.databases) {
+    const options = { step: 'go-no-go', database, readOnly: true };
+    const [there, here] = await Promise.all(
+      [source, target].map((access) => withSession(access, options, (session) => listTables(session, input.id))),
+    );
+    const known = new Set(here?.map(labelOf));
+    const missing = (there ?? []).map(labelOf).filter((table) => !known.has(table));
+    if (missing.length > 0) red.push(`database ${database}: the target lacks ${missing.join(', ')}: run its DDL there`);
+  }
+  return red;
+}
+
+async function checkTraffic(deps: Dependencies, input: GoNoGoInput): Promise<{ red: string[]; findings: string[] }> {
+  const aws = awsOf(deps, input);
+  const [from, to] = [
+    endpointOf(await requireInstance(aws, input.plan.source.instance)),
+    endpointOf(await requireInstance(aws, input.plan.target.instance)),
+  ];
+  const red: string[] = [];
+  const findings: string[] = [];
+  if (input.plan.cutover.traffic.length === 0) {
+    findings.push(
+      `the plan names no traffic switch: point your applications at ${to.address}:${to.port} yourself after the pause`,
+    );
+  }
+  for (const entry of input.plan.cutover.traffic) {
+    const store = trafficStore(aws, entry);
+    try {
+      const { replacements } = rewriteEndpoint(await store.read(), from, to);
+      if (replacements === 0) red.push(`${store.what} does not name ${from.address}:${from.port}`);
+      else findings.push(`${store.what}: ${from.address}:${from.port} becomes ${to.address}:${to.port}`);
+    } catch (error) {
+      red.push(`${store.what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return { red, findings };
+}

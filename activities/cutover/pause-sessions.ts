@@ -1,0 +1,87 @@
+import type { HeldPair } from '../compare/snapshot-holder';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { accessTo, type Endpoint, openSession, queryOne, type Session } from '../postgres/session';
+import { listSequences, type SequenceName } from './sequences';
+
+/** Sessions of one database, open before writes stop. */
+export interface DatabasePair {
+  readonly source: Session;
+  readonly target: Session;
+  readonly sequences: readonly SequenceName[];
+}
+
+/** Everything that the pause needs and that takes a connection to have. */
+export interface PauseSessions {
+  readonly sourceEndpoint: Endpoint;
+  readonly targetEndpoint: Endpoint;
+  readonly pairs: ReadonlyMap<string, DatabasePair>;
+  /** The first database's pair: where roles are changed and the cutover is noted. */
+  readonly first: DatabasePair;
+  /** Begins the transactions of the proof, anew at every call. Returns the target's snapshots, per database. */
+  takeSnapshots(): Promise<Record<string, string>>;
+  /** Hands the sessions of the proof to the holder. */
+  holdSnapshots(deps: Dependencies, migration: string): Promise<void>;
+  close(how: { keepSnapshots: boolean }): Promise<void>;
+}
+
+/** A statement in the pause that takes longer than this is given up. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+/** The proof reads whole tables in the same sessions. */
+const PROOF_STATEMENT_TIMEOUT_MS = 24 * 3_600_000;
+
+export async function openPauseSessions(
+  deps: Dependencies,
+  input: MigrationRef & { databases: readonly string[] },
+): Promise<PauseSessions> {
+  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const pairs = new Map<string, DatabasePair>();
+  const proofs = new Map<string, HeldPair>();
+  const opened: Session[] = [];
+  const open = async (...options: Parameters<typeof openSession>) => {
+    const session = await openSession(...options);
+    opened.push(session);
+    return session;
+  };
+  try {
+    for (const database of input.databases) {
+      const pause = { step: 'pause', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+      const proof = { step: 'proof', database, statementTimeoutMs: PROOF_STATEMENT_TIMEOUT_MS };
+      const pair = { source: await open(source, pause), target: await open(target, pause) };
+      pairs.set(database, { ...pair, sequences: await listSequences(pair.source, input.id) });
+      proofs.set(database, { source: await open(source, proof), target: await open(target, proof) });
+    }
+  } catch (error) {
+    await Promise.allSettled(opened.map((session) => session.end()));
+    throw error;
+  }
+  const [first] = pairs.values();
+  if (!first) throw new Error('no database to cut over');
+  return {
+    sourceEndpoint: source.endpoint,
+    targetEndpoint: target.endpoint,
+    pairs,
+    first,
+    async takeSnapshots() {
+      const snapshots = await Promise.all(
+        [...proofs].map(async ([database, pair]) => {
+          const [, snapshot] = await Promise.all([beginSnapshot(pair.source), beginSnapshot(pair.target)]);
+          return [database, snapshot] as const;
+        }),
+      );
+      return Object.fromEntries(snapshots);
+    },
+    holdSnapshots: (dependencies, migration) => dependencies.snapshots.hold(migration, proofs),
+    async close({ keepSnapshots }) {
+      if (!keepSnapshots) await deps.snapshots.release(input.id);
+      const held = new Set(keepSnapshots ? [...proofs.values()].flatMap((pair) => [pair.source, pair.target]) : []);
+      await Promise.allSettled(opened.filter((session) => !held.has(session)).map((session) => session.end()));
+    },
+  };
+}
+
+/** The snapshot is taken by the first statement of the transaction. */
+async function beginSnapshot(session: Session): Promise<string> {
+  await session.query('ROLLBACK');
+  await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  return (await queryOne<{ snapshot: string }>(session, 'SELECT pg_current_snapshot()::text AS snapshot')).snapshot;
+}

@@ -1,0 +1,40 @@
+import { subscriptionName } from '../../plan/names';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { accessTo, inEachDatabase, queryRows } from '../postgres/session';
+import { confirmAtOnce } from '../postgres/subscriptions';
+import { waitUntil, withHeartbeat } from '../wait';
+
+const CHECKPOINT_TIMEOUT_MS = 1_800_000;
+
+/**
+ * What the pause would otherwise wait for: apply confirms each commit at once, its worker runs with that setting, and
+ * both sides have made a checkpoint. Shortly before the pause, after its approval.
+ */
+export async function preparePause(
+  deps: Dependencies,
+  input: MigrationRef & { databases: readonly string[] },
+): Promise<void> {
+  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  await withHeartbeat(async () => {
+    const [first] = input.databases;
+    if (first === undefined) return;
+    const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
+    await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));
+    await inEachDatabase(target, input.databases, options, async (session, database) => {
+      await confirmAtOnce(session, input.id, database);
+      await waitUntil(async () => {
+        const receiving = await queryRows(
+          session,
+          'SELECT 1 FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL AND received_lsn IS NOT NULL',
+          [subscriptionName(input.id, database)],
+        );
+        return receiving.length > 0 ? { done: undefined } : { waitingFor: `worker of ${database}` };
+      });
+    });
+  });
+}
+
+/** rds_superuser may do so from PostgreSQL 15 on (pg_checkpoint); where not, the pause just isn't as short. */
+async function checkpoint(session: { query(sql: string): Promise<unknown> }): Promise<void> {
+  await session.query('CHECKPOINT').catch(() => undefined);
+}

@@ -1,0 +1,36 @@
+import type { KMSClient } from '@aws-sdk/client-kms';
+import type { RDSClient } from '@aws-sdk/client-rds';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import type { Plan } from '../plan/plan';
+import type { SnapshotHolder } from './compare/snapshot-holder';
+
+/** AWS clients of one region. */
+export interface Aws {
+  readonly region: string;
+  readonly rds: RDSClient;
+  readonly kms: KMSClient;
+  readonly secrets: SecretsManagerClient;
+  readonly ssm: SSMClient;
+}
+
+/** What the worker gives to every activity. */
+export interface Dependencies {
+  /** Clients of a region; `undefined`: the worker's own (`AWS_REGION`). */
+  aws(region: string | undefined): Aws;
+  /** PEM text of the certificate authorities that sign RDS's server certificates. */
+  readonly rdsCaBundle: string;
+  /** Snapshots that this process holds open between the pause and the proof. */
+  readonly snapshots: SnapshotHolder;
+  /** Task queue that only this process serves: how the proof finds the process that holds the snapshots. */
+  readonly ownTaskQueue: string;
+}
+
+/** The part of its input that every activity has: which migration it works for. */
+export interface MigrationRef {
+  readonly id: string;
+  readonly plan: Plan;
+}
+
+/** AWS clients of the source's region. */
+export const awsOf = (deps: Dependencies, { plan }: MigrationRef): Aws => deps.aws(plan.source.region);

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import { finalFailure } from '../../plan/failures';
+import { subscriptionName } from '../../plan/names';
+import type { Lag } from '../../plan/progress';
+import type { Dependencies } from '../dependencies';
+import { readMark, writeMark } from '../postgres/fence-table';
+import { accessTo, inEachDatabase, queryRows, type Session, withSession } from '../postgres/session';
+import { waitUntil } from '../wait';
+import { largest, type LagInput, readSlots, trendOf } from './read-lag';
+
+/** Apply retries an error for ever; so many failed tries at the same place are no passing trouble. */
+const APPLY_ERRORS_MAX = 5;
+
+/**
+ * Waits until the lag is below what the plan allows for a cutover, and a mark that is then written on the source has
+ * arrived in every database of the target. The mark also moves the slot of an idle database.
+ * @throws ApplicationFailure SlotLost, or SubscriptionFailed when apply fails again and again
+ */
+export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promise<Lag> {
+  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  let before = Number.POSITIVE_INFINITY;
+  await waitUntil(async () => {
+    const slots = await withSession(source, { step: 'catch-up', database: 'postgres', readOnly: true }, (session) =>
+      readSlots(session, input.id, input.databases),
+    );
+    const bytes = largest(slots);
+    const trend = trendOf(before, bytes);
+    before = bytes;
+    if (bytes <= input.plan.cutover.maxLagBytes && slots.every(({ active }) => active)) return { done: undefined };
+    await inEachDatabase(target, input.databases, { step: 'catch-up', readOnly: true }, (session, database) =>
+      refuseApplyErrors(session, input, database),
+    );
+    return { waitingFor: `lag ${bytes} bytes, ${trend}` };
+  });
+  await marksArrive(deps, input);
+  return { bytes: before, trend: 'steady', at: new Date().toISOString() };
+}
+
+async function marksArrive(deps: Dependencies, input: LagInput): Promise<void> {
+  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const mark = `catch-up ${randomUUID()}`;
+  await inEachDatabase(source, input.databases, { step: 'catch-up' }, (session) => writeMark(session, input.id, mark));
+  await inEachDatabase(target, input.databases, { step: 'catch-up', readOnly: true }, (session, database) =>
+    waitUntil(async () => {
+      if ((await readMark(session, input.id)) === mark) return { done: undefined };
+      await refuseApplyErrors(session, input, database);
+      return { waitingFor: `mark in ${database}` };
+    }),
+  );
+}
+
+/** `pg_stat_subscription_stats` came with PostgreSQL 15; before, only the target's log tells. */
+async function refuseApplyErrors(session: Session, input: LagInput, database: string): Promise<void> {
+  if ((await queryRows(session, `SELECT 1 WHERE to_regclass('pg_stat_subscription_stats') IS NULL`)).length > 0) return;
+  const [row] = await queryRows<{ errors: string }>(
+    session,
+    'SELECT apply_error_count::text AS errors FROM pg_stat_subscription_stats WHERE subname = $1',
+    [subscriptionName(input.id, database)],
+  );
+  if (Number(row?.errors ?? 0) < APPLY_ERRORS_MAX) return;
+  Context.current().log.warn('apply fails', { database, errors: row?.errors });
+  throw finalFailure(
+    'SubscriptionFailed',
+    `Apply in database ${database} of ${input.plan.target.instance} has failed ${row?.errors} times. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${input.plan.target.instance} --log-file-name <newest>. A difference in the schema is mended there; then send retry.`,
+  );
+}

@@ -1,0 +1,90 @@
+import { verifyContents } from './compare/verify-contents';
+import { proveContents } from './compare/prove-contents';
+import { cutOver } from './cutover/cut-over';
+import { readGoNoGo } from './cutover/go-no-go';
+import { preparePause } from './cutover/prepare-pause';
+import type { Dependencies } from './dependencies';
+import { removeFromTarget } from './finish/remove-from-target';
+import { guardSource } from './follow/guard-source';
+import { waitForCatchUp } from './follow/wait-for-catch-up';
+import { warmTarget } from './follow/warm-target';
+import { readPosition } from './position/read-position';
+import { createPublications, dropPublications } from './postgres/create-publications';
+import { createSlots, dropSlots } from './postgres/create-slots';
+import { quarantineClone } from './postgres/quarantine-clone';
+import { createAccess, dropReplicationRole } from './postgres/replication-role';
+import { advanceOrigins, createSubscriptions, dropSubscriptions, enableSubscriptions } from './postgres/subscriptions';
+import { runPreflight } from './preflight/run-preflight';
+import { copySnapshot } from './rds/copy-snapshot';
+import { createSnapshot } from './rds/create-snapshot';
+import { deleteSource, deleteTarget } from './rds/delete-instance';
+import { deleteEncryptedSnapshot, deleteSnapshot } from './rds/delete-snapshots';
+import { prepareParameters } from './rds/prepare-parameters';
+import { rebootSource } from './rds/reboot-source';
+import { restoreParameters } from './rds/restore-parameters';
+import { restoreTarget } from './rds/restore-target';
+import { deleteReplicationSecret } from './secrets/replication-secret';
+import { watchTraffic } from './soak/watch-traffic';
+import type { MigrationRef } from './dependencies';
+
+/** Drops the replication role on the source and the secret that opens it. */
+async function dropAccess(deps: Dependencies, ref: MigrationRef): Promise<void> {
+  await dropReplicationRole(deps, ref, 'source');
+  await deleteReplicationSecret(deps, ref);
+}
+
+const IMPLEMENTATIONS = {
+  runPreflight,
+  prepareParameters,
+  restoreParameters,
+  rebootSource,
+  createAccess,
+  dropAccess,
+  createPublications,
+  dropPublications,
+  createSlots,
+  dropSlots,
+  createSnapshot,
+  deleteSnapshot,
+  copySnapshot,
+  deleteEncryptedSnapshot,
+  restoreTarget,
+  deleteTarget,
+  readPosition,
+  quarantineClone,
+  createSubscriptions,
+  advanceOrigins,
+  enableSubscriptions,
+  dropSubscriptions,
+  waitForCatchUp,
+  guardSource,
+  warmTarget,
+  verifyContents,
+  readGoNoGo,
+  preparePause,
+  cutOver,
+  proveContents,
+  watchTraffic,
+  removeFromTarget,
+  deleteSource,
+  deleteReplicationSecret,
+};
+
+type WithoutDependencies<F> = F extends (deps: Dependencies, input: infer I) => Promise<infer R>
+  ? (input: I) => Promise<R>
+  : never;
+
+/** Every activity as the workflow calls it: one input, one result. */
+export type Activities = {
+  [Name in keyof typeof IMPLEMENTATIONS]: WithoutDependencies<(typeof IMPLEMENTATIONS)[Name]>;
+};
+
+/** Gives every activity what it works with. */
+export function createActivities(deps: Dependencies): Activities {
+  return Object.fromEntries(
+    Object.entries(IMPLEMENTATIONS).map(([name, activity]) => [
+      name,
+      (input: unknown) => (activity as (deps: Dependencies, input: unknown) => Promise<unknown>)(deps, input),
+    ]),
+  ) as unknown as Activities;
+}

@@ -1,0 +1,63 @@
+import { finalFailure } from '../../plan/failures';
+import { publicationName } from '../../plan/names';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { createFenceTable, dropFenceTable } from './fence-table';
+import { accessTo, escapeIdentifier, escapeLiteral, inEachDatabase, queryRows, type Session } from './session';
+
+export interface PublicationsInput extends MigrationRef {
+  readonly databases: readonly string[];
+  /** Provenance: random, made by the workflow; has to be on the clone. */
+  readonly mark: string;
+}
+
+export const publicationMark = (migration: string, mark: string): string => `keyshift ${migration} ${mark}`;
+
+/**
+ * In each database: the fence table, a publication of all tables, and on it the provenance mark. `FOR ALL TABLES` because
+ * the master user of RDS may make such a publication without owning the tables, and so that a table that is created
+ * meanwhile is not left out in silence.
+ * @see https://www.postgresql.org/docs/current/sql-createpublication.html
+ */
+export async function createPublications(deps: Dependencies, input: PublicationsInput): Promise<void> {
+  const access = await accessTo(deps, input, 'source');
+  const name = publicationName(input.id);
+  await inEachDatabase(access, input.databases, { step: 'publication' }, async (session, database) => {
+    const found = await findPublication(session, name);
+    if (found && found.mark !== publicationMark(input.id, input.mark)) {
+      throw finalFailure(
+        'NotOurs',
+        `Database ${database} of ${input.plan.source.instance} has a publication ${name} that is not of this run (comment: ${found.mark ?? 'none'}). If it is a leftover, drop it and send retry: DROP PUBLICATION ${name};`,
+      );
+    }
+    if (found) return;
+    await createFenceTable(session, input.id);
+    await session.query(
+      `BEGIN;
+       CREATE PUBLICATION ${escapeIdentifier(name)} FOR ALL TABLES;
+       COMMENT ON PUBLICATION ${escapeIdentifier(name)} IS ${escapeLiteral(publicationMark(input.id, input.mark))};
+       COMMIT`,
+    );
+  });
+}
+
+/** Undo: publication and fence table go, in every database that still exists. */
+export async function dropPublications(
+  deps: Dependencies,
+  input: MigrationRef & { databases: readonly string[] },
+): Promise<void> {
+  const access = await accessTo(deps, input, 'source');
+  await inEachDatabase(access, input.databases, { step: 'undo-publication' }, async (session) => {
+    await session.query(`DROP PUBLICATION IF EXISTS ${escapeIdentifier(publicationName(input.id))}`);
+    await dropFenceTable(session, input.id);
+  });
+}
+
+/** The publication's comment, or undefined when there is no such publication. */
+export async function findPublication(session: Session, name: string): Promise<{ mark: string | null } | undefined> {
+  const rows = await queryRows<{ mark: string | null }>(
+    session,
+    `SELECT obj_description(oid, 'pg_publication') AS mark FROM pg_publication WHERE pubname = $1`,
+    [name],
+  );
+  return rows[0];
+}

@@ -1,0 +1,92 @@
+import { finalFailure } from '../../plan/failures';
+import { slotName } from '../../plan/names';
+import type { SlotFacts } from '../../plan/position';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { waitUntil, withHeartbeat } from '../wait';
+import { type Access, accessTo, queryRows, type Session, withSession } from './session';
+
+/** Creating a slot waits for every transaction that is open; an hour is longer than any of them should be. */
+const SLOT_CREATION_TIMEOUT_MS = 3_600_000;
+
+export interface SlotsInput extends MigrationRef {
+  readonly databases: readonly string[];
+}
+
+interface SlotRow {
+  plugin: string;
+  database: string;
+  active: boolean;
+  wal_status: string | null;
+  confirmed_flush_lsn: string | null;
+}
+
+/**
+ * A logical slot (`pgoutput`) in each database; from here the source keeps WAL for us. After the publication, since
+ * decoding sees the catalog as of the slot. Adopts a slot of ours that nobody has read from.
+ */
+export async function createSlots(deps: Dependencies, input: SlotsInput): Promise<SlotFacts[]> {
+  const access = await accessTo(deps, input, 'source');
+  const slots: SlotFacts[] = [];
+  for (const database of input.databases) {
+    slots.push(
+      await withHeartbeat(
+        () => createSlot(access, input.id, database),
+        () => ({ waitingFor: `slot in ${database}` }),
+      ),
+    );
+  }
+  return slots;
+}
+
+async function createSlot(access: Access, migration: string, database: string): Promise<SlotFacts> {
+  const slot = slotName(migration, database);
+  const options = { step: 'slot', database, statementTimeoutMs: SLOT_CREATION_TIMEOUT_MS };
+  return withSession(access, options, async (session) => {
+    const existing = await findSlot(session, slot);
+    if (!existing) {
+      await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
+    } else if (existing.database !== database || existing.plugin !== 'pgoutput' || existing.active) {
+      throw finalFailure(
+        'NotOurs',
+        `Replication slot ${slot} exists and is ${existing.active ? 'read by somebody' : `of database ${existing.database}, plugin ${existing.plugin}`}. Find out whose it is, drop it, and send retry.`,
+      );
+    }
+    const made = await findSlot(session, slot);
+    if (!made?.confirmed_flush_lsn) throw new Error(`replication slot ${slot} has no confirmed_flush_lsn yet`);
+    return { database, slot, consistentPoint: made.confirmed_flush_lsn };
+  });
+}
+
+export async function findSlot(session: Session, slot: string): Promise<SlotRow | undefined> {
+  const rows = await queryRows<SlotRow>(
+    session,
+    `SELECT plugin, database, active, wal_status, confirmed_flush_lsn::text
+       FROM pg_replication_slots WHERE slot_name = $1`,
+    [slot],
+  );
+  return rows[0];
+}
+
+/** Drops our slots on the source; ends a walsender that still reads from one. */
+export async function dropSlots(deps: Dependencies, input: SlotsInput): Promise<void> {
+  const access = await accessTo(deps, input, 'source');
+  await withSession(access, { step: 'undo-slot', database: 'postgres' }, async (session) => {
+    for (const database of input.databases) {
+      const slot = slotName(input.id, database);
+      await waitUntil(async () => {
+        const [found] = await queryRows<{ active_pid: number | null }>(
+          session,
+          'SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1',
+          [slot],
+        );
+        if (!found) return { done: undefined };
+        if (found.active_pid !== null) {
+          await session.query('SELECT pg_terminate_backend($1)', [found.active_pid]);
+          return { waitingFor: `walsender ${found.active_pid} to let go of ${slot}` };
+        }
+        await session.query('SELECT pg_drop_replication_slot($1)', [slot]);
+        return { done: undefined };
+      });
+    }
+  });
+}

@@ -1,0 +1,43 @@
+import { fenceSchema } from '../../plan/names';
+import { escapeIdentifier, queryOne, queryRows, type Session } from './session';
+
+/**
+ * Tables of ours, in a schema of ours, in every migrated database; made before the snapshot, so that the target has
+ * them too.
+ * - `fence`: one row. Its `mark`, written on the source, arrives on the target behind everything that was committed
+ *   before it: a drain is proven by the row, never by the sender's word. It also makes the slot of an idle database move.
+ * - `cutover`: written on the target only, inside the pause, so that a worker that takes over knows how far it went.
+ */
+export const fenceTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.fence`;
+export const cutoverTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.cutover`;
+
+export async function createFenceTable(session: Session, migration: string): Promise<void> {
+  await session.query(
+    `BEGIN;
+     CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(fenceSchema(migration))};
+     CREATE TABLE IF NOT EXISTS ${fenceTable(migration)} (
+       id integer PRIMARY KEY CHECK (id = 1),
+       mark text NOT NULL,
+       fenced_at timestamptz
+     );
+     CREATE TABLE IF NOT EXISTS ${cutoverTable(migration)} (id integer PRIMARY KEY CHECK (id = 1), facts jsonb NOT NULL);
+     INSERT INTO ${fenceTable(migration)} (id, mark) VALUES (1, 'created') ON CONFLICT (id) DO NOTHING;
+     COMMIT`,
+  );
+}
+
+export async function dropFenceTable(session: Session, migration: string): Promise<void> {
+  await session.query(`DROP SCHEMA IF EXISTS ${escapeIdentifier(fenceSchema(migration))} CASCADE`);
+}
+
+/** Writes a mark on the source. Returns the end of the WAL behind it. */
+export async function writeMark(source: Session, migration: string, mark: string): Promise<string> {
+  await source.query(`UPDATE ${fenceTable(migration)} SET mark = $1 WHERE id = 1`, [mark]);
+  return (await queryOne<{ lsn: string }>(source, 'SELECT pg_current_wal_insert_lsn()::text AS lsn')).lsn;
+}
+
+/** The mark that has arrived on the target. */
+export async function readMark(target: Session, migration: string): Promise<string | undefined> {
+  const rows = await queryRows<{ mark: string }>(target, `SELECT mark FROM ${fenceTable(migration)} WHERE id = 1`);
+  return rows[0]?.mark;
+}

@@ -1,0 +1,138 @@
+import { escapeIdentifier, escapeLiteral, Client, type ClientConfig } from 'pg';
+import { applicationName } from '../../plan/names';
+import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { requireInstance, endpointOf } from '../rds/find-instance';
+import { readCredentials } from '../secrets/credentials';
+
+export { escapeIdentifier, escapeLiteral };
+export type Session = Client;
+
+export type Side = 'source' | 'target';
+
+/** Where a server listens. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface SessionOptions {
+  /** Goes into `application_name`. */
+  readonly step: string;
+  readonly database: string;
+  /** `statement_timeout` in milliseconds; default 60 s. */
+  readonly statementTimeoutMs?: number;
+  /**
+   * `lock_timeout` in milliseconds; default 2 s, so that a statement of ours that waits for a lock never queues
+   * production behind itself for long.
+   */
+  readonly lockTimeoutMs?: number;
+  /** `default_transaction_read_only`; default off, also where a fence has made it the database's default. */
+  readonly readOnly?: boolean;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_STATEMENT_TIMEOUT_MS = 60_000;
+const DEFAULT_LOCK_TIMEOUT_MS = 2_000;
+
+/** Endpoint and master credentials of one side, read once and used for several sessions. */
+export interface Access {
+  readonly migration: string;
+  readonly endpoint: Endpoint;
+  readonly credentials: Credentials;
+  readonly rdsCaBundle: string;
+}
+
+/**
+ * Looks up where the instance listens and how to log in. The target is a physical copy of the source, so the source's
+ * master password opens both.
+ * @throws ApplicationFailure ResourceGone when the instance doesn't exist, AccessDenied when the secret can't be read
+ */
+export async function accessTo(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access> {
+  const aws = awsOf(deps, ref);
+  const [instance, credentials] = await Promise.all([
+    requireInstance(aws, ref.plan[side].instance),
+    readCredentials(aws, ref.plan.source.secret),
+  ]);
+  return { migration: ref.id, endpoint: endpointOf(instance), credentials, rdsCaBundle: deps.rdsCaBundle };
+}
+
+/**
+ * Opens a session: TLS verified against the RDS bundle, timeouts set, recognisable by its `application_name`.
+ * The caller ends it.
+ */
+export async function openSession(access: Access, options: SessionOptions): Promise<Session> {
+  const config: ClientConfig = {
+    host: access.endpoint.address,
+    port: access.endpoint.port,
+    user: access.credentials.username,
+    password: access.credentials.password,
+    database: options.database,
+    application_name: applicationName(access.migration, options.step),
+    ssl: { ca: access.rdsCaBundle, rejectUnauthorized: true },
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS,
+    lock_timeout: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
+    keepAlive: true,
+  };
+  const client = new Client(config);
+  // A connection that breaks while idle emits 'error'; the next query reports it to whoever needs the session.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    // One spelling of every value on both sides: comparisons rely on it.
+    await client.query(
+      `SET default_transaction_read_only = ${options.readOnly ? 'on' : 'off'}; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
+       SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1; SET search_path = pg_catalog`,
+    );
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+  return client;
+}
+
+/** Runs `work` in a session that is ended afterwards. */
+export async function withSession<T>(
+  access: Access,
+  options: SessionOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openSession(access, options);
+  try {
+    return await work(session);
+  } finally {
+    await session.end().catch(() => undefined);
+  }
+}
+
+/** Runs `work` in each database, one after the other. */
+export async function inEachDatabase<T>(
+  access: Access,
+  databases: readonly string[],
+  options: Omit<SessionOptions, 'database'>,
+  work: (session: Session, database: string) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  for (const database of databases) {
+    results.push(await withSession(access, { ...options, database }, (session) => work(session, database)));
+  }
+  return results;
+}
+
+/** The one row that a query must give. */
+export async function queryOne<R extends object>(session: Session, sql: string, values: unknown[] = []): Promise<R> {
+  const { rows } = await session.query<R>(sql, values);
+  const row = rows[0];
+  if (row === undefined || rows.length !== 1) throw new Error(`expected one row, got ${rows.length}: ${sql}`);
+  return row;
+}
+
+/** The rows of a query. */
+export async function queryRows<R extends object>(session: Session, sql: string, values: unknown[] = []): Promise<R[]> {
+  return (await session.query<R>(sql, values)).rows;
+}

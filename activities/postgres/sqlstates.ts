@@ -1,0 +1,21 @@
+/** SQLSTATEs that we act on. @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export const SQLSTATE = {
+  /** invalid_password */
+  invalidPassword: '28P01',
+  /** invalid_authorization_specification: no such role, or it may not log in */
+  invalidAuthorization: '28000',
+  /** insufficient_privilege */
+  insufficientPrivilege: '42501',
+  /** invalid_catalog_name: no such database */
+  invalidCatalogName: '3D000',
+  /** duplicate_object */
+  duplicateObject: '42710',
+  /** undefined_object */
+  undefinedObject: '42704',
+  /** undefined_table */
+  undefinedTable: '42P01',
+  /** lock_not_available: `lock_timeout` ended the wait */
+  lockNotAvailable: '55P03',
+  /** query_canceled: `statement_timeout` or `pg_cancel_backend` */
+  queryCanceled: '57014',
+} as const;

@@ -1,0 +1,182 @@
+import { finalFailure } from '../../plan/failures';
+import { compareLsn, type Lsn } from '../../plan/lsn';
+import { publicationName, slotName, subscriptionName } from '../../plan/names';
+import { isSqlState } from '../classify-error';
+import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { endpointOf, requireInstance } from '../rds/find-instance';
+import { ensureReplicationCredentials } from '../secrets/replication-secret';
+import { waitUntil } from '../wait';
+import { conninfo } from './conninfo';
+import { accessTo, escapeIdentifier, inEachDatabase, queryOne, queryRows, type Session } from './session';
+
+export interface SubscriptionsInput extends MigrationRef {
+  readonly databases: readonly string[];
+}
+
+interface SubscriptionRow {
+  oid: string;
+  subenabled: boolean;
+}
+
+/** How long a subscription may take to get its worker and walsender going before we say that something is wrong. */
+const START_TIMEOUT_MS = 120_000;
+
+/**
+ * Creates a disabled subscription in each database of the target. PostgreSQL connects to the source to do so, which
+ * proves the network path, TLS and the password before anything depends on them.
+ * @throws ApplicationFailure TargetCannotReachSource with PostgreSQL's own words
+ */
+export async function createSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
+  const aws = awsOf(deps, input);
+  const source = endpointOf(await requireInstance(aws, input.plan.source.instance));
+  const credentials = await ensureReplicationCredentials(aws, input.id);
+  const access = await accessTo(deps, input, 'target');
+  await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
+    if (await findSubscription(session, subscriptionName(input.id, database))) return;
+    const { bundle } = await queryOne<{ bundle: string }>(session, `SELECT current_setting('ssl_ca_file') AS bundle`);
+    await createDisabled(session, input, database, conninfo({ ...source, ...credentials, database, bundle }));
+  });
+}
+
+/**
+ * The connection string holds a password. It travels as a parameter, and an error is raised anew inside the block, so
+ * that neither the statement nor an error's context brings it into the server's log.
+ */
+async function createDisabled(
+  session: Session,
+  input: SubscriptionsInput,
+  database: string,
+  connection: string,
+): Promise<void> {
+  const options = `enabled = false, create_slot = false, copy_data = false, slot_name = ${escapeIdentifier(slotName(input.id, database))}`;
+  await session.query('BEGIN');
+  try {
+    await session.query(`SELECT set_config('keyshift.conninfo', $1, true)`, [connection]);
+    await session.query(
+      `DO $keyshift$ BEGIN
+         EXECUTE format('CREATE SUBSCRIPTION ${escapeIdentifier(subscriptionName(input.id, database))} CONNECTION %L PUBLICATION ${escapeIdentifier(publicationName(input.id))} WITH (${options})',
+                        current_setting('keyshift.conninfo'));
+       EXCEPTION WHEN OTHERS THEN
+         RAISE EXCEPTION USING MESSAGE = SQLERRM, ERRCODE = SQLSTATE;
+       END $keyshift$`,
+    );
+    await session.query('COMMIT');
+  } catch (error) {
+    await session.query('ROLLBACK').catch(() => undefined);
+    if (!isSqlState(error, CONNECTION_FAILURE)) throw error;
+    throw finalFailure(
+      'TargetCannotReachSource',
+      `${input.plan.target.instance} cannot connect to ${input.plan.source.instance} (database ${database}): ${(error as Error).message}. Let the target's security group reach the source's port, then send retry.`,
+    );
+  }
+}
+
+/** sqlclient_unable_to_establish_sqlconnection / connection_failure: "could not connect to the publisher". */
+const CONNECTION_FAILURE = '08006';
+
+export async function findSubscription(session: Session, name: string): Promise<SubscriptionRow | undefined> {
+  const rows = await queryRows<SubscriptionRow>(
+    session,
+    `SELECT s.oid::text, s.subenabled FROM pg_subscription s
+       JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
+      WHERE s.subname = $1`,
+    [name],
+  );
+  return rows[0];
+}
+
+/** Name of a subscription's replication origin. */
+const originOf = ({ oid }: SubscriptionRow): string => `pg_${oid}`;
+
+async function requireSubscription(session: Session, name: string): Promise<SubscriptionRow> {
+  const found = await findSubscription(session, name);
+  if (!found) throw finalFailure('ResourceGone', `Subscription ${name} does not exist on the target any more.`);
+  return found;
+}
+
+/**
+ * Sets each subscription's origin to the position, so that apply begins right behind what the clone holds. Never touches
+ * a subscription that is enabled already: its origin moves by itself, and setting it back would apply changes twice.
+ * @see https://www.postgresql.org/docs/current/functions-admin.html#PG-REPLICATION-ORIGIN-ADVANCE
+ */
+export async function advanceOrigins(deps: Dependencies, input: SubscriptionsInput & { position: Lsn }): Promise<void> {
+  const access = await accessTo(deps, input, 'target');
+  await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
+    const subscription = await requireSubscription(session, subscriptionName(input.id, database));
+    if (subscription.subenabled) return;
+    const origin = originOf(subscription);
+    await session.query('SELECT pg_replication_origin_advance($1, $2::pg_lsn)', [origin, input.position]);
+    const progress = await originProgress(session, origin);
+    if (!progress || compareLsn(progress, input.position) !== 0) {
+      throw new Error(
+        `origin ${origin} of database ${database} stands at ${progress ?? 'nothing'}, not at ${input.position}`,
+      );
+    }
+  });
+}
+
+/** Position on the source up to which a subscription's origin has applied and flushed. */
+export async function originProgress(session: Session, origin: string): Promise<Lsn | undefined> {
+  const { lsn } = await queryOne<{ lsn: string | null }>(
+    session,
+    'SELECT pg_replication_origin_progress($1, true)::text AS lsn',
+    [origin],
+  );
+  return lsn ?? undefined;
+}
+
+/** Enables each subscription and waits until its worker runs and its slot on the source is read from. */
+export async function enableSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
+  const access = await accessTo(deps, input, 'target');
+  const giveUpAt = Date.now() + START_TIMEOUT_MS;
+  await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
+    const name = subscriptionName(input.id, database);
+    const subscription = await requireSubscription(session, name);
+    if (!subscription.subenabled) await session.query(`ALTER SUBSCRIPTION ${escapeIdentifier(name)} ENABLE`);
+    await waitUntil(async () => {
+      if (await isReceiving(session, name)) return { done: undefined };
+      if (Date.now() > giveUpAt) {
+        throw finalFailure(
+          'SubscriptionFailed',
+          `Subscription ${name} in database ${database} of ${input.plan.target.instance} is enabled but has no worker. Why: the newest lines of the target's server log (aws rds describe-db-log-files).`,
+        );
+      }
+      return { waitingFor: `worker of ${name}` };
+    });
+  });
+}
+
+async function isReceiving(session: Session, name: string): Promise<boolean> {
+  const rows = await queryRows(
+    session,
+    'SELECT 1 FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL AND received_lsn IS NOT NULL',
+    [name],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Drops our subscriptions on the target without touching the slots on the source, which have a step of their own.
+ * @see https://www.postgresql.org/docs/current/sql-dropsubscription.html
+ */
+export async function dropSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
+  const access = await accessTo(deps, input, 'target');
+  await inEachDatabase(access, input.databases, { step: 'unsubscribe' }, async (session, database) => {
+    const name = subscriptionName(input.id, database);
+    if (!(await findSubscription(session, name))) return;
+    const quoted = escapeIdentifier(name);
+    await session.query(`ALTER SUBSCRIPTION ${quoted} DISABLE`);
+    await session.query(`ALTER SUBSCRIPTION ${quoted} SET (slot_name = NONE)`);
+    await session.query(`DROP SUBSCRIPTION ${quoted}`);
+  });
+}
+
+/**
+ * Lets apply confirm each commit at once instead of with the next round of the WAL writer: the drain then takes about a
+ * millisecond instead of 200 (docs/performance.md). Costs a flush per transaction, so it comes shortly before the pause.
+ */
+export async function confirmAtOnce(session: Session, migration: string, database: string): Promise<void> {
+  await session.query(
+    `ALTER SUBSCRIPTION ${escapeIdentifier(subscriptionName(migration, database))} SET (synchronous_commit = on)`,
+  );
+}

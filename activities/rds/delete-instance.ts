@@ -1,0 +1,94 @@
+import { DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
+import { finalFailure } from '../../plan/failures';
+import { awsName } from '../../plan/names';
+import { isAwsError } from '../classify-error';
+import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { waitUntil } from '../wait';
+import { findInstance } from './find-instance';
+import { findSnapshot, waitForSnapshot } from './find-snapshot';
+import { isOurs } from './ownership';
+
+export const finalSnapshotName = (migration: string): string => awsName(migration, 'final');
+
+/** Undo of the restore: deletes the target if it's ours, without a final snapshot. */
+export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promise<void> {
+  const aws = awsOf(deps, ref);
+  const { instance } = ref.plan.target;
+  const found = await findInstance(aws, instance);
+  if (!found || !isOurs(found.TagList, ref.id)) return;
+  if (found.DeletionProtection) {
+    // The restore copied the protection of the source; this instance is ours and holds nothing that isn't there too.
+    await aws.rds.send(
+      new ModifyDBInstanceCommand({
+        DBInstanceIdentifier: instance,
+        DeletionProtection: false,
+        ApplyImmediately: true,
+      }),
+    );
+  }
+  await deleteAndWait(aws, instance, { SkipFinalSnapshot: true });
+}
+
+export interface DeleteSourceInput extends MigrationRef {
+  /** `DbiResourceId` of the source at the preflight: never reused, unlike its identifier. */
+  readonly resourceId: string;
+}
+
+/**
+ * Deletes the source, with a final snapshot unless the plan says otherwise. Looks at the resource id first: an instance
+ * that took over the identifier meanwhile is not ours to delete.
+ * @throws ApplicationFailure InvalidRequest when the source is protected against deletion
+ */
+export async function deleteSource(deps: Dependencies, input: DeleteSourceInput): Promise<{ finalSnapshot?: string }> {
+  const aws = awsOf(deps, input);
+  const { instance } = input.plan.source;
+  const finalSnapshot = input.plan.keep.finalSnapshot ? finalSnapshotName(input.id) : undefined;
+  const found = await findInstance(aws, instance);
+  if (found && found.DbiResourceId !== input.resourceId) {
+    throw finalFailure(
+      'NotOurs',
+      `DB instance ${instance} is not the one that this migration moved (resource id ${found.DbiResourceId}, expected ${input.resourceId}). Keyshift does not delete it.`,
+    );
+  }
+  if (found?.DeletionProtection) {
+    throw finalFailure(
+      'InvalidRequest',
+      `DB instance ${instance} is protected against deletion. Take the protection off, then send retry: aws rds modify-db-instance --db-instance-identifier ${instance} --no-deletion-protection --apply-immediately`,
+    );
+  }
+  if (found) {
+    const taken = finalSnapshot ? await findSnapshot(aws, finalSnapshot) : undefined;
+    await deleteAndWait(
+      aws,
+      instance,
+      finalSnapshot && !taken
+        ? { SkipFinalSnapshot: false, FinalDBSnapshotIdentifier: finalSnapshot }
+        : { SkipFinalSnapshot: true },
+    );
+  }
+  if (!finalSnapshot) return {};
+  await waitForSnapshot(aws, finalSnapshot);
+  return { finalSnapshot };
+}
+
+async function deleteAndWait(
+  aws: Aws,
+  instance: string,
+  how: { SkipFinalSnapshot: boolean; FinalDBSnapshotIdentifier?: string },
+): Promise<void> {
+  await waitUntil(async () => {
+    const found = await findInstance(aws, instance);
+    if (!found) return { done: undefined };
+    if (found.DBInstanceStatus !== 'deleting') {
+      try {
+        await aws.rds.send(
+          new DeleteDBInstanceCommand({ DBInstanceIdentifier: instance, DeleteAutomatedBackups: false, ...how }),
+        );
+      } catch (error) {
+        // Still creating or modifying: RDS deletes it when that is over. Gone: the aim is reached.
+        if (!isAwsError(error, 'InvalidDBInstanceState', 'DBInstanceNotFound')) throw error;
+      }
+    }
+    return { waitingFor: `${instance}: ${found.DBInstanceStatus}` };
+  });
+}

@@ -1,0 +1,30 @@
+import { DeleteDBSnapshotCommand } from '@aws-sdk/client-rds';
+import { isAwsError } from '../classify-error';
+import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { waitUntil } from '../wait';
+import { encryptedSnapshotName } from './copy-snapshot';
+import { sourceSnapshotName } from './create-snapshot';
+import { findSnapshot } from './find-snapshot';
+import { isOurs } from './ownership';
+
+/** Deletes the snapshot of the source, if it's there and ours. */
+export const deleteSnapshot = (deps: Dependencies, ref: MigrationRef): Promise<void> =>
+  deleteOurs(awsOf(deps, ref), ref.id, sourceSnapshotName(ref.id));
+
+/** Deletes the encrypted copy, if it's there and ours. */
+export const deleteEncryptedSnapshot = (deps: Dependencies, ref: MigrationRef): Promise<void> =>
+  deleteOurs(awsOf(deps, ref), ref.id, encryptedSnapshotName(ref.id));
+
+async function deleteOurs(aws: Aws, migration: string, snapshot: string): Promise<void> {
+  await waitUntil(async () => {
+    const found = await findSnapshot(aws, snapshot);
+    if (!found || !isOurs(found.TagList, migration)) return { done: undefined };
+    try {
+      await aws.rds.send(new DeleteDBSnapshotCommand({ DBSnapshotIdentifier: snapshot }));
+    } catch (error) {
+      // A snapshot that is still being made can't be deleted yet.
+      if (!isAwsError(error, 'InvalidDBSnapshotState', 'DBSnapshotNotFound')) throw error;
+    }
+    return { waitingFor: `${snapshot}: ${found.Status}` };
+  });
+}

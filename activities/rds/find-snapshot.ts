@@ -1,0 +1,32 @@
+import { type DBSnapshot, DescribeDBSnapshotsCommand } from '@aws-sdk/client-rds';
+import { finalFailure } from '../../plan/failures';
+import { isAwsError } from '../classify-error';
+import type { Aws } from '../dependencies';
+import { waitUntil } from '../wait';
+
+/** The manual snapshot of that identifier, or undefined. */
+export async function findSnapshot(aws: Aws, snapshot: string): Promise<DBSnapshot | undefined> {
+  try {
+    const { DBSnapshots } = await aws.rds.send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: snapshot }));
+    return DBSnapshots?.[0];
+  } catch (error) {
+    if (isAwsError(error, 'DBSnapshotNotFound')) return undefined;
+    throw error;
+  }
+}
+
+/** Waits until the snapshot is `available`. @throws ApplicationFailure ResourceGone or ResourceFailed */
+export function waitForSnapshot(aws: Aws, snapshot: string): Promise<DBSnapshot> {
+  return waitUntil(async () => {
+    const found = await findSnapshot(aws, snapshot);
+    if (!found) throw finalFailure('ResourceGone', `DB snapshot ${snapshot} does not exist any more.`);
+    if (found.Status === 'available') return { done: found };
+    if (found.Status === 'failed') {
+      throw finalFailure(
+        'ResourceFailed',
+        `DB snapshot ${snapshot} failed. Why: aws rds describe-events --source-type db-snapshot --source-identifier ${snapshot}`,
+      );
+    }
+    return { waitingFor: `${snapshot}: ${found.Status}, ${found.PercentProgress ?? 0} %` };
+  });
+}

@@ -1,0 +1,180 @@
+import {
+  CreateDBParameterGroupCommand,
+  type DBInstance,
+  DescribeDBParameterGroupsCommand,
+  ListTagsForResourceCommand,
+  ModifyDBInstanceCommand,
+  ModifyDBParameterGroupCommand,
+  paginateDescribeDBParameters,
+  type Parameter,
+} from '@aws-sdk/client-rds';
+import { awsName, ourTags } from '../../plan/names';
+import { isAwsError } from '../classify-error';
+import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { accessTo, queryOne, withSession } from '../postgres/session';
+import { parameterGroupOf, requireInstance } from './find-instance';
+import { requireOurs } from './ownership';
+import { waitForAvailable } from './wait-for-instance';
+
+/** RDS takes at most 20 parameters in one call of ModifyDBParameterGroup. */
+const PARAMETERS_PER_CALL = 20;
+
+export interface PreparedParameters {
+  /** Our group, when the source's own didn't do; the target gets it too. */
+  readonly group?: string;
+  /** The group to go back to on abort. */
+  readonly previousGroup: string;
+  /** A static parameter waits for a reboot. */
+  readonly rebootNeeded: boolean;
+}
+
+export const parameterGroupName = (migration: string): string => awsName(migration, 'logical');
+
+/**
+ * Gives the source a parameter group with `rds.logical_replication=1` and a ceiling on the WAL that slots may keep.
+ * The group that it had is copied, never changed: other instances may use it. Does nothing when the source already
+ * decodes logically and has a ceiling of its own.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html
+ */
+export async function prepareParameters(deps: Dependencies, ref: MigrationRef): Promise<PreparedParameters> {
+  const aws = awsOf(deps, ref);
+  const name = parameterGroupName(ref.id);
+  const source = await requireInstance(aws, ref.plan.source.instance);
+  const current = parameterGroupOf(source);
+  if (current.name !== name && (await decodesWithCeiling(deps, ref))) {
+    return { previousGroup: current.name, rebootNeeded: false };
+  }
+  // On a second run the source already has our group; the one before it is noted on the group itself.
+  const { family, previousGroup } = await createGroup(aws, ref, name, current.name);
+  if (current.name !== name) {
+    await copyParameters(aws, previousGroup, name);
+    await setParameters(aws, name, [
+      { ParameterName: 'rds.logical_replication', ParameterValue: '1', ApplyMethod: 'pending-reboot' },
+      ...(supportsCeiling(family)
+        ? [
+            {
+              ParameterName: 'max_slot_wal_keep_size',
+              ParameterValue: String(ref.plan.guard.maxSlotWalKeepMiB),
+              ApplyMethod: 'immediate' as const,
+            },
+          ]
+        : []),
+    ]);
+    await useGroup(aws, ref.plan.source.instance, name);
+  }
+  const { settled } = await waitForGroup(aws, ref.plan.source.instance, name);
+  return { group: name, previousGroup, rebootNeeded: settled !== 'in-sync' };
+}
+
+/** `max_slot_wal_keep_size` came with PostgreSQL 13. */
+const supportsCeiling = (family: string): boolean => Number(/^postgres(\d+)/.exec(family)?.[1] ?? 0) >= 13;
+
+async function decodesWithCeiling(deps: Dependencies, ref: MigrationRef): Promise<boolean> {
+  const access = await accessTo(deps, ref, 'source');
+  const { wal_level: walLevel, ceiling } = await withSession(
+    access,
+    { step: 'parameters', database: 'postgres', readOnly: true },
+    (session) =>
+      queryOne<{ wal_level: string; ceiling: string }>(
+        session,
+        `SELECT current_setting('wal_level') AS wal_level, current_setting('max_slot_wal_keep_size') AS ceiling`,
+      ),
+  );
+  return walLevel === 'logical' && ceiling !== '-1';
+}
+
+async function createGroup(
+  aws: Aws,
+  ref: MigrationRef,
+  name: string,
+  current: string,
+): Promise<{ family: string; previousGroup: string }> {
+  const existing = await findGroup(aws, name);
+  if (existing) {
+    const { TagList } = await aws.rds.send(
+      new ListTagsForResourceCommand({ ResourceName: existing.DBParameterGroupArn }),
+    );
+    requireOurs(`DB parameter group ${name}`, TagList, ref.id);
+    const noted = TagList?.find(({ Key }) => Key === PREVIOUS_GROUP_TAG)?.Value;
+    return { family: existing.DBParameterGroupFamily ?? '', previousGroup: noted ?? current };
+  }
+  const family = (await findGroup(aws, current))?.DBParameterGroupFamily;
+  if (!family) throw new Error(`DB parameter group ${current} of the source has no family`);
+  await aws.rds.send(
+    new CreateDBParameterGroupCommand({
+      DBParameterGroupName: name,
+      DBParameterGroupFamily: family,
+      Description: `Keyshift migration ${ref.id}: ${current} with logical replication`,
+      Tags: [...ourTags(ref.id, 'parameter-group'), { Key: PREVIOUS_GROUP_TAG, Value: current }],
+    }),
+  );
+  return { family, previousGroup: current };
+}
+
+const PREVIOUS_GROUP_TAG = 'keyshift:previous-parameter-group';
+
+export async function findGroup(aws: Aws, name: string) {
+  try {
+    const { DBParameterGroups } = await aws.rds.send(
+      new DescribeDBParameterGroupsCommand({ DBParameterGroupName: name }),
+    );
+    return DBParameterGroups?.[0];
+  } catch (error) {
+    if (isAwsError(error, 'DBParameterGroupNotFound')) return undefined;
+    throw error;
+  }
+}
+
+async function copyParameters(aws: Aws, from: string, to: string): Promise<void> {
+  const changed: Parameter[] = [];
+  for await (const page of paginateDescribeDBParameters(
+    { client: aws.rds },
+    { DBParameterGroupName: from, Source: 'user' },
+  )) {
+    changed.push(...(page.Parameters ?? []));
+  }
+  await setParameters(
+    aws,
+    to,
+    changed.map(({ ParameterName, ParameterValue, ApplyType }) => ({
+      ParameterName,
+      ParameterValue,
+      ApplyMethod: ApplyType === 'dynamic' ? 'immediate' : 'pending-reboot',
+    })),
+  );
+}
+
+async function setParameters(aws: Aws, group: string, parameters: Parameter[]): Promise<void> {
+  for (let start = 0; start < parameters.length; start += PARAMETERS_PER_CALL) {
+    await aws.rds.send(
+      new ModifyDBParameterGroupCommand({
+        DBParameterGroupName: group,
+        Parameters: parameters.slice(start, start + PARAMETERS_PER_CALL),
+      }),
+    );
+  }
+}
+
+/** Associates a parameter group with an instance; static parameters then wait for a reboot. */
+export async function useGroup(aws: Aws, instance: string, group: string): Promise<void> {
+  await aws.rds.send(
+    new ModifyDBInstanceCommand({
+      DBInstanceIdentifier: instance,
+      DBParameterGroupName: group,
+      ApplyImmediately: true,
+    }),
+  );
+}
+
+/** Waits until the association is made; `settled` is what the instance then says of it. */
+export async function waitForGroup(
+  aws: Aws,
+  instance: string,
+  group: string,
+): Promise<{ settled: string; instance: DBInstance }> {
+  const found = await waitForAvailable(aws, instance, (candidate) => {
+    const { name, applyStatus } = parameterGroupOf(candidate);
+    return name === group && applyStatus !== 'applying';
+  });
+  return { settled: parameterGroupOf(found).applyStatus, instance: found };
+}

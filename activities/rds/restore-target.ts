@@ -1,0 +1,91 @@
+import {
+  type DBInstance,
+  RestoreDBInstanceFromDBSnapshotCommand,
+  type RestoreDBInstanceFromDBSnapshotCommandInput,
+} from '@aws-sdk/client-rds';
+import { finalFailure } from '../../plan/failures';
+import { ourTags } from '../../plan/names';
+import { isAwsError } from '../classify-error';
+import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { encryptedSnapshotName } from './copy-snapshot';
+import { endpointOf, findInstance, parameterGroupOf, requireInstance } from './find-instance';
+import { requireOurs } from './ownership';
+import { waitForAvailable } from './wait-for-instance';
+
+export interface RestoreTargetInput extends MigrationRef {
+  readonly kmsKeyArn: string;
+}
+
+export interface TargetFacts {
+  readonly instance: string;
+  readonly resourceId: string;
+  readonly arn: string;
+  readonly address: string;
+  readonly port: number;
+  readonly kmsKeyArn: string;
+  readonly parameterGroup: string;
+}
+
+/** Restores the encrypted snapshot into the target, with the settings of the source, and waits until it's available. */
+export async function restoreTarget(deps: Dependencies, input: RestoreTargetInput): Promise<TargetFacts> {
+  const aws = awsOf(deps, input);
+  const { instance } = input.plan.target;
+  const existing = await findInstance(aws, instance);
+  if (existing) {
+    requireOurs(`DB instance ${instance}`, existing.TagList, input.id);
+  } else {
+    const source = await requireInstance(aws, input.plan.source.instance);
+    try {
+      await aws.rds.send(new RestoreDBInstanceFromDBSnapshotCommand(restoreRequest(input, source)));
+    } catch (error) {
+      if (!isAwsError(error, 'DBInstanceAlreadyExists')) throw error;
+    }
+  }
+  const target = await waitForAvailable(aws, instance, (found) => parameterGroupOf(found).applyStatus !== 'applying');
+  if (!target.StorageEncrypted || target.KmsKeyId !== input.kmsKeyArn) {
+    throw finalFailure(
+      'ResourceFailed',
+      `DB instance ${instance} is not encrypted under ${input.kmsKeyArn} (found: ${target.StorageEncrypted ? target.KmsKeyId : 'not encrypted'}). Delete it and send retry.`,
+    );
+  }
+  return {
+    instance,
+    resourceId: target.DbiResourceId ?? '',
+    arn: target.DBInstanceArn ?? '',
+    ...endpointOf(target),
+    kmsKeyArn: target.KmsKeyId,
+    parameterGroup: parameterGroupOf(target).name,
+  };
+}
+
+/**
+ * Every setting of the source that a restore takes. What is left out gets RDS's default in silence, so each line here
+ * matters (the full comparison of settings is a step of its own).
+ */
+function restoreRequest(ref: MigrationRef, source: DBInstance): RestoreDBInstanceFromDBSnapshotCommandInput {
+  const { target } = ref.plan;
+  const tags = (source.TagList ?? []).filter(({ Key }) => !Key?.startsWith('aws:') && !Key?.startsWith('keyshift:'));
+  return {
+    DBInstanceIdentifier: target.instance,
+    DBSnapshotIdentifier: encryptedSnapshotName(ref.id),
+    DBInstanceClass: target.instanceClass ?? source.DBInstanceClass,
+    DBSubnetGroupName: target.subnetGroup ?? source.DBSubnetGroup?.DBSubnetGroupName,
+    DBParameterGroupName: parameterGroupOf(source).name,
+    OptionGroupName: source.OptionGroupMemberships?.[0]?.OptionGroupName,
+    VpcSecurityGroupIds: source.VpcSecurityGroups?.flatMap(({ VpcSecurityGroupId }) => VpcSecurityGroupId ?? []),
+    Port: source.Endpoint?.Port,
+    MultiAZ: source.MultiAZ,
+    PubliclyAccessible: source.PubliclyAccessible,
+    StorageType: source.StorageType,
+    Iops: source.Iops,
+    StorageThroughput: source.StorageThroughput,
+    AutoMinorVersionUpgrade: source.AutoMinorVersionUpgrade,
+    EnableIAMDatabaseAuthentication: source.IAMDatabaseAuthenticationEnabled,
+    EnableCloudwatchLogsExports: source.EnabledCloudwatchLogsExports,
+    CopyTagsToSnapshot: source.CopyTagsToSnapshot,
+    CACertificateIdentifier: source.CACertificateIdentifier,
+    BackupRetentionPeriod: source.BackupRetentionPeriod,
+    PreferredBackupWindow: source.PreferredBackupWindow,
+    Tags: [...tags, ...ourTags(ref.id, 'target')],
+  };
+}

@@ -1,0 +1,48 @@
+import type { DBInstance } from '@aws-sdk/client-rds';
+import { finalFailure } from '../../plan/failures';
+import type { Aws } from '../dependencies';
+import { waitUntil } from '../wait';
+import { findInstance } from './find-instance';
+
+/**
+ * States from which an instance doesn't come back by itself.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html#Overview.DBInstance.Status
+ */
+const FAILED_STATES = new Set([
+  'failed',
+  'incompatible-network',
+  'incompatible-option-group',
+  'incompatible-parameters',
+  'incompatible-restore',
+  'inaccessible-encryption-credentials',
+  'inaccessible-encryption-credentials-recoverable',
+  'restore-error',
+  'insufficient-capacity',
+]);
+
+/**
+ * Waits until the instance is `available`, nothing is pending that was asked for at once, and `settled` holds. RDS is
+ * eventually consistent: right after a modify it can still say `available`, so the pending values must be gone too.
+ * @throws ApplicationFailure ResourceGone, or ResourceFailed with the state and where to read why
+ */
+export function waitForAvailable(
+  aws: Aws,
+  instance: string,
+  settled: (found: DBInstance) => boolean = () => true,
+): Promise<DBInstance> {
+  return waitUntil(async () => {
+    const found = await findInstance(aws, instance);
+    if (!found) throw finalFailure('ResourceGone', `DB instance ${instance} does not exist any more.`);
+    const status = found.DBInstanceStatus ?? 'unknown';
+    if (FAILED_STATES.has(status)) {
+      throw finalFailure(
+        'ResourceFailed',
+        `DB instance ${instance} is in state ${status} and does not leave it by itself. Why: aws rds describe-events --source-type db-instance --source-identifier ${instance}`,
+        { status },
+      );
+    }
+    const pending = Object.keys(found.PendingModifiedValues ?? {}).length > 0;
+    if (status === 'available' && !pending && settled(found)) return { done: found };
+    return { waitingFor: `${instance}: ${status}${pending ? ', modifications pending' : ''}` };
+  });
+}

@@ -1,0 +1,42 @@
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { z } from 'zod';
+import { finalFailure } from '../../plan/failures';
+import type { Aws } from '../dependencies';
+import { isAwsError } from '../classify-error';
+import type { Credentials } from '../postgres/session';
+
+/** What RDS itself writes into secrets that it manages; other keys are ignored. */
+const credentials = z.object({ username: z.string().min(1), password: z.string().min(1) });
+
+/**
+ * Reads user and password from a secret.
+ * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
+ * @throws ApplicationFailure ResourceGone when there is no such secret, InvalidRequest when it isn't such JSON
+ */
+export async function readCredentials(aws: Aws, secretId: string): Promise<Credentials> {
+  const text = await readSecret(aws, secretId);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  const parsed = credentials.safeParse(json);
+  if (!parsed.success) {
+    throw finalFailure(
+      'InvalidRequest',
+      `Secret ${secretId} is not the JSON that RDS writes: it needs "username" and "password".`,
+    );
+  }
+  return parsed.data;
+}
+
+async function readSecret(aws: Aws, secretId: string): Promise<string> {
+  try {
+    const { SecretString } = await aws.secrets.send(new GetSecretValueCommand({ SecretId: secretId }));
+    return SecretString ?? '';
+  } catch (error) {
+    if (!isAwsError(error, 'ResourceNotFoundException')) throw error;
+    throw finalFailure('ResourceGone', `There is no secret ${secretId} in region ${aws.region}.`);
+  }
+}

@@ -1,0 +1,33 @@
+import { ApplicationFailure } from '@temporalio/common';
+
+/**
+ * Types of the final failures: what no retry can mend. Each has a paragraph in docs/failures.md that says what to do.
+ * Before the switch, a final failure parks the migration; an operator answers it with `retry` or `abort`.
+ */
+export const FAILURE_TYPES = {
+  InvalidPlan: 'the plan has mistakes; correct them and start again',
+  PreflightBlocked: 'a check of the preflight blocks the migration; nothing was touched',
+  NotOurs: 'something of the name that we need exists and is not of this migration',
+  AccessDenied: 'AWS or PostgreSQL refuses the credentials or a permission',
+  ResourceGone: 'something that the migration needs does not exist any more',
+  ResourceFailed: 'an AWS resource ended in a state from which it does not recover',
+  QuotaExceeded: 'a quota of the AWS account is exhausted',
+  InvalidRequest: 'AWS refuses a request for good',
+  SlotLost: 'a replication slot is lost, gone or recreated: changes of the source are missing',
+  PositionDisputed: 'the sources of the position disagree, or there is only one',
+  ProvenanceFailed: 'the clone does not carry the mark that was made on the source',
+  TargetCannotReachSource: 'the target has no connection to the source',
+  SubscriptionFailed: 'the subscription stopped with an error',
+  ContentsDiffer: 'rows of source and target differ',
+  FenceFailed: 'writes on the source could not be stopped',
+  TrafficRefused: 'the traffic switch cannot be made as planned',
+} as const;
+export type FailureType = keyof typeof FAILURE_TYPES;
+
+/**
+ * A failure that no retry mends.
+ * @param message what is wrong, where, and what to do next; no secrets
+ */
+export function finalFailure(type: FailureType, message: string, details?: unknown): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, type, ...(details === undefined ? [] : [details]));
+}

@@ -1,0 +1,21 @@
+/**
+ * Points at which the migration waits for a person. `undo-reboot` opens only during an abort, when taking the old
+ * parameter group back needs another reboot of the source.
+ */
+export const GATES = ['reboot-source', 'cutover', 'decommission', 'undo-reboot'] as const;
+export type GateName = (typeof GATES)[number];
+
+/** A person's answer to an open gate. */
+export interface GateAnswer {
+  /** The gate that is answered; an answer for a gate that isn't open changes nothing. */
+  readonly gate: GateName;
+  /** Who answers; goes into the evidence. */
+  readonly by: string;
+  readonly comment?: string;
+}
+
+export interface Approval extends GateAnswer {
+  /** ISO 8601, workflow time. */
+  readonly at: string;
+  readonly decision: 'approved' | 'rejected';
+}

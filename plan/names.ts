@@ -1,0 +1,56 @@
+/** PostgreSQL truncates longer identifiers in silence (NAMEDATALEN - 1). */
+const MAX_IDENTIFIER_BYTES = 63;
+
+/** What an AWS resource of ours is for; the value of the tag `keyshift:role`. */
+export type ResourceRole =
+  'parameter-group' | 'replication-secret' | 'snapshot' | 'encrypted-snapshot' | 'target' | 'final-snapshot';
+
+export const TAG_MIGRATION = 'keyshift:migration';
+export const TAG_ROLE = 'keyshift:role';
+
+/** Name of an AWS resource of ours: `keyshift-<id>-<what>`. */
+export const awsName = (migration: string, what: string): string => `keyshift-${migration}-${what}`;
+
+/** Tags by which we know our own resources again. */
+export const ourTags = (migration: string, role: ResourceRole): { Key: string; Value: string }[] => [
+  { Key: TAG_MIGRATION, Value: migration },
+  { Key: TAG_ROLE, Value: role },
+];
+
+/** FNV-1a, 32 bit: tells apart names that sanitising or truncating made equal. Not for security. */
+function shortHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  return hash.toString(16).padStart(8, '0');
+}
+
+/**
+ * PostgreSQL name of ours, `keyshift_<id>[_<what>]`, of lower case letters, digits and underscores, as replication
+ * slots demand, and within 63 bytes. Names that had to be changed to fit end in a hash, so that no two meet.
+ * @see https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS-MANIPULATION
+ */
+export function postgresName(migration: string, what?: string): string {
+  const prefix = `keyshift_${migration.replaceAll('-', '_')}`;
+  if (what === undefined) return prefix;
+  const plain = what.replaceAll(/[^a-z0-9_]/g, '_');
+  const name = `${prefix}_${plain}`;
+  if (plain === what && name.length <= MAX_IDENTIFIER_BYTES) return name;
+  const suffix = `_${shortHash(what)}`;
+  return name.slice(0, MAX_IDENTIFIER_BYTES - suffix.length) + suffix;
+}
+
+/** Role with which the target's subscription reads from the source. */
+export const replicationRole = (migration: string): string => postgresName(migration);
+/** Slot of one database; slots are unique in a whole server, so the database is part of the name. */
+export const slotName = (migration: string, database: string): string => postgresName(migration, database);
+export const publicationName = (migration: string): string => postgresName(migration);
+/** Subscriptions are unique in a server only per database, but their names show up in server-wide views. */
+export const subscriptionName = (migration: string, database: string): string => postgresName(migration, database);
+/** Schema that holds the fence table, on the source and, by way of the snapshot, on the target. */
+export const fenceSchema = (migration: string): string => postgresName(migration);
+/** `application_name` of our connections; also how fences know whom to spare. */
+export const applicationName = (migration: string, step: string): string =>
+  `${applicationNamePrefix(migration)}${step}`.slice(0, MAX_IDENTIFIER_BYTES);
+export const applicationNamePrefix = (migration: string): string => `keyshift/${migration}/`;

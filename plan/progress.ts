@@ -1,0 +1,82 @@
+import type { Approval, GateName } from './gates';
+import { type Phase, type StepName, STEP_NAMES, STEPS } from './steps';
+
+export type MigrationStatus = 'running' | 'waiting' | 'parked' | 'aborting' | 'aborted' | 'completed';
+export type StepStatus = 'pending' | 'running' | 'done' | 'skipped' | 'failed';
+
+export interface StepProgress {
+  readonly name: StepName;
+  readonly phase: Phase;
+  status: StepStatus;
+  /** ISO 8601, workflow time. */
+  startedAt?: string;
+  endedAt?: string;
+  /** What came of it, in a few words. */
+  note?: string;
+}
+
+/** Lag of the target behind the source, measured on the source (docs/how-it-works.md, "Lag"). */
+export interface Lag {
+  bytes: number;
+  trend: 'falling' | 'steady' | 'rising';
+  /** ISO 8601. */
+  at: string;
+}
+
+export interface OpenGate {
+  readonly name: GateName;
+  readonly openedAt: string;
+  /** What the approver should know: what was found, what will happen. */
+  readonly findings: readonly string[];
+  /** The Temporal CLI command that approves. */
+  readonly command: string;
+}
+
+export interface Parked {
+  readonly step: StepName;
+  /** A type of plan/failures.ts. */
+  readonly type: string;
+  readonly message: string;
+  readonly details?: unknown;
+}
+
+/** Something that happened and that an operator may want to know: a refused signal, a pause given up. */
+export interface Notice {
+  readonly at: string;
+  readonly text: string;
+}
+
+/** The answer of the query `progress`. */
+export interface Progress {
+  readonly migration: string;
+  phase: Phase;
+  status: MigrationStatus;
+  readonly steps: StepProgress[];
+  gate?: OpenGate;
+  parked?: Parked;
+  lag?: Lag;
+  /** Oldest first; bounded. */
+  notices: Notice[];
+  approvals: Approval[];
+  /** Undo steps of an abort, in the order in which they ran. */
+  undone: { name: string; ok: boolean; message?: string }[];
+}
+
+export function newProgress(migration: string): Progress {
+  return {
+    migration,
+    phase: 'inspect',
+    status: 'running',
+    steps: STEP_NAMES.map((name) => ({ name, phase: STEPS[name].phase, status: 'pending' })),
+    notices: [],
+    approvals: [],
+    undone: [],
+  };
+}
+
+/** The step of that name; every step of STEPS is in a progress. */
+export function stepOf(progress: Progress, name: StepName): StepProgress {
+  const step = progress.steps.find((candidate) => candidate.name === name);
+  if (!step) throw new RangeError(`no step "${name}" in the progress`);
+  return step;
+}

@@ -1,0 +1,84 @@
+import type { Check, SourceFacts } from './checks';
+import type { Lsn } from './lsn';
+import type { Plan } from './plan';
+import type { Position, SlotFacts } from './position';
+import type { MigrationStatus, Progress } from './progress';
+
+/** One step of the pause and how long writes were stopped for it. */
+export interface PauseStep {
+  readonly step: string;
+  readonly ms: number;
+}
+
+export interface CutoverFacts {
+  readonly timeline: readonly PauseStep[];
+  /** From the fence to the release, as the activity saw it, in milliseconds. */
+  readonly pauseMs: number;
+  /** ISO 8601, clock of the worker that made the switch. */
+  readonly switchedAt: string;
+  /** Position on the source behind which no write of an application follows. */
+  readonly fenceLsn: Lsn;
+  /** Roles that can't log in to the source any more. */
+  readonly fencedRoles: readonly string[];
+  readonly sequences: number;
+  /** What each traffic switch held before and holds now; no secrets. */
+  readonly traffic: readonly { readonly what: string; readonly from: string; readonly to: string }[];
+  readonly attempts: number;
+  /** Per database, `pg_current_snapshot()` of the target before the release: what the proof compares as of. */
+  readonly targetSnapshots: Readonly<Record<string, string>>;
+}
+
+export interface TableDifference {
+  readonly database: string;
+  readonly table: string;
+  readonly onlyOnSource: number;
+  readonly onlyOnTarget: number;
+  readonly different: number;
+  /** Keys of the first few, as PostgreSQL prints them. */
+  readonly examples: readonly string[];
+}
+
+export interface Comparison {
+  readonly tables: number;
+  readonly rows: number;
+  readonly differences: readonly TableDifference[];
+  /** Rows that changed on the live pair so often that they could not be caught equal or different. */
+  readonly undecided: number;
+  readonly durationMs: number;
+}
+
+export interface Proof extends Comparison {
+  /**
+   * `snapshot`: both sides under snapshots that were taken while writes were stopped: exact.
+   * `row-versions`: the worker that held the snapshot died; the fenced source against those rows of the target that
+   * were visible at the cutover. Rows updated or deleted on the target since then can't be compared any more.
+   */
+  readonly method: 'snapshot' | 'row-versions';
+  /** `row-versions` only: rows that were written on the target after the cutover, so that they can't be compared. */
+  readonly changedSince: number;
+  /** `row-versions` only: rows of the source that the target does not have any more; deleted since, as far as is known. */
+  readonly goneSince: number;
+}
+
+/** Something that Keyshift leaves behind on purpose. */
+export interface Remains {
+  readonly what: string;
+  readonly name: string;
+  readonly why: string;
+}
+
+/** The answer of the query `report`, the result of the workflow, and what `keyshift report` prints. */
+export interface Report {
+  readonly migration: string;
+  status: MigrationStatus;
+  readonly plan: Plan;
+  readonly progress: Progress;
+  checks: readonly Check[];
+  source?: SourceFacts;
+  slots?: readonly SlotFacts[];
+  position?: Position;
+  verify?: Comparison;
+  cutover?: CutoverFacts;
+  proof?: Proof;
+  stays: Remains[];
+}

@@ -1,0 +1,26 @@
+/** Names under which Temporal knows us; nothing else spells them. */
+export const TASK_QUEUE = 'keyshift';
+export const WORKFLOW_TYPE = 'migrateDatabase';
+export const PREFLIGHT_WORKFLOW_TYPE = 'preflightDatabase';
+
+/** Search attributes, all of type Keyword; registered by `keyshift setup` and by the worker when it starts. */
+export const SEARCH_ATTRIBUTES = {
+  phase: 'KeyshiftPhase',
+  source: 'KeyshiftSource',
+  target: 'KeyshiftTarget',
+  gate: 'KeyshiftGate',
+} as const;
+
+/** Names of signals and of the updates of the same name; `progress` and `report` are queries. */
+export const MESSAGES = {
+  approve: 'approve',
+  reject: 'reject',
+  abort: 'abort',
+  retry: 'retry',
+  progress: 'progress',
+  report: 'report',
+} as const;
+
+/** The id of a migration is the id of its workflow. */
+export const MIGRATION_ID = /^[a-z][a-z0-9-]{0,40}$/;
+export const migrationWorkflowId = (migration: string): string => migration;
