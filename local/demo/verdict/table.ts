@@ -1,0 +1,29 @@
+import CliTable from 'cli-table3';
+import type { Verdict } from './verdict';
+
+/** The verdict as a table for people. */
+export function verdictTable(verdict: Verdict, explanations: readonly string[]): string {
+  const table = new CliTable({ style: { head: [], border: [] } });
+  const { writes, source, target } = verdict;
+  const add = (what: string, value: string | number, wanted: string, fine: boolean): void => {
+    table.push([what, String(value), wanted, fine ? 'ok' : 'WRONG']);
+  };
+  table.push(['what', 'found', 'wanted', '']);
+  add('source encrypted', String(source.encrypted), 'false', !source.encrypted);
+  add('target encrypted', String(target.encrypted), 'true', target.encrypted);
+  add('key of the target', target.kmsKeyId ?? 'none', 'the key of the plan', target.kmsKeyId !== null);
+  add('acknowledged transactions', writes.acknowledged, '> 0', writes.acknowledged > 0);
+  add('missing rows', writes.missing, '0', writes.missing === 0);
+  add('doubled rows', writes.duplicated, '0', writes.duplicated === 0);
+  add('stale rows', writes.stale, '0', writes.stale === 0);
+  add('rows compared', verdict.rowsCompared, `> 0 in ${verdict.tables} tables`, verdict.rowsCompared > 0);
+  add('rows that differ', verdict.mismatches, '0', verdict.mismatches === 0);
+  add('sequences behind', verdict.sequencesBehind, '0', verdict.sequencesBehind === 0);
+  add('longest pause of writes', `${verdict.writePauseMs} ms`, 'short', true);
+  add('failed transactions', writes.failed, 'few', true);
+  add('workflow history', `${verdict.historyEvents} events, ${verdict.historyBytes} bytes`, 'short', true);
+  add('duration', `${verdict.durationSeconds} s`, 'short', true);
+  const timeline = verdict.pauseTimeline.map(({ step, ms }) => `${step} ${ms} ms`).join(', ');
+  const lines = [table.toString(), `the pause: ${timeline === '' ? 'no timeline' : timeline}`, ...explanations];
+  return [...lines, verdict.passed ? 'PASSED' : 'FAILED'].join('\n');
+}

@@ -1,0 +1,78 @@
+import type { Contents } from './contents';
+import { longestGapMs } from './pause';
+
+/** What the demo ends with; written to `.keyshift/demo/verdict.json`. */
+export interface Verdict {
+  readonly strategy: string;
+  readonly passed: boolean;
+  /** From the start of the workflow to its end. */
+  readonly durationSeconds: number;
+  readonly source: { readonly encrypted: boolean };
+  readonly target: { readonly encrypted: boolean; readonly kmsKeyId: string | null };
+  /** `acknowledged` and `failed` count transactions, the others rows. */
+  readonly writes: {
+    readonly acknowledged: number;
+    readonly missing: number;
+    readonly duplicated: number;
+    readonly stale: number;
+    readonly failed: number;
+  };
+  readonly writePauseMs: number;
+  readonly tables: number;
+  readonly rowsCompared: number;
+  readonly mismatches: number;
+  readonly sequencesBehind: number;
+  readonly historyEvents: number;
+  readonly historyBytes: number;
+  readonly pauseTimeline: readonly { readonly step: string; readonly ms: number }[];
+}
+
+export interface VerdictInput {
+  readonly strategy: string;
+  readonly contents: Contents;
+  readonly durationSeconds: number;
+  readonly source: { readonly encrypted: boolean };
+  readonly target: { readonly encrypted: boolean; readonly kmsKeyId: string | null };
+  /** ARN of the key that the plan asks for. */
+  readonly wantedKeyArn: string;
+  /** When the cutover was approved and when traffic was switched, in milliseconds since the epoch. */
+  readonly approvedAt: number;
+  readonly switchedAt: number;
+  readonly workflowCompleted: boolean;
+  readonly historyEvents: number;
+  readonly historyBytes: number;
+  readonly pauseTimeline: readonly { readonly step: string; readonly ms: number }[];
+}
+
+/** Writes that come later than this after the switch don't count for the pause. */
+const SETTLE_MS = 10_000;
+
+/** Puts together what was found; `passed` only if nothing at all is wrong. */
+export function verdictOf(input: VerdictInput): Verdict {
+  const { contents, source, target, wantedKeyArn, workflowCompleted } = input;
+  const { missing, duplicated, stale, mismatches, tables, rowsCompared, behind, notes } = contents;
+  const faults = missing + duplicated + stale + mismatches + behind.length;
+  const encrypted = !source.encrypted && target.encrypted && target.kmsKeyId === wantedKeyArn;
+  return {
+    strategy: input.strategy,
+    passed: faults === 0 && rowsCompared > 0 && notes.acknowledged > 0 && encrypted && workflowCompleted,
+    durationSeconds: Math.round(input.durationSeconds * 10) / 10,
+    source,
+    target,
+    writes: { acknowledged: notes.acknowledged, missing, duplicated, stale, failed: notes.failed },
+    writePauseMs: longestGapMs(notes.acknowledgedAt, input.approvedAt, untilOf(input)),
+    tables,
+    rowsCompared,
+    mismatches,
+    sequencesBehind: behind.length,
+    historyEvents: input.historyEvents,
+    historyBytes: input.historyBytes,
+    pauseTimeline: input.pauseTimeline,
+  };
+}
+
+/** The application is stopped on purpose soon after the switch: the time after its last write is no pause. */
+function untilOf({ contents, switchedAt }: VerdictInput): number {
+  const last = contents.notes.acknowledgedAt.at(-1) ?? 0;
+  return last > switchedAt ? Math.min(switchedAt + SETTLE_MS, last) : switchedAt + SETTLE_MS;
+}

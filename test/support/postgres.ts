@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { preparePostgres, type Major } from '../../local/postgres/binaries';
+import { findFreePort } from '../../local/postgres/free-port';
+import { initialise, PostgresServer } from '../../local/postgres/server';
+import { giveTo, serverAccount } from '../../local/postgres/unprivileged';
+
+/** A bare PostgreSQL server that lets everybody in as anybody: for tests that need no AWS. */
+export class BareServer {
+  private constructor(
+    readonly server: PostgresServer,
+    private readonly folder: string,
+    private readonly major: Major,
+  ) {}
+
+  static async create(major: Major = 16): Promise<BareServer> {
+    const bare = await BareServer.prepare(major);
+    const tree = await bare.tree();
+    const account = serverAccount();
+    await initialise(tree, bare.server.places.dataDir, account);
+    writeFileSync(
+      join(bare.server.places.dataDir, 'pg_hba.conf'),
+      'local all all trust\nhost all all 127.0.0.1/32 trust\n',
+    );
+    await bare.start();
+    return bare;
+  }
+
+  get address(): { host: string; port: number } {
+    return { host: '127.0.0.1', port: this.server.port };
+  }
+
+  get endpoint(): string {
+    return `127.0.0.1:${this.server.port}`;
+  }
+
+  /** A second server with the same contents; the first one is stopped while they are copied. */
+  async twin(): Promise<BareServer> {
+    const twin = await BareServer.prepare(this.major);
+    await this.server.stop('fast');
+    cpSync(this.server.places.dataDir, twin.server.places.dataDir, { recursive: true });
+    giveTo(serverAccount(), twin.folder);
+    await Promise.all([this.start(), twin.start()]);
+    return twin;
+  }
+
+  async remove(): Promise<void> {
+    await this.server.stop('immediate');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private tree(): ReturnType<typeof preparePostgres> {
+    return preparePostgres(this.major, join(this.folder, 'programs'), { rdsTools: false });
+  }
+
+  private async start(): Promise<void> {
+    const { dataDir, socketDir } = this.server.places;
+    const settings = {
+      port: this.server.port,
+      listen_addresses: "'127.0.0.1'",
+      unix_socket_directories: `'${socketDir}'`,
+    };
+    const lines = Object.entries({ ...settings, fsync: 'off' }).map(([name, value]) => `${name} = ${value}`);
+    writeFileSync(join(dataDir, 'postgresql.auto.conf'), `${lines.join('\n')}\n`);
+    giveTo(serverAccount(), dataDir);
+    await this.server.start();
+  }
+
+  private static async prepare(major: Major): Promise<BareServer> {
+    const folder = mkdtempSync(join(tmpdir(), `ks-${randomUUID().slice(0, 4)}-`));
+    const [dataDir, logDir, socketDir] = ['data', 'log', 'socket'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const path of [dataDir, logDir, socketDir]) mkdirSync(path, { mode: 0o700 });
+    giveTo(serverAccount(), folder);
+    const port = await findFreePort(new Set());
+    const tree = (): ReturnType<typeof preparePostgres> => bare.tree();
+    const server = new PostgresServer(tree, { dataDir, logDir, socketDir }, port, serverAccount(), () => undefined);
+    const bare = new BareServer(server, folder, major);
+    return bare;
+  }
+}
