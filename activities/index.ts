@@ -1,6 +1,6 @@
 import { verifyContents } from './compare/verify-contents';
 import { proveContents } from './compare/prove-contents';
-import { cutOver } from './cutover/cut-over';
+import { cutOver, lowerFence } from './cutover/cut-over';
 import { readGoNoGo } from './cutover/go-no-go';
 import { preparePause } from './cutover/prepare-pause';
 import type { Dependencies } from './dependencies';
@@ -63,6 +63,7 @@ const IMPLEMENTATIONS = {
   readGoNoGo,
   preparePause,
   cutOver,
+  lowerFence,
   proveContents,
   watchTraffic,
   removeFromTarget,

@@ -24,6 +24,8 @@ export interface CutoverFacts {
   /** What each traffic switch held before and holds now; no secrets. */
   readonly traffic: readonly { readonly what: string; readonly from: string; readonly to: string }[];
   readonly attempts: number;
+  /** Task queue of the process that holds the snapshots of the pause; absent when that process is gone. */
+  readonly holder?: string;
   /** Per database, `pg_current_snapshot()` of the target before the release: what the proof compares as of. */
   readonly targetSnapshots: Readonly<Record<string, string>>;
 }

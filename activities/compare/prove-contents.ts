@@ -1,7 +1,7 @@
 import type { Proof, TableDifference } from '../../plan/report';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { type Access, accessTo, openSession } from '../postgres/session';
-import { withHeartbeat } from '../wait';
+import { reportProgress } from '../heartbeat';
 import { compareTable, type Disagreements, differenceOf, type Pair, pairTables } from './compare-tables';
 import { keysWrittenSince } from './fingerprints';
 import { type ComparedTable, listTables } from './list-tables';
@@ -36,32 +36,28 @@ async function compareAsOfCutover(deps: Dependencies, input: ProveInput): Promis
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const total = { tables: 0, rows: 0, changedSince: 0, goneSince: 0, current: '' };
   const differences: TableDifference[] = [];
-  await withHeartbeat(
-    async () => {
-      for (const database of input.databases) {
-        const pair = held?.get(database) ?? (await openPair(source, target, database));
-        const since = held?.has(database) ? undefined : input.targetSnapshots[database];
-        try {
-          const lists = await Promise.all([listTables(pair.source, input.id), listTables(pair.target, input.id)]);
-          const { both, differences: missing } = pairTables(database, ...lists);
-          differences.push(...missing);
-          for (const table of both) {
-            total.current = `${database} ${table.schema}.${table.name}`;
-            const { rows, disagreements } = await compareTable(pair, table);
-            const explained = since ? await explainBySince(pair, table, disagreements, since) : { written: 0, gone: 0 };
-            total.tables += 1;
-            total.rows += rows;
-            total.changedSince += explained.written;
-            total.goneSince += explained.gone;
-            if (disagreements.size > 0) differences.push(differenceOf(database, table, disagreements));
-          }
-        } finally {
-          if (!held?.has(database)) await Promise.allSettled([pair.source.end(), pair.target.end()]);
-        }
+  reportProgress(() => ({ waitingFor: `comparing ${total.current}`, tables: total.tables, rows: total.rows }));
+  for (const database of input.databases) {
+    const pair = held?.get(database) ?? (await openPair(source, target, database));
+    const since = held?.has(database) ? undefined : input.targetSnapshots[database];
+    try {
+      const lists = await Promise.all([listTables(pair.source, input.id), listTables(pair.target, input.id)]);
+      const { both, differences: missing } = pairTables(database, ...lists);
+      differences.push(...missing);
+      for (const table of both) {
+        total.current = `${database} ${table.schema}.${table.name}`;
+        const { rows, disagreements } = await compareTable(pair, table);
+        const explained = since ? await explainBySince(pair, table, disagreements, since) : { written: 0, gone: 0 };
+        total.tables += 1;
+        total.rows += rows;
+        total.changedSince += explained.written;
+        total.goneSince += explained.gone;
+        if (disagreements.size > 0) differences.push(differenceOf(database, table, disagreements));
       }
-    },
-    () => ({ waitingFor: `comparing ${total.current}`, tables: total.tables, rows: total.rows }),
-  );
+    } finally {
+      if (!held?.has(database)) await Promise.allSettled([pair.source.end(), pair.target.end()]);
+    }
+  }
   if (differences.length > 0) throw contentsDiffer(differences);
   return {
     method: held ? 'snapshot' : 'row-versions',

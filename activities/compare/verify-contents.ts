@@ -5,7 +5,8 @@ import type { Comparison, TableDifference } from '../../plan/report';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { readMark, writeMark } from '../postgres/fence-table';
 import { accessTo, openSession } from '../postgres/session';
-import { withHeartbeat } from '../wait';
+import { reportProgress } from '../heartbeat';
+import { throwIfCancelled } from '../wait';
 import {
   compareTable,
   type Disagreements,
@@ -41,32 +42,28 @@ export async function verifyContents(deps: Dependencies, input: VerifyInput): Pr
   let undecided = 0;
   let current = '';
   const differences: TableDifference[] = [];
-  await withHeartbeat(
-    async () => {
-      for (const database of input.databases) {
-        const options = { step: 'verify', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
-        const pair = { source: await openSession(source, options), target: await openSession(target, options) };
-        try {
-          const lists = await Promise.all([listTables(pair.source, input.id), listTables(pair.target, input.id)]);
-          const { both, differences: missing } = pairTables(database, ...lists);
-          differences.push(...missing);
-          for (const table of both) {
-            Context.current().cancellationSignal.throwIfAborted();
-            current = `${database} ${table.schema}.${table.name}`;
-            const compared = await compareTable(pair, table);
-            const settled = await settle(pair, input.id, table, compared.disagreements);
-            tables += 1;
-            rows += compared.rows;
-            undecided += settled.undecided;
-            if (settled.different.size > 0) differences.push(differenceOf(database, table, settled.different));
-          }
-        } finally {
-          await Promise.allSettled([pair.source.end(), pair.target.end()]);
-        }
+  reportProgress(() => ({ waitingFor: `comparing ${current}`, tables, rows }));
+  for (const database of input.databases) {
+    const options = { step: 'verify', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+    const pair = { source: await openSession(source, options), target: await openSession(target, options) };
+    try {
+      const lists = await Promise.all([listTables(pair.source, input.id), listTables(pair.target, input.id)]);
+      const { both, differences: missing } = pairTables(database, ...lists);
+      differences.push(...missing);
+      for (const table of both) {
+        await throwIfCancelled();
+        current = `${database} ${table.schema}.${table.name}`;
+        const compared = await compareTable(pair, table);
+        const settled = await settle(pair, input.id, table, compared.disagreements);
+        tables += 1;
+        rows += compared.rows;
+        undecided += settled.undecided;
+        if (settled.different.size > 0) differences.push(differenceOf(database, table, settled.different));
       }
-    },
-    () => ({ waitingFor: `comparing ${current}`, tables, rows }),
-  );
+    } finally {
+      await Promise.allSettled([pair.source.end(), pair.target.end()]);
+    }
+  }
   if (differences.length > 0) throw contentsDiffer(differences);
   return { tables, rows, undecided, differences, durationMs: Date.now() - startedAt };
 }
@@ -114,10 +111,10 @@ async function settle(
 
 /** Waits until everything that the source had committed before now is applied on the target. */
 async function waitForMark(pair: Pair, migration: string): Promise<void> {
-  const mark = `verify ${randomUUID()}`;
-  await writeMark(pair.source, migration, mark);
+  const mark = randomUUID();
+  await writeMark(pair.source, migration, 'verify', mark);
   const giveUpAt = Date.now() + MARK_TIMEOUT_MS;
-  while ((await readMark(pair.target, migration)) !== mark) {
+  while ((await readMark(pair.target, migration, 'verify')) !== mark) {
     if (Date.now() > giveUpAt)
       throw new Error(`the target did not apply a mark of the source within ${MARK_TIMEOUT_MS} ms`);
     await Context.current().sleep(20);

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
 import { compareLsn, type Lsn } from '../../plan/lsn';
 import { subscriptionName } from '../../plan/names';
 import type { CutoverFacts } from '../../plan/report';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { fenceTable, readMark, writeMark } from '../postgres/fence-table';
-import { queryOne } from '../postgres/session';
+import { queryOne, type Session } from '../postgres/session';
 import { findSubscription, originProgress } from '../postgres/subscriptions';
-import { withHeartbeat } from '../wait';
 import { forgetCutover, readCutover, writeCutover } from './cutover-facts';
 import {
   type FencePlan,
@@ -19,7 +19,7 @@ import {
   terminateForeignSessions,
   unfenceSql,
 } from './fence';
-import { type DatabasePair, openPauseSessions, type PauseSessions } from './pause-sessions';
+import { type DatabasePair, type Endpoints, openPauseSessions, type PauseSessions } from './pause-sessions';
 import { copySequences } from './sequences';
 import { Timeline } from './timeline';
 import { preparedSwitches, type PreparedSwitch } from './traffic-plan';
@@ -44,7 +44,7 @@ class PauseGivenUp extends Error {}
 
 /**
  * The pause: fence writes, drain, sequences, switch traffic. One activity, since every round trip to the server in it is
- * downtime. Before the switch it can be given up at any time without loss: budget, cancellation, an error. After the
+ * downtime. Before the switch it can be given up at any time without loss: budget, an error. After the
  * switch it only goes forward. It may be killed at any point: the next attempt, in any process, reads from the databases
  * how far it went.
  */
@@ -53,16 +53,14 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
   const sessions = await openPauseSessions(deps, input);
   let keepOpen = false;
   try {
-    return await withHeartbeat(async () => {
-      const switches = await preparedSwitches(awsOf(deps, input), input.plan.cutover.traffic, sessions);
-      const earlier = await readCutover(sessions.first.target, input.id);
-      if (earlier && switches.some(({ done }) => done)) {
-        return rollForward(switches, { ...earlier, attempts: context.info.attempt });
-      }
-      const result = await pause(deps, input, sessions, switches, context);
-      keepOpen = result.switched;
-      return result;
-    });
+    const switches = await preparedSwitches(awsOf(deps, input), input.plan.cutover.traffic, sessions);
+    const earlier = await readCutover(sessions.first.target, input.id);
+    if (earlier && switches.some(({ done }) => done)) {
+      return await rollForward(switches, { ...earlier, attempts: context.info.attempt });
+    }
+    const result = await pause(deps, input, sessions, switches, context);
+    keepOpen = result.switched;
+    return result;
   } finally {
     await sessions.close({ keepSnapshots: keepOpen });
   }
@@ -70,8 +68,24 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
 
 /** An attempt before this one died behind the switch: finish what it left. */
 async function rollForward(switches: readonly PreparedSwitch[], facts: CutoverFacts): Promise<CutOverResult> {
-  for (const one of switches) await one.apply();
-  return { switched: true, ...facts };
+  await applyAll(switches);
+  const { holder: _gone, ...rest } = facts;
+  return { switched: true, ...rest };
+}
+
+/** Behind the first write there is no way back: whatever fails is tried again until it works. */
+async function applyAll(switches: readonly PreparedSwitch[]): Promise<void> {
+  for (const one of switches) {
+    try {
+      await one.apply();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw ApplicationFailure.retryable(
+        `Traffic is on its way to the target, but ${one.what} refuses: ${message}`,
+        'SwitchUnfinished',
+      );
+    }
+  }
 }
 
 async function pause(
@@ -89,7 +103,6 @@ async function pause(
   timeline.done('fence');
   const deadline = Date.now() + input.plan.cutover.pauseBudgetMs - fenced.alreadyMs;
   const mayGoOn = () => {
-    if (context.cancellationSignal.aborted) throw new PauseGivenUp('the migration was asked to stop');
     if (Date.now() > deadline) throw new PauseGivenUp(`the budget of ${input.plan.cutover.pauseBudgetMs} ms ended`);
   };
   try {
@@ -105,22 +118,53 @@ async function pause(
       sequences: drained.sequences,
       traffic: switches.map(({ what, from, to }) => ({ what, from, to })),
       attempts: context.info.attempt,
+      holder: deps.ownTaskQueue,
       targetSnapshots: drained.targetSnapshots,
     });
     await writeCutover(first.target, input.id, facts());
     timeline.done('recorded');
+    const [decisive, ...rest] = switches;
+    await decisive?.apply();
     pastSwitch = true;
-    for (const one of switches) await one.apply();
+    await applyAll(rest);
     timeline.done('switch');
     return { switched: true, ...facts() };
   } catch (error) {
-    // Behind the first write of the switch there is no way back but the next attempt, which rolls forward.
-    if (pastSwitch && switches.length > 0) throw error;
-    await lowerFence(input, first);
+    if (pastSwitch) throw error;
+    // The first switch may have failed on its way out or on its way back: only the world knows. When it can't be asked,
+    // this throws, the fence stays up, and the next attempt asks again.
+    if (await isSwitched(deps, input, sessions))
+      throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
+    await lowerFenceOf(input, first.source);
     await forgetCutover(first.target, input.id).catch(() => undefined);
     timeline.done('unfence');
     const pauseMs = fenced.alreadyMs + timeline.totalMs;
     return { switched: false, pauseMs, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** True when any switch of the plan points at the target already. */
+async function isSwitched(deps: Dependencies, input: MigrationRef, sessions: Endpoints): Promise<boolean> {
+  const switches = await preparedSwitches(awsOf(deps, input), input.plan.cutover.traffic, sessions);
+  return switches.some(({ done }) => done);
+}
+
+/**
+ * Undo of a pause whose end nobody knows: takes the fence down unless traffic is on the target already.
+ * @throws ApplicationFailure TrafficRefused when it is: nothing may be undone then
+ */
+export async function lowerFence(deps: Dependencies, input: CutOverInput): Promise<void> {
+  const sessions = await openPauseSessions(deps, input);
+  try {
+    if ((await readCutover(sessions.first.target, input.id)) && (await isSwitched(deps, input, sessions))) {
+      throw finalFailure(
+        'TrafficRefused',
+        'Traffic is on the target already: undoing now would lose what was written there. Start the workflow anew from the target, or go back by hand (docs/operating.md, "After the switch").',
+      );
+    }
+    await lowerFenceOf(input, sessions.first.source);
+  } finally {
+    await sessions.close({ keepSnapshots: false });
   }
 }
 
@@ -132,15 +176,16 @@ async function raiseFence(input: CutOverInput, { source }: DatabasePair): Promis
   await source.query(fenceSql(input.fence));
   const { ms } = await queryOne<{ ms: number }>(
     source,
-    `UPDATE ${fenceTable(input.id)} SET fenced_at = coalesce(fenced_at, clock_timestamp()) WHERE id = 1
+    `INSERT INTO ${fenceTable(input.id)} AS fence (purpose, mark, fenced_at) VALUES ('pause', '', clock_timestamp())
+     ON CONFLICT (purpose) DO UPDATE SET fenced_at = coalesce(fence.fenced_at, excluded.fenced_at)
      RETURNING greatest(0, extract(epoch FROM clock_timestamp() - fenced_at) * 1000)::float8 AS ms`,
   );
   return { alreadyMs: Math.round(ms) };
 }
 
-async function lowerFence(input: CutOverInput, { source }: DatabasePair): Promise<void> {
+async function lowerFenceOf(input: CutOverInput, source: Session): Promise<void> {
   await source.query(unfenceSql(input.fence));
-  await source.query(`UPDATE ${fenceTable(input.id)} SET fenced_at = NULL WHERE id = 1`);
+  await source.query(`UPDATE ${fenceTable(input.id)} SET fenced_at = NULL WHERE purpose = 'pause'`);
 }
 
 /** Ends sessions in batches until none is left, twice in a row. */
@@ -214,9 +259,9 @@ async function drain(
   pairs: ReadonlyMap<string, DatabasePair>,
   mayGoOn: () => void,
 ): Promise<{ fenceLsn: Lsn; nextXid: string }> {
-  const mark = `fence ${randomUUID()}`;
+  const mark = randomUUID();
   const entries = [...pairs];
-  const positions = await Promise.all(entries.map(([, pair]) => writeMark(pair.source, input.id, mark)));
+  const positions = await Promise.all(entries.map(([, pair]) => writeMark(pair.source, input.id, 'pause', mark)));
   const [, first] = entries[0] ?? [];
   if (!first) throw new Error('no database to drain');
   const nextXid = await readNextXid(first);
@@ -226,7 +271,7 @@ async function drain(
       const subscription = await findSubscription(pair.target, name);
       if (!subscription) throw finalFailure('ResourceGone', `subscription ${name} is gone from the target`);
       const behind = async () =>
-        (await readMark(pair.target, input.id)) !== mark ||
+        (await readMark(pair.target, input.id, 'pause')) !== mark ||
         compareLsn((await originProgress(pair.target, `pg_${subscription.oid}`)) ?? '0/0', positions[index] ?? '0/0') <
           0;
       while (await behind()) {

@@ -10,10 +10,14 @@ export interface DatabasePair {
   readonly sequences: readonly SequenceName[];
 }
 
-/** Everything that the pause needs and that takes a connection to have. */
-export interface PauseSessions {
+/** Where both sides listen. */
+export interface Endpoints {
   readonly sourceEndpoint: Endpoint;
   readonly targetEndpoint: Endpoint;
+}
+
+/** Everything that the pause needs and that takes a connection to have. */
+export interface PauseSessions extends Endpoints {
   readonly pairs: ReadonlyMap<string, DatabasePair>;
   /** The first database's pair: where roles are changed and the cutover is noted. */
   readonly first: DatabasePair;

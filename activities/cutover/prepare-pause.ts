@@ -2,7 +2,7 @@ import { subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { accessTo, inEachDatabase, queryRows } from '../postgres/session';
 import { confirmAtOnce } from '../postgres/subscriptions';
-import { waitUntil, withHeartbeat } from '../wait';
+import { waitUntil } from '../wait';
 
 const CHECKPOINT_TIMEOUT_MS = 1_800_000;
 
@@ -15,21 +15,19 @@ export async function preparePause(
   input: MigrationRef & { databases: readonly string[] },
 ): Promise<void> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  await withHeartbeat(async () => {
-    const [first] = input.databases;
-    if (first === undefined) return;
-    const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
-    await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));
-    await inEachDatabase(target, input.databases, options, async (session, database) => {
-      await confirmAtOnce(session, input.id, database);
-      await waitUntil(async () => {
-        const receiving = await queryRows(
-          session,
-          'SELECT 1 FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL AND received_lsn IS NOT NULL',
-          [subscriptionName(input.id, database)],
-        );
-        return receiving.length > 0 ? { done: undefined } : { waitingFor: `worker of ${database}` };
-      });
+  const [first] = input.databases;
+  if (first === undefined) return;
+  const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
+  await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));
+  await inEachDatabase(target, input.databases, options, async (session, database) => {
+    await confirmAtOnce(session, input.id, database);
+    await waitUntil(async () => {
+      const receiving = await queryRows(
+        session,
+        'SELECT 1 FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL AND received_lsn IS NOT NULL',
+        [subscriptionName(input.id, database)],
+      );
+      return receiving.length > 0 ? { done: undefined } : { waitingFor: `worker of ${database}` };
     });
   });
 }

@@ -2,6 +2,7 @@ import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
 import type { Aws } from '../dependencies';
 import type { Endpoint } from '../postgres/session';
+import type { Endpoints } from './pause-sessions';
 import { rewriteEndpoint } from '../traffic/rewrite-endpoint';
 import { trafficStore } from '../traffic/switches';
 
@@ -23,7 +24,7 @@ const text = ({ address, port }: Endpoint): string => `${address}:${port}`;
 export async function preparedSwitches(
   aws: Aws,
   traffic: readonly TrafficSwitch[],
-  { sourceEndpoint, targetEndpoint }: { sourceEndpoint: Endpoint; targetEndpoint: Endpoint },
+  { sourceEndpoint, targetEndpoint }: Endpoints,
 ): Promise<PreparedSwitch[]> {
   return Promise.all(
     traffic.map(async (entry) => {
@@ -44,8 +45,13 @@ export async function preparedSwitches(
         done,
         apply: async () => {
           if (done) return;
-          await store.write(there.value);
-          if ((await store.read()) !== there.value) throw new Error(`${store.what} does not read back as written`);
+          // A write whose answer got lost may have taken effect: the read-back decides.
+          const written = await store.write(there.value).then(
+            () => undefined,
+            (error: Error) => error,
+          );
+          if ((await store.read()) === there.value) return;
+          throw written ?? new Error(`${store.what} does not read back as written`);
         },
       };
     }),

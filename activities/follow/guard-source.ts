@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { Lag } from '../../plan/progress';
 import type { Dependencies } from '../dependencies';
 import { writeMark } from '../postgres/fence-table';
+import { reportProgress } from '../heartbeat';
 import { accessTo, inEachDatabase, withSession } from '../postgres/session';
 import { largest, type LagInput, readSlots, trendOf } from './read-lag';
 
@@ -30,11 +31,11 @@ export async function guardSource(deps: Dependencies, input: GuardInput): Promis
     const bytes = largest(slots);
     const lag: Lag = { bytes, trend: trendOf(before ?? bytes, bytes), at: new Date().toISOString() };
     before = bytes;
-    context.heartbeat({ lag, slots });
+    reportProgress(() => ({ lag, slots }));
     const elapsedMs = Date.now() - startedAt;
     if (elapsedMs >= input.reportAfterMs) return lag;
     await inEachDatabase(access, input.databases, { step: 'guard' }, (session) =>
-      writeMark(session, input.id, `guard ${lag.at}`),
+      writeMark(session, input.id, 'guard', lag.at),
     );
     await context.sleep(Math.min(LOOK_EVERY_MS, input.reportAfterMs - elapsedMs));
   }

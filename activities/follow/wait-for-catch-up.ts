@@ -39,11 +39,13 @@ export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promi
 
 async function marksArrive(deps: Dependencies, input: LagInput): Promise<void> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  const mark = `catch-up ${randomUUID()}`;
-  await inEachDatabase(source, input.databases, { step: 'catch-up' }, (session) => writeMark(session, input.id, mark));
+  const mark = randomUUID();
+  await inEachDatabase(source, input.databases, { step: 'catch-up' }, (session) =>
+    writeMark(session, input.id, 'catch-up', mark),
+  );
   await inEachDatabase(target, input.databases, { step: 'catch-up', readOnly: true }, (session, database) =>
     waitUntil(async () => {
-      if ((await readMark(session, input.id)) === mark) return { done: undefined };
+      if ((await readMark(session, input.id, 'catch-up')) === mark) return { done: undefined };
       await refuseApplyErrors(session, input, database);
       return { waitingFor: `mark in ${database}` };
     }),

@@ -1,6 +1,6 @@
 import type { Dependencies } from '../dependencies';
 import { accessTo, escapeIdentifier, queryRows, type Session, withSession } from '../postgres/session';
-import { withHeartbeat } from '../wait';
+import { reportProgress } from '../heartbeat';
 import type { LagInput } from './read-lag';
 
 const STATEMENT_TIMEOUT_MS = 6 * 3_600_000;
@@ -19,19 +19,15 @@ export interface Warmed {
 export async function warmTarget(deps: Dependencies, input: LagInput): Promise<Warmed> {
   const access = await accessTo(deps, input, 'target');
   const warmed = { relations: 0, blocks: 0, current: '' };
-  await withHeartbeat(
-    async () => {
-      for (const database of input.databases) {
-        const options = { step: 'warm-up', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
-        await withSession(access, options, async (session) => {
-          await readBlocks(session, warmed, database);
-          warmed.current = `statistics of ${database}`;
-          await session.query('ANALYZE');
-        });
-      }
-    },
-    () => ({ waitingFor: warmed.current, relations: warmed.relations, blocks: warmed.blocks }),
-  );
+  reportProgress(() => ({ waitingFor: warmed.current, relations: warmed.relations, blocks: warmed.blocks }));
+  for (const database of input.databases) {
+    const options = { step: 'warm-up', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+    await withSession(access, options, async (session) => {
+      await readBlocks(session, warmed, database);
+      warmed.current = `statistics of ${database}`;
+      await session.query('ANALYZE');
+    });
+  }
   return { relations: warmed.relations, blocks: warmed.blocks };
 }
 

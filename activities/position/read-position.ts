@@ -6,7 +6,6 @@ import type { Position, PositionEvidence, PositionSilence, SlotFacts } from '../
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { findSlot } from '../postgres/create-slots';
 import { type Access, accessTo, openSession, queryOne, type Session, withSession } from '../postgres/session';
-import { withHeartbeat } from '../wait';
 import { fromRecoveryLog } from './from-recovery-log';
 import { fromSeedFunction } from './from-seed-function';
 import { fromWalinspect } from './from-walinspect';
@@ -25,28 +24,26 @@ export interface ReadPositionInput extends MigrationRef {
  */
 export async function readPosition(deps: Dependencies, input: ReadPositionInput): Promise<Position> {
   const [sourceAccess, targetAccess] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  return withHeartbeat(async () => {
-    const notAfter = await checkSlots(sourceAccess, input.slots);
-    const found = await gather(deps, input, sourceAccess, targetAccess);
-    const evidence = found.filter((one): one is PositionEvidence => 'found' in one);
-    const silent = found.filter((one): one is PositionSilence => 'why' in one);
-    const notBefore =
-      input.slots
-        .map(({ consistentPoint }) => consistentPoint)
-        .sort(compareLsn)
-        .at(-1) ?? '0/0';
-    const decision = decidePosition(evidence, { notBefore, notAfter });
-    if ('lsn' in decision) return { lsn: decision.lsn, evidence, silent };
-    const values = [
-      ...evidence.map((one) => `${one.kind}: ${one.found}`),
-      ...silent.map((one) => `${one.kind}: silent, ${one.why}`),
-    ];
-    throw finalFailure(
-      'PositionDisputed',
-      `The position at which ${input.plan.target.instance} ends is not proven: ${decision.disputed}. Found:\n  ${values.join('\n  ')}\nNothing was subscribed. See docs/failures.md, PositionDisputed.`,
-      { evidence, silent, limits: { notBefore, notAfter } },
-    );
-  });
+  const notAfter = await checkSlots(sourceAccess, input.slots);
+  const found = await gather(deps, input, sourceAccess, targetAccess);
+  const evidence = found.filter((one): one is PositionEvidence => 'found' in one);
+  const silent = found.filter((one): one is PositionSilence => 'why' in one);
+  const notBefore =
+    input.slots
+      .map(({ consistentPoint }) => consistentPoint)
+      .sort(compareLsn)
+      .at(-1) ?? '0/0';
+  const decision = decidePosition(evidence, { notBefore, notAfter });
+  if ('lsn' in decision) return { lsn: decision.lsn, evidence, silent };
+  const values = [
+    ...evidence.map((one) => `${one.kind}: ${one.found}`),
+    ...silent.map((one) => `${one.kind}: silent, ${one.why}`),
+  ];
+  throw finalFailure(
+    'PositionDisputed',
+    `The position at which ${input.plan.target.instance} ends is not proven: ${decision.disputed}. Found:\n  ${values.join('\n  ')}\nNothing was subscribed. See docs/failures.md, PositionDisputed.`,
+    { evidence, silent, limits: { notBefore, notAfter } },
+  );
 }
 
 /** Every slot must still hold the WAL from its consistent point on. Returns the end of the source's WAL. */

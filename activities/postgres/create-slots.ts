@@ -2,7 +2,8 @@ import { finalFailure } from '../../plan/failures';
 import { slotName } from '../../plan/names';
 import type { SlotFacts } from '../../plan/position';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import { waitUntil, withHeartbeat } from '../wait';
+import { reportProgress } from '../heartbeat';
+import { waitUntil } from '../wait';
 import { type Access, accessTo, queryRows, type Session, withSession } from './session';
 
 /** Creating a slot waits for every transaction that is open; an hour is longer than any of them should be. */
@@ -28,12 +29,8 @@ export async function createSlots(deps: Dependencies, input: SlotsInput): Promis
   const access = await accessTo(deps, input, 'source');
   const slots: SlotFacts[] = [];
   for (const database of input.databases) {
-    slots.push(
-      await withHeartbeat(
-        () => createSlot(access, input.id, database),
-        () => ({ waitingFor: `slot in ${database}` }),
-      ),
-    );
+    reportProgress(() => ({ waitingFor: `slot in ${database}: open transactions of the source have to end` }));
+    slots.push(await createSlot(access, input.id, database));
   }
   return slots;
 }

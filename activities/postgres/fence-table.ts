@@ -4,8 +4,9 @@ import { escapeIdentifier, queryOne, queryRows, type Session } from './session';
 /**
  * Tables of ours, in a schema of ours, in every migrated database; made before the snapshot, so that the target has
  * them too.
- * - `fence`: one row. Its `mark`, written on the source, arrives on the target behind everything that was committed
- *   before it: a drain is proven by the row, never by the sender's word. It also makes the slot of an idle database move.
+ * - `fence`: a row for each purpose. Its `mark`, written on the source, arrives on the target behind everything that was
+ *   committed before it: a drain is proven by the row, never by the sender's word. It also moves the slot of an idle
+ *   database.
  * - `cutover`: written on the target only, inside the pause, so that a worker that takes over knows how far it went.
  */
 export const fenceTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.fence`;
@@ -16,12 +17,11 @@ export async function createFenceTable(session: Session, migration: string): Pro
     `BEGIN;
      CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(fenceSchema(migration))};
      CREATE TABLE IF NOT EXISTS ${fenceTable(migration)} (
-       id integer PRIMARY KEY CHECK (id = 1),
+       purpose text PRIMARY KEY,
        mark text NOT NULL,
        fenced_at timestamptz
      );
      CREATE TABLE IF NOT EXISTS ${cutoverTable(migration)} (id integer PRIMARY KEY CHECK (id = 1), facts jsonb NOT NULL);
-     INSERT INTO ${fenceTable(migration)} (id, mark) VALUES (1, 'created') ON CONFLICT (id) DO NOTHING;
      COMMIT`,
   );
 }
@@ -30,14 +30,30 @@ export async function dropFenceTable(session: Session, migration: string): Promi
   await session.query(`DROP SCHEMA IF EXISTS ${escapeIdentifier(fenceSchema(migration))} CASCADE`);
 }
 
+/** What a mark is for; each has a row of its own, so that marks written at the same time don't hide each other. */
+export type MarkPurpose = 'pause' | 'catch-up' | 'verify' | 'guard';
+
 /** Writes a mark on the source. Returns the end of the WAL behind it. */
-export async function writeMark(source: Session, migration: string, mark: string): Promise<string> {
-  await source.query(`UPDATE ${fenceTable(migration)} SET mark = $1 WHERE id = 1`, [mark]);
+export async function writeMark(
+  source: Session,
+  migration: string,
+  purpose: MarkPurpose,
+  mark: string,
+): Promise<string> {
+  await source.query(
+    `INSERT INTO ${fenceTable(migration)} (purpose, mark) VALUES ($1, $2)
+     ON CONFLICT (purpose) DO UPDATE SET mark = excluded.mark`,
+    [purpose, mark],
+  );
   return (await queryOne<{ lsn: string }>(source, 'SELECT pg_current_wal_insert_lsn()::text AS lsn')).lsn;
 }
 
 /** The mark that has arrived on the target. */
-export async function readMark(target: Session, migration: string): Promise<string | undefined> {
-  const rows = await queryRows<{ mark: string }>(target, `SELECT mark FROM ${fenceTable(migration)} WHERE id = 1`);
+export async function readMark(target: Session, migration: string, purpose: MarkPurpose): Promise<string | undefined> {
+  const rows = await queryRows<{ mark: string }>(
+    target,
+    `SELECT mark FROM ${fenceTable(migration)} WHERE purpose = $1`,
+    [purpose],
+  );
   return rows[0]?.mark;
 }

@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { stepOf } from '../../plan/progress';
+import { runCommand } from '../command';
+import { withClient } from '../connect';
+import { Migrations } from '../migrations';
+import { renderChecks } from '../output';
+import { checkMigrationId, readPlan } from '../read-plan';
+
+const LOOK_EVERY_MS = 300;
+
+export function addStart(program: Command): void {
+  program
+    .command('start <plan>')
+    .description('start a migration and wait for its preflight')
+    .requiredOption('--id <id>', 'id of the migration, and of its workflow')
+    .option('--detach', 'do not wait for the preflight')
+    .action((file: string, options: { id: string; detach?: boolean }, command: Command) =>
+      runCommand(command, async () => {
+        const plan = await readPlan(file);
+        const id = checkMigrationId(options.id);
+        return withClient(async (client) => {
+          const migrations = new Migrations(client);
+          await migrations.start(id, plan);
+          const watch = `watch it with: keyshift watch ${id}`;
+          if (options.detach) return { text: `started ${id}; ${watch}`, json: { migration: id, started: true } };
+          const report = await preflightEnded(migrations, id);
+          return {
+            text: `${renderChecks(report.checks)}\n\nstarted ${id}; ${watch}`,
+            json: { migration: id, started: true, checks: report.checks },
+          };
+        });
+      }),
+    );
+}
+
+/** @throws CommandError `blocked` when the preflight ended the migration */
+async function preflightEnded(migrations: Migrations, id: string) {
+  for (;;) {
+    if (!(await migrations.isRunning(id))) return migrations.result(id);
+    const report = await migrations.report(id).catch(() => undefined);
+    if (report && stepOf(report.progress, 'preflight').status === 'done') return report;
+    await sleep(LOOK_EVERY_MS);
+  }
+}

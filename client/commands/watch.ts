@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { runCommand } from '../command';
+import { withClient } from '../connect';
+import { EXIT } from '../exit-codes';
+import { Migrations } from '../migrations';
+import { renderProgress } from '../output';
+
+const LOOK_EVERY_MS = 1_000;
+const CLEAR = '\u001b[2J\u001b[H';
+
+export function addWatch(program: Command): void {
+  program
+    .command('watch <id>')
+    .description('follow a migration until it ends; on a terminal as a live picture, else a line of JSON per change')
+    .action((id: string, _options, command: Command) =>
+      runCommand(command, () =>
+        withClient(async (client) => {
+          const migrations = new Migrations(client);
+          const { json } = command.optsWithGlobals<{ json?: boolean }>();
+          let shown = '';
+          for (;;) {
+            const [progress, live] = await Promise.all([migrations.progress(id), migrations.live(id)]);
+            const text = json ? JSON.stringify({ ...progress, live }) : renderProgress(progress, live);
+            const ended = progress.status === 'completed' || progress.status === 'aborted';
+            if (ended) {
+              return {
+                text,
+                json: { ...progress, live },
+                exitCode: progress.status === 'completed' ? EXIT.ok : EXIT.failed,
+              };
+            }
+            if (text !== shown) process.stdout.write(process.stdout.isTTY && !json ? `${CLEAR}${text}\n` : `${text}\n`);
+            shown = text;
+            await sleep(LOOK_EVERY_MS);
+          }
+        }),
+      ),
+    );
+}

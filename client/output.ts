@@ -1,0 +1,85 @@
+import Table from 'cli-table3';
+import type { Check } from '../plan/checks';
+import { bytes, duration } from '../plan/format';
+import type { Progress } from '../plan/progress';
+
+const SIGNS = { pending: ' ', running: '>', done: '+', skipped: '-', failed: '!' } as const;
+const LEVELS = { ok: 'ok   ', warn: 'WARN ', block: 'BLOCK' } as const;
+
+/** A table without lines, as the tools of this field print them. */
+function plainTable(head: string[], rows: string[][]): string {
+  const table = new Table({
+    head,
+    chars: Object.fromEntries(
+      [
+        'top',
+        'top-mid',
+        'top-left',
+        'top-right',
+        'bottom',
+        'bottom-mid',
+        'bottom-left',
+        'bottom-right',
+        'left',
+        'left-mid',
+        'mid',
+        'mid-mid',
+        'right',
+        'right-mid',
+        'middle',
+      ].map((name) => [name, name === 'middle' ? '  ' : '']),
+    ),
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
+  table.push(...rows);
+  return table.toString();
+}
+
+export function renderChecks(checks: readonly Check[]): string {
+  return checks
+    .map(
+      ({ level, code, message, remedy }) =>
+        `${LEVELS[level]} ${code}: ${message}${remedy && level !== 'ok' ? `\n        ${remedy}` : ''}`,
+    )
+    .join('\n');
+}
+
+/** A migration as `status` and `watch` show it. `live` is what its running activities said last. */
+export function renderProgress(progress: Progress, live: readonly string[]): string {
+  const rows = progress.steps.map(({ name, phase, status, startedAt, endedAt, note }) => [
+    SIGNS[status],
+    phase,
+    name,
+    startedAt ? duration((endedAt ? Date.parse(endedAt) : Date.now()) - Date.parse(startedAt)) : '',
+    note ?? '',
+  ]);
+  const parts = [`${progress.migration}: ${progress.status}`, plainTable(['', 'phase', 'step', 'took', ''], rows)];
+  if (progress.lag) parts.push(`lag ${bytes(progress.lag.bytes)}, ${progress.lag.trend}, at ${progress.lag.at}`);
+  if (live.length > 0) parts.push(live.map((line) => `now: ${line}`).join('\n'));
+  if (progress.parked) {
+    parts.push(`PARKED at ${progress.parked.step}: ${progress.parked.type}\n${progress.parked.message}`);
+    parts.push(
+      `mend it, then: keyshift retry ${progress.migration} --by <you>   (or: keyshift abort ${progress.migration})`,
+    );
+  }
+  if (progress.gate) {
+    parts.push(
+      `WAITING FOR APPROVAL: ${progress.gate.name}\n${progress.gate.findings.map((one) => `  - ${one}`).join('\n')}`,
+    );
+    parts.push(`approve with:\n${progress.gate.command}`);
+  }
+  if (progress.undone.length > 0) {
+    parts.push(
+      `undone:\n${progress.undone.map(({ name, ok, message }) => `  ${ok ? '+' : '!'} ${name}${message ? `: ${message}` : ''}`).join('\n')}`,
+    );
+  }
+  if (progress.notices.length > 0) {
+    parts.push(
+      `notices:\n${progress.notices
+        .slice(-10)
+        .map(({ at, text }) => `  ${at} ${text}`)
+        .join('\n')}`,
+    );
+  }
+  return parts.join('\n\n');
+}

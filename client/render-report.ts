@@ -1,0 +1,61 @@
+import { duration } from '../plan/format';
+import type { Report } from '../plan/report';
+
+/** The report as text; `--json` has all of it. */
+export function renderReport(report: Report): string {
+  return [
+    `Migration ${report.migration}: ${report.status}`,
+    ...sourceLines(report),
+    ...positionLines(report),
+    ...cutoverLines(report),
+    ...proofLines(report),
+    ...approvalLines(report),
+    ...(report.stays.length > 0
+      ? [`Left on purpose:\n${report.stays.map(({ what, name, why }) => `  ${what} ${name}: ${why}`).join('\n')}`]
+      : []),
+  ].join('\n\n');
+}
+
+function sourceLines({ source, plan }: Report): string[] {
+  if (!source) return [];
+  return [
+    `Source  ${source.instance}, PostgreSQL ${source.engineVersion}, ${source.encrypted ? `encrypted under ${source.kmsKeyId}` : 'not encrypted'}\nTarget  ${plan.target.instance}, encrypted under ${source.targetKmsKeyArn}`,
+  ];
+}
+
+function positionLines({ position }: Report): string[] {
+  if (!position) return [];
+  const evidence = position.evidence.map(({ kind, found }) => `  ${kind}: ${found}`);
+  const silent = position.silent.map(({ kind, why }) => `  ${kind}: not asked or silent: ${why}`);
+  return [`Position ${position.lsn}\n${[...evidence, ...silent].join('\n')}`];
+}
+
+function cutoverLines({ cutover }: Report): string[] {
+  if (!cutover) return [];
+  return [
+    `Cutover at ${cutover.switchedAt}: writes stopped for ${duration(cutover.pauseMs)}\n${cutover.timeline.map(({ step, ms }) => `  ${step.padEnd(16)} ${ms.toFixed(1).padStart(8)} ms`).join('\n')}\n  fence at ${cutover.fenceLsn}; ${cutover.sequences} sequences; roles locked out of the source: ${cutover.fencedRoles.join(', ') || 'none'}\n${cutover.traffic.map(({ what, from, to }) => `  ${what}: ${from} -> ${to}`).join('\n')}`,
+  ];
+}
+
+function proofLines({ verify, proof }: Report): string[] {
+  const lines: string[] = [];
+  if (verify)
+    lines.push(
+      `Compared while live: ${verify.rows} rows of ${verify.tables} tables agree, ${verify.undecided} undecided`,
+    );
+  if (proof) {
+    const limits =
+      proof.method === 'snapshot'
+        ? 'exact'
+        : `by row versions; ${proof.changedSince} rows written and ${proof.goneSince} deleted since can't be compared`;
+    lines.push(`Proven as of the cutover: ${proof.rows} rows of ${proof.tables} tables agree (${limits})`);
+  }
+  return lines.length > 0 ? [lines.join('\n')] : [];
+}
+
+function approvalLines({ progress }: Report): string[] {
+  if (progress.approvals.length === 0) return [];
+  return [
+    `Approvals\n${progress.approvals.map(({ at, gate, decision, by, comment }) => `  ${at} ${gate} ${decision} by ${by}${comment ? `: ${comment}` : ''}`).join('\n')}`,
+  ];
+}

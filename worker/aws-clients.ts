@@ -1,0 +1,29 @@
+import { KMSClient } from '@aws-sdk/client-kms';
+import { RDSClient } from '@aws-sdk/client-rds';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import type { Aws } from '../activities/dependencies';
+
+/** The SDK tries this often by itself; Temporal goes on from there. */
+const MAX_ATTEMPTS = 3;
+
+/** AWS clients per region, made once; credentials and endpoints come from the SDK's own chain. */
+export function awsClients(defaultRegion: string | undefined): (region: string | undefined) => Aws {
+  const made = new Map<string, Aws>();
+  return (asked) => {
+    const region = asked ?? defaultRegion;
+    if (!region) throw new Error('no AWS region: set source.region in the plan, or AWS_REGION for the worker');
+    const existing = made.get(region);
+    if (existing) return existing;
+    const config = { region, maxAttempts: MAX_ATTEMPTS };
+    const clients: Aws = {
+      region,
+      rds: new RDSClient(config),
+      kms: new KMSClient(config),
+      secrets: new SecretsManagerClient(config),
+      ssm: new SSMClient(config),
+    };
+    made.set(region, clients);
+    return clients;
+  };
+}

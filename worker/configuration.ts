@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+
+/** What the worker takes from its environment, besides AWS's and Temporal's own variables. */
+export interface WorkerConfiguration {
+  /** PEM text of the bundle that signs RDS's server certificates. */
+  readonly rdsCaBundle: string;
+  /** Default region; a plan may name another. */
+  readonly awsRegion: string | undefined;
+  /** Address on which `/healthz` answers; undefined: nowhere. */
+  readonly healthPort: number | undefined;
+}
+
+const BUNDLE_SOURCE = 'https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem';
+
+/** @throws Error that says which variable is wrong and what to put there */
+export function readConfiguration(env: NodeJS.ProcessEnv): WorkerConfiguration {
+  const path = env['KEYSHIFT_RDS_CA_BUNDLE'];
+  if (!path) {
+    throw new Error(
+      `KEYSHIFT_RDS_CA_BUNDLE is not set: give the path of the bundle of RDS's certificate authorities (${BUNDLE_SOURCE})`,
+    );
+  }
+  const healthPort = env['KEYSHIFT_HEALTH_PORT'];
+  if (healthPort !== undefined && !/^\d{1,5}$/.test(healthPort)) {
+    throw new Error(`KEYSHIFT_HEALTH_PORT is not a port: "${healthPort}"`);
+  }
+  return {
+    rdsCaBundle: readBundle(path),
+    awsRegion: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'],
+    healthPort: healthPort === undefined ? undefined : Number(healthPort),
+  };
+}
+
+function readBundle(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`KEYSHIFT_RDS_CA_BUNDLE can't be read: ${(error as Error).message}`, { cause: error });
+  }
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new Error(`KEYSHIFT_RDS_CA_BUNDLE is not a PEM bundle; fetch ${BUNDLE_SOURCE}`);
+  }
+  return text;
+}

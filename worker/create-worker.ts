@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { NativeConnection } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
+import { createActivities } from '../activities';
+import { SnapshotHolder } from '../activities/compare/snapshot-holder';
+import type { Dependencies } from '../activities/dependencies';
+import { TASK_QUEUE } from '../plan/temporal';
+import { awsClients } from './aws-clients';
+import type { WorkerConfiguration } from './configuration';
+import { ActivityHeartbeat } from './interceptors/activity-heartbeat';
+import { FailureClassifier } from './interceptors/failure-classifier';
+
+/** Workflow code as `npm run build` bundles it; absent in a checkout, where the worker bundles at start. */
+export const BUNDLE_FILE = path.join(__dirname, 'workflow-bundle.js');
+
+/** A worker of the common task queue, and one of the queue that only this process serves. */
+export interface Workers {
+  readonly workers: readonly Worker[];
+  readonly snapshots: SnapshotHolder;
+}
+
+export async function createWorkers(
+  connection: NativeConnection,
+  namespace: string,
+  configuration: WorkerConfiguration,
+): Promise<Workers> {
+  const snapshots = new SnapshotHolder();
+  const ownTaskQueue = `${TASK_QUEUE}-holder-${randomUUID()}`;
+  const deps: Dependencies = {
+    aws: awsClients(configuration.awsRegion),
+    rdsCaBundle: configuration.rdsCaBundle,
+    snapshots,
+    ownTaskQueue,
+  };
+  const common = {
+    connection,
+    namespace,
+    activities: createActivities(deps),
+    // A heartbeat that is held back can't tell what an activity waits for, nor that its worker lives.
+    maxHeartbeatThrottleInterval: '2 seconds',
+    defaultHeartbeatThrottleInterval: '2 seconds',
+    shutdownGraceTime: '10 seconds',
+    interceptors: {
+      activity: [
+        (context) => ({ inbound: new ActivityHeartbeat(context) }),
+        (context) => ({ inbound: new FailureClassifier(context) }),
+      ],
+    },
+  } satisfies Partial<WorkerOptions>;
+  return {
+    snapshots,
+    workers: [
+      await Worker.create({
+        ...common,
+        taskQueue: TASK_QUEUE,
+        // A worker that died leaves its cached workflows behind; another takes them over after this.
+        stickyQueueScheduleToStartTimeout: '3 seconds',
+        ...workflowCode(),
+      }),
+      await Worker.create({ ...common, taskQueue: ownTaskQueue }),
+    ],
+  };
+}
+
+function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  return existsSync(BUNDLE_FILE)
+    ? { workflowBundle: { codePath: BUNDLE_FILE } }
+    : { workflowsPath: require.resolve('../workflows') };
+}

@@ -1,0 +1,77 @@
+import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities';
+
+/** A transient error (a throttled API, a refused connection, a failover) is retried for as long as it takes. */
+const RETRY = { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' } as const;
+
+/** How activities of a kind are run. Heartbeats come every second, so a dead worker is noticed within ten. */
+const PROFILES = {
+  /** SQL and API calls. */
+  quick: { startToCloseTimeout: '10 minutes', heartbeatTimeout: '10 seconds', retry: RETRY },
+  /** What takes hours or days: snapshots, catch-up, comparisons. */
+  waits: { startToCloseTimeout: '30 days', heartbeatTimeout: '10 seconds', retry: RETRY },
+  /** The critical section: a dead worker is replaced fast, since writes are stopped meanwhile. */
+  pause: {
+    startToCloseTimeout: '30 minutes',
+    heartbeatTimeout: '4 seconds',
+    retry: { initialInterval: '200 milliseconds', backoffCoefficient: 1.5, maximumInterval: '2 seconds' },
+  },
+} as const satisfies Record<string, ActivityOptions>;
+
+/** Which profile each activity has, and what the Web UI calls it. */
+const ACTIVITIES = {
+  runPreflight: ['waits', 'check everything, change nothing'],
+  prepareParameters: ['waits', 'parameter group with logical replication'],
+  restoreParameters: ['waits', 'undo: give the source its parameter group back'],
+  rebootSource: ['waits', 'reboot the source'],
+  createAccess: ['quick', 'create the replication role'],
+  dropAccess: ['quick', 'undo: drop the replication role'],
+  createPublications: ['quick', 'create publications, fence tables and the provenance mark'],
+  dropPublications: ['quick', 'drop publications and fence tables on the source'],
+  createSlots: ['waits', 'create replication slots'],
+  dropSlots: ['quick', 'drop replication slots on the source'],
+  createSnapshot: ['waits', 'snapshot the source'],
+  deleteSnapshot: ['waits', 'delete the snapshot'],
+  copySnapshot: ['waits', 'copy the snapshot under the wanted key'],
+  deleteEncryptedSnapshot: ['waits', 'delete the encrypted snapshot'],
+  restoreTarget: ['waits', 'restore the target'],
+  deleteTarget: ['waits', 'undo: delete the target'],
+  readPosition: ['waits', 'read the position at which the clone ends'],
+  quarantineClone: ['quick', 'quarantine the clone'],
+  createSubscriptions: ['quick', 'create disabled subscriptions'],
+  advanceOrigins: ['quick', 'advance the replication origins to the position'],
+  enableSubscriptions: ['quick', 'enable the subscriptions'],
+  dropSubscriptions: ['quick', 'drop the subscriptions'],
+  waitForCatchUp: ['waits', 'wait until the target has caught up'],
+  guardSource: ['waits', 'guard the source: slots, lag'],
+  warmTarget: ['waits', 'read every block of the target, gather statistics'],
+  verifyContents: ['waits', 'compare contents while both sides live'],
+  readGoNoGo: ['quick', 'read the go / no-go board'],
+  preparePause: ['waits', 'prepare the pause: checkpoints, synchronous apply'],
+  cutOver: ['pause', 'THE PAUSE: fence, drain, sequences, switch'],
+  lowerFence: ['pause', 'undo: take the fence down'],
+  proveContents: ['waits', 'prove: compare everything as of the cutover'],
+  watchTraffic: ['quick', 'look who is connected where'],
+  removeFromTarget: ['quick', 'remove what was only for the migration from the target'],
+  deleteSource: ['waits', 'delete the source'],
+  deleteReplicationSecret: ['quick', 'delete the secret of the replication role'],
+} as const satisfies Record<keyof Activities, readonly [keyof typeof PROFILES, string]>;
+
+/**
+ * Calls an activity with its profile and summary.
+ * @param options overrides of the profile, for the one call that needs them
+ */
+export function act<Name extends keyof Activities>(
+  name: Name,
+  input: Parameters<Activities[Name]>[0],
+  options: Partial<ActivityOptions> = {},
+): ReturnType<Activities[Name]> {
+  const [profile, summary] = ACTIVITIES[name];
+  const proxy = proxyActivities<Activities>({
+    ...PROFILES[profile],
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    summary,
+    ...options,
+  });
+  return (proxy[name] as unknown as (input: unknown) => ReturnType<Activities[Name]>)(input);
+}

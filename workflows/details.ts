@@ -1,0 +1,76 @@
+import { bytes, duration } from '../plan/format';
+import { GATES } from '../plan/gates';
+import type { Progress, StepProgress } from '../plan/progress';
+import { STEPS } from '../plan/steps';
+
+const SIGNS = { pending: '·', running: '▶', done: '✔', skipped: '–', failed: '✖' } as const;
+
+function took({ startedAt, endedAt }: StepProgress): string {
+  return startedAt && endedAt ? duration(Date.parse(endedAt) - Date.parse(startedAt)) : '';
+}
+
+/** What the Web UI shows under "User Metadata": Markdown in a column of about 50 characters. */
+export function renderDetails(progress: Progress): string {
+  return [
+    `## ${progress.migration}: ${progress.status}`,
+    ...waitingFor(progress),
+    ...(progress.lag
+      ? [`**Lag** ${bytes(progress.lag.bytes)}, ${progress.lag.trend} (${progress.lag.at.slice(0, 19)}Z)`]
+      : []),
+    [
+      '| | step | took |',
+      '|---|---|---|',
+      ...progress.steps.map((step) => `| ${SIGNS[step.status]} | ${step.name} | ${took(step)} |`),
+    ].join('\n'),
+    ...notes(progress),
+    ...(progress.undone.length > 0
+      ? [
+          `### Undone\n${progress.undone.map(({ name, ok, message }) => `- ${ok ? '✔' : '✖'} ${name}${message ? `: ${message}` : ''}`).join('\n')}`,
+        ]
+      : []),
+    ...(progress.notices.length > 0
+      ? [
+          `### Notices\n${progress.notices
+            .slice(-8)
+            .map(({ at, text }) => `- ${at.slice(11, 19)} ${text}`)
+            .join('\n')}`,
+        ]
+      : []),
+  ].join('\n\n');
+}
+
+function waitingFor({ gate, parked, steps, migration }: Progress): string[] {
+  if (parked) {
+    return [
+      `**Parked** at step \`${parked.step}\`: ${parked.type}`,
+      `${parked.message}`,
+      `Mend it, then:\n\n\`\`\`\n${signalCommand(migration, 'retry', '{"by":"<you>"}')}\n\`\`\`\n\nor give up with \`abort\` in place of \`retry\`.`,
+    ];
+  }
+  if (gate) {
+    return [
+      `**Waiting for approval: ${gate.name}**`,
+      gate.findings.map((finding) => `- ${finding}`).join('\n'),
+      `\`\`\`\n${gate.command}\n\`\`\``,
+    ];
+  }
+  const running = steps.filter(({ status }) => status === 'running');
+  return running.map(({ name }) => `**Now** ${name}: ${STEPS[name].title}`);
+}
+
+function notes({ steps }: Progress): string[] {
+  const noted = steps.filter(({ note }) => note);
+  return noted.length > 0 ? [`### Found\n${noted.map(({ name, note }) => `- ${name}: ${note}`).join('\n')}`] : [];
+}
+
+/** A signal as a person types it, broken over lines so that it fits the column of the Web UI. */
+export function signalCommand(migration: string, signal: string, input: string): string {
+  return [
+    `temporal workflow signal \\`,
+    `  --workflow-id ${migration} \\`,
+    `  --name ${signal} \\`,
+    `  --input '${input}'`,
+  ].join('\n');
+}
+
+export const isGate = (name: unknown): boolean => (GATES as readonly unknown[]).includes(name);

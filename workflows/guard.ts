@@ -1,0 +1,56 @@
+import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { act } from './act';
+import type { Migration } from './migration';
+
+const FIRST_REPORT_MS = 10_000;
+
+/**
+ * Guards the source for as long as our slots exist, beside the steps. It looks every few seconds but reports to the
+ * workflow at growing distances (10 s, 20 s, 40 s ...), so that a month of waiting adds about twenty reports to the
+ * history; in between, the newest figures are in its heartbeat.
+ */
+export class Guard {
+  #scope: CancellationScope | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #reportAfterMs = FIRST_REPORT_MS;
+
+  constructor(
+    private readonly migration: Migration,
+    private readonly databases: readonly string[],
+  ) {}
+
+  start(): void {
+    const scope = new CancellationScope();
+    this.#scope = scope;
+    this.#ended = scope
+      .run(() => this.#watch())
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      });
+  }
+
+  /** Inside the pause nothing of ours but the pause itself writes on the source. */
+  async stop(): Promise<void> {
+    this.#scope?.cancel();
+    await this.#ended;
+  }
+
+  async #watch(): Promise<never> {
+    const { migration, databases } = this;
+    for (;;) {
+      try {
+        migration.progress.lag = await act('guardSource', {
+          ...migration.ref,
+          databases,
+          reportAfterMs: this.#reportAfterMs,
+        });
+        this.#reportAfterMs *= 2;
+        migration.show();
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        migration.raiseAlarm(error);
+        await condition(() => migration.alarm === undefined);
+      }
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { GateAnswer } from '../plan/gates';
+import type { Progress } from '../plan/progress';
+import type { Report } from '../plan/report';
+import { MESSAGES } from '../plan/temporal';
+
+/** Who asks, and why; goes into the evidence. */
+export interface Request {
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+// Signals are for the Temporal CLI and the Web UI, which get no answer; updates of the same names answer.
+export const approveSignal = defineSignal<[GateAnswer]>(MESSAGES.approve);
+export const rejectSignal = defineSignal<[GateAnswer]>(MESSAGES.reject);
+export const abortSignal = defineSignal<[Request?]>(MESSAGES.abort);
+export const retrySignal = defineSignal<[Request?]>(MESSAGES.retry);
+
+export const approveUpdate = defineUpdate<string, [GateAnswer]>(MESSAGES.approve);
+export const rejectUpdate = defineUpdate<string, [GateAnswer]>(MESSAGES.reject);
+export const abortUpdate = defineUpdate<string, [Request?]>(MESSAGES.abort);
+export const retryUpdate = defineUpdate<string, [Request?]>(MESSAGES.retry);
+
+export const progressQuery = defineQuery<Progress>(MESSAGES.progress);
+export const reportQuery = defineQuery<Report>(MESSAGES.report);

@@ -1,0 +1,299 @@
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  sleep,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import type { Approval, GateAnswer, GateName } from '../plan/gates';
+import type { Plan } from '../plan/plan';
+import { newProgress, type Progress, stepOf } from '../plan/progress';
+import type { Report } from '../plan/report';
+import { type Phase, type StepName, STEPS } from '../plan/steps';
+import { MESSAGES, SEARCH_ATTRIBUTES } from '../plan/temporal';
+import { isGate, renderDetails, signalCommand } from './details';
+import { type Answerable, listen } from './listen';
+import type { Request } from './messages';
+import { UndoList } from './undo';
+
+const MAX_NOTICES = 50;
+/** An open gate shows in the Web UI as a timer; nothing happens when it fires but that it is started anew. */
+const GATE_TIMER = '365 days';
+
+const attribute = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+
+/**
+ * State of one migration and what its steps need: progress, gates, undo list, parking. The steps themselves, and their
+ * order, are in strategies/ and steps/.
+ */
+export class Migration implements Answerable {
+  readonly undo = new UndoList();
+  readonly report: Report;
+  readonly progress: Progress;
+  readonly #scope = new CancellationScope();
+  #answer: Approval | undefined;
+  #retryRequested = false;
+  #abortRequested = false;
+  #pastSwitch = false;
+  #alarm: Error | undefined;
+
+  constructor(
+    readonly id: string,
+    readonly plan: Plan,
+  ) {
+    this.progress = newProgress(id);
+    this.report = { migration: id, status: 'running', plan, progress: this.progress, checks: [], stays: [] };
+    listen(this);
+    upsertSearchAttributes([
+      { key: attribute(SEARCH_ATTRIBUTES.source), value: plan.source.instance },
+      { key: attribute(SEARCH_ATTRIBUTES.target), value: plan.target.instance },
+      { key: attribute(SEARCH_ATTRIBUTES.phase), value: this.progress.phase },
+    ]);
+    this.show();
+  }
+
+  /** The part of every activity's input that says which migration it is for. */
+  get ref(): { id: string; plan: Plan } {
+    return { id: this.id, plan: this.plan };
+  }
+
+  /** Behind the switch the migration only goes forward. */
+  get pastSwitch(): boolean {
+    return this.#pastSwitch;
+  }
+
+  /**
+   * Runs the strategy to its end, or, when an operator aborts before the switch, undoes everything, newest first.
+   * A cancellation by Temporal (`temporal workflow cancel`) does the same.
+   */
+  async run(strategy: () => Promise<void>): Promise<Report> {
+    try {
+      await this.#scope.run(strategy);
+      this.#end('completed');
+    } catch (error) {
+      const nothingTouched = error instanceof ApplicationFailure && error.type === 'PreflightBlocked';
+      if (!isCancellation(error) || nothingTouched) throw error;
+      this.progress.status = 'aborting';
+      delete this.progress.parked;
+      this.#openGate(undefined);
+      await this.undo.runAll(this.progress);
+      this.#end('aborted');
+      if (!this.#abortRequested) throw error;
+    }
+    await condition(allHandlersFinished);
+    return this.report;
+  }
+
+  #end(status: 'completed' | 'aborted'): void {
+    this.progress.status = status;
+    this.report.status = status;
+    this.show();
+  }
+
+  /** From here on neither abort nor cancel has an effect. */
+  async forwardOnly<T>(work: () => Promise<T>): Promise<T> {
+    this.#pastSwitch = true;
+    return CancellationScope.nonCancellable(work);
+  }
+
+  /**
+   * Runs one step of the runbook. A final failure parks the migration here, visible, until an operator has mended what
+   * was wrong and says `retry`, or says `abort`.
+   */
+  async step<T>(name: StepName, work: (note: (text: string) => void) => Promise<T>): Promise<T> {
+    const step = stepOf(this.progress, name);
+    this.#enter(STEPS[name].phase);
+    step.startedAt ??= now();
+    for (;;) {
+      step.status = 'running';
+      this.show();
+      try {
+        if (this.#alarm) throw this.#alarm;
+        const result = await work((text) => (step.note = text));
+        step.status = 'done';
+        step.endedAt = now();
+        this.show();
+        return result;
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        step.status = 'failed';
+        await this.#park(name, error);
+      }
+    }
+  }
+
+  /** Marks a step as not needed. */
+  skip(name: StepName, note: string): void {
+    const step = stepOf(this.progress, name);
+    step.status = 'skipped';
+    step.note = note;
+    this.show();
+  }
+
+  /** A failure found beside the steps (the guard's): the next step to begin, or an open gate, parks with it. */
+  raiseAlarm(error: unknown): void {
+    this.#alarm = error instanceof Error ? error : new Error(String(error));
+  }
+
+  async #park(step: StepName, error: unknown): Promise<void> {
+    const failure = error instanceof ActivityFailure && error.cause ? error.cause : error;
+    // Not one of ours: a mistake in the workflow's own code. Temporal retries the task until a mended worker comes.
+    if (!(failure instanceof ApplicationFailure) && !(error instanceof ActivityFailure)) throw error;
+    const known = failure instanceof ApplicationFailure ? failure : undefined;
+    this.progress.parked = {
+      step,
+      type: known?.type ?? 'Unexpected',
+      message: (failure as Error).message,
+      ...(known?.details?.[0] === undefined ? {} : { details: known.details[0] }),
+    };
+    this.progress.status = 'parked';
+    this.#retryRequested = false;
+    this.show();
+    await this.#timerWhile(
+      () => this.#retryRequested,
+      `parked at ${step}: ${this.progress.parked.type}; retry or abort`,
+    );
+    delete this.progress.parked;
+    this.#alarm = undefined;
+    this.progress.status = 'running';
+  }
+
+  /** What `raiseAlarm` said and no operator has answered yet. */
+  get alarm(): Error | undefined {
+    return this.#alarm;
+  }
+
+  /**
+   * Opens a gate and waits for its answer. A gate that the plan leaves without approval passes by itself. `rejectable`
+   * gates end with either answer; at the others a rejection is noted and the gate stays open.
+   */
+  async gate(name: GateName, findings: readonly string[], options: { rejectable?: boolean } = {}): Promise<Approval> {
+    if (!this.plan.gates[name].approval) {
+      const approval: Approval = {
+        gate: name,
+        by: 'plan',
+        comment: 'no approval needed',
+        at: now(),
+        decision: 'approved',
+      };
+      this.progress.approvals.push(approval);
+      return approval;
+    }
+    this.#answer = undefined;
+    this.#openGate(name, findings);
+    try {
+      for (;;) {
+        await this.#timerWhile(
+          () => this.#answer !== undefined || this.#alarm !== undefined,
+          `waiting for approval: ${name}`,
+        );
+        if (this.#alarm) throw this.#alarm;
+        const answer = this.#answer as Approval | undefined;
+        if (!answer) continue;
+        this.progress.approvals.push(answer);
+        if (answer.decision === 'approved' || options.rejectable) return answer;
+        this.notice(
+          `${name} rejected by ${answer.by}${answer.comment ? `: ${answer.comment}` : ''}; the gate stays open`,
+        );
+        this.#answer = undefined;
+      }
+    } finally {
+      this.#openGate(undefined);
+    }
+  }
+
+  #openGate(name: GateName | undefined, findings: readonly string[] = []): void {
+    if (name === undefined) {
+      if (!this.progress.gate) return;
+      delete this.progress.gate;
+      if (this.progress.status === 'waiting') this.progress.status = 'running';
+    } else {
+      const command = signalCommand(this.id, MESSAGES.approve, JSON.stringify({ gate: name, by: '<you>' }));
+      this.progress.gate = { name, openedAt: now(), findings, command };
+      if (this.progress.status === 'running') this.progress.status = 'waiting';
+    }
+    upsertSearchAttributes([{ key: attribute(SEARCH_ATTRIBUTES.gate), value: name ?? null }]);
+    this.show();
+  }
+
+  /** Waits for something that a person does; a timer with a summary makes the waiting visible on the timeline. */
+  async #timerWhile(done: () => boolean, summary: string): Promise<void> {
+    while (!done()) {
+      const timer = new CancellationScope();
+      const timedOut = timer
+        .run(() => sleep(GATE_TIMER, { summary }))
+        .catch((error: unknown) => {
+          if (!isCancellation(error) || !done()) throw error;
+        });
+      await Promise.race([condition(done), timedOut]);
+      timer.cancel();
+      await timedOut.catch(() => undefined);
+    }
+  }
+
+  notice(text: string): void {
+    this.progress.notices.push({ at: now(), text });
+    this.progress.notices.splice(0, Math.max(0, this.progress.notices.length - MAX_NOTICES));
+    this.show();
+  }
+
+  /** Refreshes what the Web UI shows. */
+  show(): void {
+    setCurrentDetails(renderDetails(this.progress));
+  }
+
+  #enter(phase: Phase): void {
+    if (this.progress.phase === phase) return;
+    this.progress.phase = phase;
+    upsertSearchAttributes([{ key: attribute(SEARCH_ATTRIBUTES.phase), value: phase }]);
+  }
+
+  answer(decision: Approval['decision'], input: GateAnswer): string {
+    this.#answer = { ...input, at: now(), decision };
+    return `${input.gate}: ${decision} by ${input.by}`;
+  }
+
+  abort(input?: Request): string {
+    this.#abortRequested = true;
+    this.notice(`abort requested${input?.by ? ` by ${input.by}` : ''}${input?.reason ? `: ${input.reason}` : ''}`);
+    this.#scope.cancel();
+    return 'aborting: everything that was made is undone, newest first';
+  }
+
+  retry(input?: Request): string {
+    this.#retryRequested = true;
+    this.notice(`retry requested${input?.by ? ` by ${input.by}` : ''}`);
+    return `retrying ${this.progress.parked?.step ?? ''}`;
+  }
+
+  refuseRetry(): string | undefined {
+    return this.progress.parked ? undefined : `retry refused: nothing is parked (status ${this.progress.status})`;
+  }
+
+  refuseAnswer(input: GateAnswer | undefined): string | undefined {
+    const open = this.progress.gate?.name;
+    const state = open ? `the open gate is ${open}` : 'no gate is open';
+    if (typeof input !== 'object' || input === null || !isGate(input.gate)) {
+      return `answer refused: give {"gate":"<gate>","by":"<you>"}; ${state}`;
+    }
+    if (typeof input.by !== 'string' || input.by.trim() === '') {
+      return `answer for ${input.gate} refused: "by" has to say who answers`;
+    }
+    if (input.gate !== open) return `answer for ${input.gate} by ${input.by} refused: ${state}`;
+    return undefined;
+  }
+
+  refuseAbort(): string | undefined {
+    if (this.#pastSwitch) return 'abort refused: traffic is on the target already; writes there would be lost';
+    if (this.progress.status === 'aborting' || this.progress.status === 'aborted') return 'abort: already under way';
+    return undefined;
+  }
+}
+
+/** Workflow time, which replays. */
+const now = (): string => new Date().toISOString();

@@ -1,0 +1,34 @@
+import type { SourceFacts } from '../../plan/checks';
+import { act } from '../act';
+import type { Migration } from '../migration';
+import type { Captured } from './capture';
+
+/** Reads where the clone ends, quarantines it, and lets it subscribe from exactly there. */
+export async function attach(
+  migration: Migration,
+  { databases }: SourceFacts,
+  { mark, slots }: Captured,
+): Promise<void> {
+  const input = { ...migration.ref, databases };
+
+  // Before the quarantine: the copied slots that it drops are evidence for the position.
+  const position = await migration.step('position', async (note) => {
+    const found = await act('readPosition', { ...migration.ref, slots });
+    note(`${found.lsn}, by ${found.evidence.map(({ kind }) => kind).join(', ')}`);
+    return found;
+  });
+  migration.report.position = position;
+
+  await migration.step('quarantine', async (note) => {
+    const { preparedTransactions, slots: dropped } = await act('quarantineClone', { ...input, mark });
+    note(`${preparedTransactions.length} prepared transactions rolled back, ${dropped.length} copied slots dropped`);
+  });
+
+  await migration.step('subscribe', async (note) => {
+    migration.undo.register('subscriptions', () => act('dropSubscriptions', input));
+    await act('createSubscriptions', input);
+    await act('advanceOrigins', { ...input, position: position.lsn });
+    await act('enableSubscriptions', input);
+    note(`from ${position.lsn}`);
+  });
+}

@@ -1,0 +1,33 @@
+import { uuid4 } from '@temporalio/workflow';
+import type { SourceFacts } from '../../plan/checks';
+import type { SlotFacts } from '../../plan/position';
+import { act } from '../act';
+import type { Migration } from '../migration';
+
+export interface Captured {
+  /** Provenance: has to be found on the clone. */
+  readonly mark: string;
+  readonly slots: readonly SlotFacts[];
+}
+
+/** Publications, then slots; from here on the source keeps WAL for us. */
+export async function capture(migration: Migration, { databases }: SourceFacts): Promise<Captured> {
+  const { undo } = migration;
+  const input = { ...migration.ref, databases };
+  const mark = uuid4();
+
+  await migration.step('publication', async (note) => {
+    undo.register('publications and fence tables', () => act('dropPublications', input));
+    await act('createPublications', { ...input, mark });
+    note(`${databases.length} databases`);
+  });
+
+  const slots = await migration.step('slot', async (note) => {
+    undo.register('replication slots', () => act('dropSlots', input));
+    const created = await act('createSlots', input);
+    note(created.map(({ database, consistentPoint }) => `${database} from ${consistentPoint}`).join(', '));
+    return created;
+  });
+  migration.report.slots = slots;
+  return { mark, slots };
+}

@@ -1,0 +1,27 @@
+import type { SourceFacts } from '../../plan/checks';
+import { act } from '../act';
+import type { Migration } from '../migration';
+
+/** Snapshot, encrypted copy, restore: the target as of the snapshot. */
+export async function clone(migration: Migration, { targetKmsKeyArn }: SourceFacts): Promise<void> {
+  const { ref, undo } = migration;
+  const input = { ...ref, kmsKeyArn: targetKmsKeyArn };
+
+  await migration.step('snapshot', async (note) => {
+    undo.register('snapshot of the source', () => act('deleteSnapshot', ref));
+    const { snapshot, sizeGiB } = await act('createSnapshot', ref);
+    note(`${snapshot}, ${sizeGiB} GiB`);
+  });
+
+  await migration.step('encrypt', async (note) => {
+    undo.register('encrypted snapshot', () => act('deleteEncryptedSnapshot', ref));
+    const { snapshot } = await act('copySnapshot', input);
+    note(snapshot);
+  });
+
+  await migration.step('restore', async (note) => {
+    undo.register('target instance', () => act('deleteTarget', ref));
+    const target = await act('restoreTarget', input);
+    note(`${target.instance} at ${target.address}:${target.port}`);
+  });
+}

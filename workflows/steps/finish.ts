@@ -1,0 +1,39 @@
+import type { SourceFacts } from '../../plan/checks';
+import { act } from '../act';
+import type { Migration } from '../migration';
+
+/** Removes everything that was only for the migration, the source last. */
+export async function finish(migration: Migration, source: SourceFacts): Promise<void> {
+  const { ref, plan, report } = migration;
+  const input = { ...ref, databases: source.databases };
+
+  await migration.step('decommission', async (note) => {
+    await migration.gate('decommission', [
+      plan.keep.source
+        ? `${source.instance} stays, fenced`
+        : `${source.instance} is deleted${plan.keep.finalSnapshot ? ', after a final snapshot' : ' WITHOUT a final snapshot'}`,
+      'replication ends: no way back from here',
+    ]);
+    await act('dropSubscriptions', input);
+    await act('dropSlots', input);
+    await act('dropPublications', input);
+    await act('dropAccess', ref);
+    await act('removeFromTarget', input);
+    const removed = ['replication'];
+    if (plan.keep.source) {
+      report.stays.push({ what: 'source', name: source.instance, why: 'the plan keeps it; it is fenced' });
+    } else {
+      const { finalSnapshot } = await act('deleteSource', { ...ref, resourceId: source.resourceId });
+      removed.push(source.instance);
+      if (finalSnapshot) report.stays.push({ what: 'final snapshot', name: finalSnapshot, why: 'the plan keeps it' });
+    }
+    await act('deleteEncryptedSnapshot', ref);
+    await act('deleteSnapshot', ref);
+    note(`removed: ${[...removed, 'intermediate snapshots'].join(', ')}`);
+  });
+
+  await migration.step('evidence', async (note) => {
+    report.stays.push({ what: 'target', name: plan.target.instance, why: 'the new home' });
+    note('keyshift report prints it; it is the result of this workflow');
+  });
+}

@@ -1,0 +1,26 @@
+import type { SourceFacts } from '../../plan/checks';
+import { act } from '../act';
+import { bytes } from '../../plan/format';
+import type { Migration } from '../migration';
+
+/** Catch up, warm up, compare while both sides live. */
+export async function follow(migration: Migration, { databases }: SourceFacts): Promise<void> {
+  const input = { ...migration.ref, databases };
+
+  await migration.step('catch-up', async (note) => {
+    migration.progress.lag = await act('waitForCatchUp', input);
+    note(`lag ${bytes(migration.progress.lag.bytes)}`);
+  });
+
+  await migration.step('warm-up', async (note) => {
+    const { relations, blocks } = await act('warmTarget', input);
+    note(`${blocks} blocks of ${relations} relations read`);
+  });
+
+  if (!migration.plan.verify.beforeCutover) return migration.skip('verify', 'the plan leaves it out');
+  await migration.step('verify', async (note) => {
+    const compared = await act('verifyContents', input);
+    migration.report.verify = compared;
+    note(`${compared.rows} rows of ${compared.tables} tables agree, ${compared.undecided} undecided`);
+  });
+}

@@ -1,0 +1,61 @@
+import type { SourceFacts } from '../../plan/checks';
+import { act } from '../act';
+import type { Migration } from '../migration';
+
+/** Parameter group, reboot if it needs one, replication role. */
+export async function prepare(migration: Migration, source: SourceFacts): Promise<void> {
+  const { ref, undo } = migration;
+
+  const parameters = await migration.step('parameters', async (note) => {
+    undo.register('parameter group of the source', () => undoParameters(migration, source));
+    const prepared = await act('prepareParameters', ref);
+    note(
+      prepared.group
+        ? `group ${prepared.group} in place of ${prepared.previousGroup}`
+        : `${prepared.previousGroup} does`,
+    );
+    return prepared;
+  });
+
+  if (parameters.rebootNeeded) {
+    await migration.step('reboot', async (note) => {
+      await migration.gate('reboot-source', [
+        `${source.instance} has to be rebooted once, so that rds.logical_replication applies`,
+        'a reboot takes 10 to 60 s; connections end, Multi-AZ fails over first',
+      ]);
+      const { walLevel } = await act('rebootSource', ref);
+      note(`wal_level = ${walLevel}`);
+    });
+  } else {
+    migration.skip('reboot', 'nothing waits for a reboot');
+  }
+
+  await migration.step('access', async (note) => {
+    undo.register('replication role and its secret', () => act('dropAccess', ref));
+    const { role } = await act('createAccess', ref);
+    note(`role ${role}`);
+  });
+}
+
+/** Taking the old group back waits for a reboot, too; whether that is made now is for a person to say. */
+async function undoParameters(migration: Migration, source: SourceFacts): Promise<void> {
+  const { rebootNeeded } = await act('restoreParameters', { ...migration.ref, previousGroup: source.parameterGroup });
+  if (!rebootNeeded) return;
+  const answer = await migration.gate(
+    'undo-reboot',
+    [
+      `${source.instance} has its parameter group ${source.parameterGroup} back, which applies with the next reboot`,
+      'approve: it is rebooted now; reject: it stays pending-reboot',
+    ],
+    { rejectable: true },
+  );
+  if (answer.decision === 'approved') {
+    await act('rebootSource', migration.ref);
+  } else {
+    migration.report.stays.push({
+      what: 'pending reboot',
+      name: source.instance,
+      why: `parameter group ${source.parameterGroup} applies with the next reboot`,
+    });
+  }
+}

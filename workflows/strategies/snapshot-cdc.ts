@@ -1,0 +1,28 @@
+import { Guard } from '../guard';
+import type { Migration } from '../migration';
+import { attach } from '../steps/attach';
+import { capture } from '../steps/capture';
+import { clone } from '../steps/clone';
+import { cutover } from '../steps/cutover';
+import { finish } from '../steps/finish';
+import { follow } from '../steps/follow';
+import { inspect } from '../steps/inspect';
+import { prepare } from '../steps/prepare';
+import { soak } from '../steps/soak';
+
+/** Snapshot, encrypted copy, restore; replicate what was written meanwhile; switch. */
+export async function snapshotCdc(migration: Migration): Promise<void> {
+  const source = await inspect(migration);
+  await prepare(migration, source);
+  const captured = await capture(migration, source);
+  await clone(migration, source);
+  await attach(migration, source, captured);
+  const guard = new Guard(migration, source.databases);
+  guard.start();
+  await follow(migration, source);
+  const facts = await cutover(migration, source, guard);
+  await migration.forwardOnly(async () => {
+    await soak(migration, source, facts);
+    await finish(migration, source);
+  });
+}

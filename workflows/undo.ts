@@ -1,0 +1,52 @@
+import { ActivityFailure, ApplicationFailure, CancellationScope, log } from '@temporalio/workflow';
+import type { Progress } from '../plan/progress';
+
+interface Undo {
+  readonly name: string;
+  /** When it fails, nothing older is undone: that would lose data. */
+  readonly critical: boolean;
+  run(): Promise<void>;
+}
+
+/**
+ * What has to be undone on abort. An entry is registered *before* the change that it undoes, so it must do no harm when
+ * the change was never made.
+ */
+export class UndoList {
+  readonly #entries: Undo[] = [];
+
+  register(name: string, run: () => Promise<unknown>, { critical = false } = {}): void {
+    this.#entries.push({ name, critical, run: async () => void (await run()) });
+  }
+
+  /**
+   * Undoes everything, newest first, whatever is cancelled around it. An undo that fails is shown, not hidden. What was
+   * not tried, because a critical one failed, is shown as well.
+   */
+  async runAll(progress: Progress): Promise<void> {
+    await CancellationScope.nonCancellable(async () => {
+      for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
+        const result = await undo(entry);
+        progress.undone.push(result);
+        if (!result.ok && entry.critical) break;
+      }
+      for (const { name } of this.#entries.splice(0).reverse()) {
+        progress.undone.push({ name, ok: false, message: 'not tried' });
+      }
+    });
+  }
+}
+
+async function undo(entry: Undo): Promise<{ name: string; ok: boolean; message?: string }> {
+  try {
+    await entry.run();
+    return { name: entry.name, ok: true };
+  } catch (error) {
+    const failure = error instanceof ActivityFailure ? error.cause : error;
+    // What somebody removed by hand needs no undoing.
+    if (failure instanceof ApplicationFailure && failure.type === 'ResourceGone') return { name: entry.name, ok: true };
+    const message = failure instanceof Error ? failure.message : String(failure);
+    log.error('undo failed', { undo: entry.name, message });
+    return { name: entry.name, ok: false, message };
+  }
+}
