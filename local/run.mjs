@@ -155,6 +155,8 @@ function run(args) {
     env: {
       ...process.env,
       TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'),
+      // It would come with every process that is started, and there is nothing to do about it here.
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
       // By this the child notices that we were killed: its parent is another process then.
       KEYSHIFT_RUN_PID: String(process.pid),
     },

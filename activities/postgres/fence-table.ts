@@ -33,19 +33,20 @@ export async function dropFenceTable(session: Session, migration: string): Promi
 /** What a mark is for; each has a row of its own, so that marks written at the same time don't hide each other. */
 export type MarkPurpose = 'pause' | 'catch-up' | 'verify' | 'guard';
 
-/** Writes a mark on the source. Returns the end of the WAL behind it. */
+/** Writes a mark on the source. Returns the end of the WAL before it: an origin that has applied the mark is beyond. */
 export async function writeMark(
   source: Session,
   migration: string,
   purpose: MarkPurpose,
   mark: string,
 ): Promise<string> {
+  const { lsn } = await queryOne<{ lsn: string }>(source, 'SELECT pg_current_wal_insert_lsn()::text AS lsn');
   await source.query(
     `INSERT INTO ${fenceTable(migration)} (purpose, mark) VALUES ($1, $2)
      ON CONFLICT (purpose) DO UPDATE SET mark = excluded.mark`,
     [purpose, mark],
   );
-  return (await queryOne<{ lsn: string }>(source, 'SELECT pg_current_wal_insert_lsn()::text AS lsn')).lsn;
+  return lsn;
 }
 
 /** The mark that has arrived on the target. */

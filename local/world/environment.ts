@@ -25,7 +25,7 @@ export function worldVariables(world: WorldAddresses): Record<string, string> {
 }
 
 /** Variables of the user's own AWS and Temporal set-up, which must not reach into the embedded world. */
-const FOREIGN = /^(AWS_|TEMPORAL_)/;
+const FOREIGN = /^(AWS_(?!SDK_JS_)|TEMPORAL_)/;
 
 /** The environment for processes of a world: ours without whatever points at another AWS or Temporal. */
 export function childEnvironment(
