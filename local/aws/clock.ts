@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** How long AWS takes for things, in seconds of an unhurried day; the stand-in multiplies by `KEYSHIFT_LOCAL_TIME_SCALE`. */
+export const AWS_SECONDS = {
+  createInstance: 240,
+  restoreInstance: 360,
+  deleteInstance: 180,
+  modifyInstance: 60,
+  rebootInstance: 30,
+  stopInstance: 120,
+  startInstance: 180,
+  createSnapshot: 120,
+  copySnapshot: 180,
+  /** How long an instance still says `available` after a call that changes it (facts.md, section 4: eventually consistent). */
+  becomeVisible: 10,
+  /** How long a parameter group needs to reach its instances. */
+  applyParameters: 15,
+} as const;
+
+/** Time as the stand-in lets it pass. */
+export class Clock {
+  constructor(
+    private readonly scale: number,
+    private readonly shutdown: AbortSignal,
+  ) {
+    if (!Number.isFinite(scale) || scale < 0) throw new Error('KEYSHIFT_LOCAL_TIME_SCALE must be a number from 0 on');
+  }
+
+  /** Lets so many seconds of AWS's pass. Rejects when the stand-in shuts down. */
+  async pass(seconds: number): Promise<void> {
+    await sleep(seconds * 1000 * this.scale, undefined, { signal: this.shutdown });
+  }
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import type { Context } from './context';
+import { faultRequest } from './faults';
+import { listEverything } from './listing';
+
+/** Where the region of an instance isn't given. */
+const DEFAULT_REGION = 'us-east-1';
+
+const switchesRequest = z.strictObject({ rdsTools: z.boolean().optional(), seedLsnOffset: z.int().optional() });
+const restartRequest = z.strictObject({ mode: z.enum(['fast', 'immediate']).default('fast') });
+const quotasRequest = z.strictObject({
+  instances: z.int().min(0).optional(),
+  manualSnapshots: z.int().min(0).optional(),
+  parameterGroups: z.int().min(0).optional(),
+});
+
+/** An answer of the control API. */
+interface ControlReply {
+  readonly status: number;
+  readonly value: unknown;
+}
+
+/**
+ * The stand-in's own API under `/_keyshift/`, for tests and the demo; clients of AWS don't see it.
+ *
+ *     GET    health
+ *     GET    listing                              everything that exists, sorted
+ *     GET|POST|DELETE faults[?operation=]         see faults.ts
+ *     GET|PATCH quotas                            {instances, manualSnapshots, parameterGroups}
+ *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset}; also before the instance exists
+ *     POST   instances/<id>/restart[?region=]     {mode: fast|immediate}; RDS shows nothing of it
+ */
+export function controlApi(context: Context): (method: string, url: URL, body: string) => Promise<ControlReply> {
+  const { faults, servers, store } = context;
+
+  return async (method, url, body) => {
+    const [what, id = '', verb] = url.pathname.split('/').slice(2).map(decodeURIComponent);
+    const region = url.searchParams.get('region') ?? DEFAULT_REGION;
+    const input: unknown = body === '' ? {} : JSON.parse(body);
+    try {
+      switch (`${method} ${what}${id === '' ? '' : '/*'}${verb === undefined ? '' : `/${verb}`}`) {
+        case 'GET health':
+          return ok({ ok: true });
+        case 'GET listing':
+          return ok(listEverything(context));
+        case 'GET faults':
+          return ok(faults.list());
+        case 'POST faults':
+          return ok(faults.add(faultRequest.parse(input)));
+        case 'DELETE faults':
+          faults.clear(url.searchParams.get('operation') ?? undefined);
+          return ok({ ok: true });
+        case 'GET quotas':
+          return ok(store.quotas);
+        case 'PATCH quotas':
+          Object.assign(store.quotas, quotasRequest.parse(input));
+          store.changed();
+          return ok(store.quotas);
+        case 'PATCH instances/*': {
+          const switches = Object.assign(store.switches(region, id), switchesRequest.parse(input));
+          store.changed();
+          const instance = store.region(region).rds.instances[id];
+          if (instance?.status === 'available') servers.of(instance).reload();
+          return ok(switches);
+        }
+        case 'POST instances/*/restart': {
+          const { mode } = restartRequest.parse(input);
+          const instance = store.region(region).rds.instances[id];
+          if (!instance) return { status: 404, value: { error: `no instance ${id} in ${region}` } };
+          await servers.of(instance).restart(mode);
+          return ok({ ok: true });
+        }
+        default:
+          return { status: 404, value: { error: `${method} ${url.pathname} isn't known` } };
+      }
+    } catch (error) {
+      if (error instanceof z.ZodError) return { status: 400, value: { error: z.prettifyError(error) } };
+      throw error;
+    }
+  };
+}
+
+function ok(value: unknown): ControlReply {
+  return { status: 200, value };
+}

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { AwsError } from './errors';
+
+/** What can be asked of `POST /_keyshift/faults`. */
+export const faultRequest = z.strictObject({
+  /** Name of the operation, such as `CreateDBSnapshot`. */
+  operation: z.string().min(1),
+  /**
+   * `throttle`: refused as AWS refuses too many calls. `error`: refused with `code`. `drop-after`: the effect takes place, then the connection is
+   * cut. `stall`: what the operation works on stays in its transitional state until the fault is cleared.
+   */
+  kind: z.enum(['throttle', 'error', 'drop-after', 'stall']),
+  /** How many calls it hits. */
+  times: z.int().positive().default(1),
+  code: z.string().optional(),
+  status: z.int().min(400).max(599).optional(),
+  message: z.string().optional(),
+  /** Of `stall`: stalls only in this state. */
+  state: z.string().optional(),
+});
+
+/** How often something that stalls looks whether it may go on. */
+const STALL_POLL_MS = 20;
+
+/** A fault that waits for its calls. */
+export interface Fault extends z.infer<typeof faultRequest> {
+  readonly id: number;
+  /** Calls hit so far. */
+  hits: number;
+}
+
+/** Faults that tests order. They live in memory: a restart of the stand-in clears them. */
+export class Faults {
+  private readonly faults: Fault[] = [];
+  private lastId = 0;
+
+  add(request: z.infer<typeof faultRequest>): Fault {
+    const fault = { ...request, id: ++this.lastId, hits: 0 };
+    this.faults.push(fault);
+    return fault;
+  }
+
+  list(): readonly Fault[] {
+    return this.faults;
+  }
+
+  /** Takes faults away: all, or those of one operation. Whatever stalls goes on. */
+  clear(operation?: string): void {
+    const kept = this.faults.filter((fault) => operation !== undefined && fault.operation !== operation);
+    this.faults.splice(0, this.faults.length, ...kept);
+  }
+
+  /** Throws if a call of the operation is to be refused. */
+  refuse(operation: string): void {
+    const fault = this.hit(operation, ['throttle', 'error']);
+    if (!fault) return;
+    const throttled = fault.kind === 'throttle';
+    throw new AwsError(
+      fault.code ?? (throttled ? 'Throttling' : 'InternalFailure'),
+      fault.message ?? (throttled ? 'Rate exceeded' : 'An internal error has occurred. (injected fault)'),
+      fault.status ?? (throttled ? 400 : 500),
+    );
+  }
+
+  /** Whether the answer to this call of the operation is to be dropped. */
+  dropsAnswer(operation: string): boolean {
+    return this.hit(operation, ['drop-after']) !== undefined;
+  }
+
+  /** Notes whether a call of the operation is to stall later; the answer is handed to `whileStalled`. */
+  stallOf(operation: string): Fault | undefined {
+    return this.hit(operation, ['stall']);
+  }
+
+  /** Waits as long as the fault isn't cleared. */
+  async whileStalled(stall: Fault | undefined, state: string, shutdown: AbortSignal): Promise<void> {
+    if (!stall || (stall.state !== undefined && stall.state !== state)) return;
+    while (this.faults.includes(stall)) await sleep(STALL_POLL_MS, undefined, { signal: shutdown });
+  }
+
+  private hit(operation: string, kinds: readonly Fault['kind'][]): Fault | undefined {
+    const fault = this.faults.find(
+      (one) => one.operation === operation && kinds.includes(one.kind) && one.hits < one.times,
+    );
+    if (fault) fault.hits += 1;
+    return fault;
+  }
+}

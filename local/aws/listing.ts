@@ -1,0 +1,66 @@
+import type { Context } from './context';
+import type { RegionState } from './state';
+
+/**
+ * Everything that is there, without what changes by itself (times, progress, versions of values): whoever makes something and takes it away again
+ * finds the same listing as before.
+ */
+export function listEverything({ store }: Context): object {
+  return sortKeys(Object.fromEntries(store.regions().map(([name, state]) => [name, listRegion(state)])));
+}
+
+function listRegion({ rds, kms, secrets, parameters }: RegionState): object {
+  return {
+    instances: Object.values(rds.instances).map((instance) => ({
+      id: instance.id,
+      resourceId: instance.resourceId,
+      status: instance.status,
+      engineVersion: instance.engineVersion,
+      kmsKeyArn: instance.kmsKeyArn,
+      parameterGroup: instance.parameterGroup,
+      parameterApplyStatus: instance.parameterApplyStatus,
+      activeParameters: instance.activeParameters,
+      settings: instance.settings,
+      pending: Object.keys(instance.pending),
+      tags: instance.tags,
+    })),
+    snapshots: Object.values(rds.snapshots).map(({ id, status, kmsKeyArn, tags, instance }) => ({
+      id,
+      status,
+      kmsKeyArn,
+      tags,
+      instance: instance.id,
+    })),
+    parameterGroups: Object.values(rds.parameterGroups).map(({ name, family, tags, values }) => ({
+      name,
+      family,
+      tags,
+      values,
+    })),
+    keys: Object.values(kms.keys).map(({ id, state, tags, policy }) => ({ id, state, tags, policy })),
+    aliases: Object.values(kms.aliases).map(({ name, targetKeyId }) => ({ name, targetKeyId })),
+    secrets: Object.values(secrets).map(({ name, tags, deletedAt }) => ({
+      name,
+      tags,
+      deleted: deletedAt !== undefined,
+    })),
+    parameters: Object.values(parameters).map(({ name, type, tags, versions }) => ({
+      name,
+      type,
+      tags,
+      value: type === 'SecureString' ? undefined : versions.at(-1)?.value,
+    })),
+  };
+}
+
+/** Sorts members by name and lists by their text, at every depth. */
+function sortKeys(value: unknown): object {
+  const sort = (one: unknown): unknown => {
+    if (Array.isArray(one))
+      return one.map(sort).sort((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1));
+    if (typeof one !== 'object' || one === null) return one;
+    const entries = Object.entries(one).sort(([left], [right]) => (left < right ? -1 : 1));
+    return Object.fromEntries(entries.map(([name, member]) => [name, sort(member)]));
+  };
+  return sort(value) as object;
+}

@@ -1,0 +1,273 @@
+import { chmodSync, existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { preparePostgres } from '../../postgres/binaries';
+import { readControlFile } from '../../postgres/control-file';
+import { initialise } from '../../postgres/server';
+import { giveTo } from '../../postgres/unprivileged';
+import { AWS_SECONDS } from '../clock';
+import type { Context } from '../context';
+import type { Fault } from '../faults';
+import { runInBackground } from './background';
+import { noteEvent } from './events';
+import { createInitialContents, setMasterPassword } from './initial-database';
+import type { InstanceOperation, InstanceRecord, InstanceStatus } from './model';
+import { effectiveParameters, placesOf, prepareInstanceHome } from './server-configuration';
+import { readSeedPosition } from './seed-position';
+import { newFinalSnapshot } from './snapshots';
+import { copyTree } from './snapshot-files';
+import { snapshotDirectory, takeImage } from './snapshot-jobs';
+import { isKeyAccessible, openDataKey } from './storage-keys';
+
+type Job = (context: Context, instance: InstanceRecord, stall: Fault | undefined) => Promise<void>;
+
+/** Notes what is to be done for an instance, and does it after the call was answered. */
+export function startInstanceOperation(
+  context: Context,
+  instance: InstanceRecord,
+  operation: InstanceOperation,
+  stall?: Fault,
+): void {
+  instance.operation = operation;
+  context.store.changed();
+  runInstanceOperation(context, instance, stall);
+}
+
+/** Does, or takes up again, what is under way for an instance. */
+export function runInstanceOperation(context: Context, instance: InstanceRecord, stall?: Fault): void {
+  const { operation } = instance;
+  if (!operation) return;
+  runInBackground(
+    context,
+    { instance: instance.id, operation: operation.kind },
+    async () => {
+      await jobOf(operation)(context, instance, stall);
+      if (instance.operation === operation) instance.operation = undefined;
+      context.store.changed();
+    },
+    (error) => {
+      instance.operation = undefined;
+      instance.status = statusAfter(context, instance, operation, error);
+      noteEvent(
+        context.store,
+        instance.region,
+        'db-instance',
+        instance.id,
+        'failure',
+        `DB instance is in state ${instance.status}`,
+      );
+    },
+  );
+}
+
+/** Does what a change asks of the parameters of a server: they take effect with the start that follows. */
+export function activateParameters({ store }: Context, instance: InstanceRecord): void {
+  const group = store.region(instance.region).rds.parameterGroups[instance.parameterGroup];
+  instance.activeParameterGroup = instance.parameterGroup;
+  instance.activeParameters = effectiveParameters(instance.major, group);
+  instance.parameterApplyStatus = 'in-sync';
+  store.changed();
+}
+
+function jobOf(operation: InstanceOperation): Job {
+  switch (operation.kind) {
+    case 'create':
+      return (context, instance, stall) => create(context, instance, operation.password, stall);
+    case 'restore':
+      return (context, instance, stall) => restore(context, instance, operation.snapshotId, stall);
+    case 'delete':
+      return (context, instance, stall) => remove(context, instance, operation.finalSnapshotId, stall);
+    case 'reboot':
+      return reboot;
+    case 'modify':
+      return modify;
+    case 'stop':
+      return stop;
+    case 'start':
+      return start;
+  }
+}
+
+/** The state that an instance ends in when an operation failed. */
+function statusAfter(
+  context: Context,
+  instance: InstanceRecord,
+  operation: InstanceOperation,
+  error: Error,
+): InstanceStatus {
+  if (instance.kmsKeyArn !== undefined && !isKeyAccessible(context, instance.region, instance.kmsKeyArn)) {
+    return 'inaccessible-encryption-credentials';
+  }
+  if (operation.kind === 'create') return 'failed';
+  return error.message.includes("PostgreSQL didn't start") ? 'incompatible-parameters' : 'failed';
+}
+
+async function create(
+  context: Context,
+  instance: InstanceRecord,
+  password: string,
+  stall: Fault | undefined,
+): Promise<void> {
+  const { clock, places, servers } = context;
+  const server = servers.of(instance);
+  await server.stop('immediate');
+  const { home, dataDir } = placesOf(places, instance);
+  await rm(home, { recursive: true, force: true });
+  await prepareInstanceHome(places, instance);
+  const tree = await preparePostgres(instance.major, places.postgresDir, { rdsTools: true });
+  await initialise(tree, dataDir, places.account);
+  activateParameters(context, instance);
+  await server.start();
+  await createInitialContents(server.server, instance, password);
+  await clock.pass(AWS_SECONDS.createInstance);
+  await hold(context, stall, 'creating');
+  instance.status = 'available';
+  note(context, instance, 'creation', 'DB instance created');
+}
+
+/**
+ * A restore is a real crash recovery: the image, a first start on it, in which the position at its end is read, and one restart as RDS may do it, so that nothing can
+ * rely on the state of the first start.
+ */
+async function restore(
+  context: Context,
+  instance: InstanceRecord,
+  snapshotId: string,
+  stall: Fault | undefined,
+): Promise<void> {
+  const { clock, log, places, servers, store } = context;
+  const snapshot = store.region(instance.region).rds.snapshots[snapshotId];
+  if (!snapshot) throw new Error(`snapshot ${snapshotId} is gone`);
+  const server = servers.of(instance);
+  await server.stop('immediate');
+  const { home, dataDir } = placesOf(places, instance);
+  await rm(home, { recursive: true, force: true });
+  await prepareInstanceHome(places, instance);
+  const source = { directory: snapshotDirectory(context, snapshot), key: openDataKey(context, snapshot) };
+  await copyTree(source, { directory: dataDir });
+  chmodSync(dataDir, 0o700);
+  giveTo(places.account, dataDir);
+  activateParameters(context, instance);
+  if (instance.activeParameters['rds.logical_replication'] !== '1') await removeLogicalSlots(context, instance);
+  const control = readControlFile(dataDir);
+  await server.start();
+  instance.seedLsn = await readSeedPosition(server.server, control, log);
+  store.changed();
+  await server.restart('fast');
+  await clock.pass(AWS_SECONDS.restoreInstance);
+  await hold(context, stall, 'creating');
+  instance.status = 'available';
+  note(context, instance, 'restoration', `Restored from snapshot ${snapshotId}`);
+}
+
+/**
+ * A server below `wal_level=logical` refuses to start where logical slots lie. What RDS does with the slots of an image isn't documented for such a group;
+ * that it starts is certain, so they go.
+ */
+async function removeLogicalSlots(context: Context, instance: InstanceRecord): Promise<void> {
+  const slots = join(placesOf(context.places, instance).dataDir, 'pg_replslot');
+  for (const name of existsSync(slots) ? await readdir(slots) : []) {
+    context.log.warn(
+      { instance: instance.id, slot: name },
+      'slot of the image dropped: rds.logical_replication is off',
+    );
+    await rm(join(slots, name), { recursive: true, force: true });
+  }
+}
+
+const reboot: Job = async (context, instance, stall) => {
+  await context.clock.pass(AWS_SECONDS.becomeVisible / 10);
+  instance.status = 'rebooting';
+  activateParameters(context, instance);
+  const server = context.servers.of(instance);
+  await server.stop('fast');
+  note(context, instance, 'availability', 'DB instance shutdown');
+  await server.start();
+  await context.clock.pass(AWS_SECONDS.rebootInstance);
+  await hold(context, stall, 'rebooting');
+  instance.status = 'available';
+  note(context, instance, 'availability', 'DB instance restarted');
+};
+
+/** Carries out pending values. For a moment the instance still says `available`, then `modifying`. */
+const modify: Job = async (context, instance, stall) => {
+  const { clock, servers, store } = context;
+  await clock.pass(AWS_SECONDS.becomeVisible);
+  const { MasterUserPassword: password, DBInstanceIdentifier: newId, ...values } = instance.pending;
+  instance.status = newId === undefined ? 'modifying' : 'renaming';
+  store.changed();
+  if (password !== undefined) {
+    await setMasterPassword(servers.of(instance).server, instance, password);
+    note(context, instance, 'configuration change', 'Reset master credentials');
+  }
+  await clock.pass(AWS_SECONDS.modifyInstance);
+  await hold(context, stall, instance.status);
+  instance.settings = { ...instance.settings, ...values };
+  instance.pending = {};
+  if (newId !== undefined) rename(context, instance, newId);
+  instance.status = 'available';
+  if (Object.keys(values).length > 0)
+    note(context, instance, 'configuration change', 'Finished applying modification to DB instance');
+};
+
+function rename(context: Context, instance: InstanceRecord, newId: string): void {
+  const { instances } = context.store.region(instance.region).rds;
+  delete instances[instance.id];
+  note(context, instance, 'configuration change', `The DB instance was renamed from ${instance.id} to ${newId}.`);
+  instance.id = newId;
+  instances[newId] = instance;
+}
+
+const stop: Job = async (context, instance, stall) => {
+  instance.status = 'stopping';
+  await context.servers.of(instance).stop('fast');
+  await context.clock.pass(AWS_SECONDS.stopInstance);
+  await hold(context, stall, 'stopping');
+  instance.status = 'stopped';
+  note(context, instance, 'notification', 'DB instance stopped');
+};
+
+const start: Job = async (context, instance, stall) => {
+  instance.status = 'starting';
+  activateParameters(context, instance);
+  const server = context.servers.of(instance);
+  await server.stop('fast');
+  await server.start();
+  await context.clock.pass(AWS_SECONDS.startInstance);
+  await hold(context, stall, 'starting');
+  instance.status = 'available';
+  note(context, instance, 'notification', 'DB instance started');
+};
+
+async function remove(
+  context: Context,
+  instance: InstanceRecord,
+  finalSnapshotId: string | undefined,
+  stall: Fault | undefined,
+): Promise<void> {
+  const { clock, places, servers, store } = context;
+  const server = servers.of(instance);
+  const { rds } = store.region(instance.region);
+  await server.stop('fast');
+  if (finalSnapshotId !== undefined) {
+    const snapshot = rds.snapshots[finalSnapshotId] ?? newFinalSnapshot(context, instance, finalSnapshotId);
+    await takeImage(context, instance, snapshot);
+    await clock.pass(AWS_SECONDS.createSnapshot);
+    Object.assign(snapshot, { status: 'available', percentProgress: 100, operation: undefined });
+    noteEvent(store, instance.region, 'db-snapshot', snapshot.id, 'creation', 'Manual snapshot created');
+  }
+  await clock.pass(AWS_SECONDS.deleteInstance);
+  await hold(context, stall, 'deleting');
+  servers.forget(instance);
+  delete rds.instances[instance.id];
+  note(context, instance, 'deletion', 'DB instance deleted');
+  await rm(placesOf(places, instance).home, { recursive: true, force: true });
+}
+
+async function hold(context: Context, stall: Fault | undefined, state: string): Promise<void> {
+  await context.faults.whileStalled(stall, state, context.shutdown);
+}
+
+function note({ store }: Context, instance: InstanceRecord, category: string, message: string): void {
+  noteEvent(store, instance.region, 'db-instance', instance.id, category, message);
+}

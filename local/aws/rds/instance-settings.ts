@@ -1,0 +1,104 @@
+import { AwsError } from '../errors';
+import type { QueryParameters } from '../query-protocol';
+import type { InstanceSettings } from './model';
+
+/** Settings of an instance whose creator asked for nothing; values as AWS picks them. */
+export function defaultSettings(region: string, major: number): InstanceSettings {
+  return {
+    DBInstanceClass: 'db.m6g.large',
+    AllocatedStorage: 20,
+    StorageType: 'gp2',
+    MultiAZ: false,
+    AvailabilityZone: `${region}a`,
+    DBSubnetGroupName: 'default',
+    VpcSecurityGroupIds: ['sg-0a1b2c3d4e5f60718'],
+    PubliclyAccessible: true,
+    NetworkType: 'IPV4',
+    PreferredBackupWindow: '04:07-04:37',
+    PreferredMaintenanceWindow: 'sun:08:12-sun:08:42',
+    BackupRetentionPeriod: 1,
+    BackupTarget: 'region',
+    AutoMinorVersionUpgrade: true,
+    CopyTagsToSnapshot: false,
+    DeletionProtection: false,
+    LicenseModel: 'postgresql-license',
+    OptionGroupName: `default:postgres-${major}`,
+    MonitoringInterval: 0,
+    IAMDatabaseAuthenticationEnabled: false,
+    DatabaseInsightsMode: 'standard',
+    PerformanceInsightsEnabled: false,
+    EnabledCloudwatchLogsExports: [],
+    CACertificateIdentifier: 'rds-ca-rsa2048-g1',
+    EngineLifecycleSupport: 'open-source-rds-extended-support',
+    DedicatedLogVolume: false,
+    CustomerOwnedIpEnabled: false,
+  };
+}
+
+/** What a request says about settings. Names differ between request and answer here and there. */
+export function readSettings(parameters: QueryParameters): Partial<InstanceSettings> {
+  const settings: { [Name in keyof InstanceSettings]?: InstanceSettings[Name] | undefined } = {
+    DBInstanceClass: parameters.text('DBInstanceClass'),
+    AllocatedStorage: parameters.integer('AllocatedStorage'),
+    MaxAllocatedStorage: parameters.integer('MaxAllocatedStorage'),
+    StorageType: parameters.text('StorageType'),
+    Iops: parameters.integer('Iops'),
+    StorageThroughput: parameters.integer('StorageThroughput'),
+    MultiAZ: parameters.flag('MultiAZ'),
+    AvailabilityZone: parameters.text('AvailabilityZone'),
+    DBSubnetGroupName: parameters.text('DBSubnetGroupName'),
+    VpcSecurityGroupIds: parameters.texts('VpcSecurityGroupIds'),
+    PubliclyAccessible: parameters.flag('PubliclyAccessible'),
+    NetworkType: parameters.text('NetworkType'),
+    PreferredBackupWindow: parameters.text('PreferredBackupWindow'),
+    PreferredMaintenanceWindow: parameters.text('PreferredMaintenanceWindow'),
+    BackupRetentionPeriod: parameters.integer('BackupRetentionPeriod'),
+    BackupTarget: parameters.text('BackupTarget'),
+    AutoMinorVersionUpgrade: parameters.flag('AutoMinorVersionUpgrade'),
+    CopyTagsToSnapshot: parameters.flag('CopyTagsToSnapshot'),
+    DeletionProtection: parameters.flag('DeletionProtection'),
+    LicenseModel: parameters.text('LicenseModel'),
+    OptionGroupName: parameters.text('OptionGroupName'),
+    MonitoringInterval: parameters.integer('MonitoringInterval'),
+    MonitoringRoleArn: parameters.text('MonitoringRoleArn'),
+    IAMDatabaseAuthenticationEnabled: parameters.flag('EnableIAMDatabaseAuthentication'),
+    DatabaseInsightsMode: parameters.text('DatabaseInsightsMode'),
+    PerformanceInsightsEnabled: parameters.flag('EnablePerformanceInsights'),
+    PerformanceInsightsKMSKeyId: parameters.text('PerformanceInsightsKMSKeyId'),
+    PerformanceInsightsRetentionPeriod: parameters.integer('PerformanceInsightsRetentionPeriod'),
+    EnabledCloudwatchLogsExports: parameters.texts('EnableCloudwatchLogsExports'),
+    CACertificateIdentifier: parameters.text('CACertificateIdentifier'),
+    EngineLifecycleSupport: parameters.text('EngineLifecycleSupport'),
+    DedicatedLogVolume: parameters.flag('DedicatedLogVolume'),
+    CustomerOwnedIpEnabled: parameters.flag('EnableCustomerOwnedIp'),
+  };
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  const result = Object.fromEntries(given) as Partial<InstanceSettings>;
+  assertPlausible(result);
+  return result;
+}
+
+function assertPlausible(settings: Partial<InstanceSettings>): void {
+  const { DBInstanceClass, BackupRetentionPeriod, StorageType, EnabledCloudwatchLogsExports } = settings;
+  if (DBInstanceClass !== undefined && !/^db\.[a-z0-9-]+\.[a-z0-9.-]+$/.test(DBInstanceClass)) {
+    throw new AwsError('InvalidParameterValue', `Invalid DB Instance class: ${DBInstanceClass}`);
+  }
+  if (BackupRetentionPeriod !== undefined && (BackupRetentionPeriod < 0 || BackupRetentionPeriod > 35)) {
+    throw new AwsError(
+      'InvalidParameterValue',
+      `Invalid backup retention period: ${BackupRetentionPeriod}. Must be between 0 and 35.`,
+    );
+  }
+  if (StorageType !== undefined && !['standard', 'gp2', 'gp3', 'io1', 'io2'].includes(StorageType)) {
+    throw new AwsError('InvalidParameterValue', `Invalid storage type: ${StorageType}`);
+  }
+  const log = EnabledCloudwatchLogsExports?.find((name) => !LOG_TYPES.includes(name));
+  if (log !== undefined)
+    throw new AwsError(
+      'InvalidParameterCombination',
+      `You cannot use the log types '${log}' with engine version postgres.`,
+    );
+}
+
+/** Logs that PostgreSQL instances can export. */
+export const LOG_TYPES: readonly string[] = ['postgresql', 'upgrade', 'iam-db-auth-error'];

@@ -1,0 +1,166 @@
+import type { Major } from '../../postgres/binaries';
+
+/** A tag of a resource. */
+export interface Tag {
+  readonly Key: string;
+  readonly Value: string;
+}
+
+/** Settings of an instance that AWS shows under the same name. They have no effect on the PostgreSQL server. */
+export interface InstanceSettings {
+  DBInstanceClass: string;
+  AllocatedStorage: number;
+  MaxAllocatedStorage?: number | undefined;
+  StorageType: string;
+  Iops?: number | undefined;
+  StorageThroughput?: number | undefined;
+  MultiAZ: boolean;
+  AvailabilityZone: string;
+  DBSubnetGroupName: string;
+  VpcSecurityGroupIds: string[];
+  PubliclyAccessible: boolean;
+  NetworkType: string;
+  PreferredBackupWindow: string;
+  PreferredMaintenanceWindow: string;
+  BackupRetentionPeriod: number;
+  BackupTarget: string;
+  AutoMinorVersionUpgrade: boolean;
+  CopyTagsToSnapshot: boolean;
+  DeletionProtection: boolean;
+  LicenseModel: string;
+  OptionGroupName: string;
+  MonitoringInterval: number;
+  MonitoringRoleArn?: string | undefined;
+  IAMDatabaseAuthenticationEnabled: boolean;
+  DatabaseInsightsMode: string;
+  PerformanceInsightsEnabled: boolean;
+  PerformanceInsightsKMSKeyId?: string | undefined;
+  PerformanceInsightsRetentionPeriod?: number | undefined;
+  EnabledCloudwatchLogsExports: string[];
+  CACertificateIdentifier: string;
+  EngineLifecycleSupport: string;
+  DedicatedLogVolume: boolean;
+  CustomerOwnedIpEnabled: boolean;
+}
+
+/** Changes that were accepted and aren't done, as `PendingModifiedValues` shows them. */
+export interface PendingValues {
+  DBInstanceClass?: string;
+  AllocatedStorage?: number;
+  BackupRetentionPeriod?: number;
+  MultiAZ?: boolean;
+  Iops?: number;
+  StorageThroughput?: number;
+  StorageType?: string;
+  CACertificateIdentifier?: string;
+  DBSubnetGroupName?: string;
+  IAMDatabaseAuthenticationEnabled?: boolean;
+  DedicatedLogVolume?: boolean;
+  /** In the clear until the server has it; AWS shows asterisks. */
+  MasterUserPassword?: string;
+  DBInstanceIdentifier?: string;
+}
+
+/** What is under way for an instance. It is kept in the state, so that a restart of the stand-in takes it up again. */
+export type InstanceOperation =
+  | { readonly kind: 'create'; readonly password: string }
+  | { readonly kind: 'restore'; readonly snapshotId: string }
+  | { readonly kind: 'reboot' }
+  | { readonly kind: 'modify' }
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'start' }
+  | { readonly kind: 'delete'; readonly finalSnapshotId?: string };
+
+/** States of `DBInstanceStatus` that occur here (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html). */
+export type InstanceStatus =
+  | 'available'
+  | 'backing-up'
+  | 'creating'
+  | 'deleting'
+  | 'failed'
+  | 'inaccessible-encryption-credentials'
+  | 'incompatible-parameters'
+  | 'modifying'
+  | 'rebooting'
+  | 'renaming'
+  | 'starting'
+  | 'stopped'
+  | 'stopping';
+
+/** What the stand-in knows of an instance. */
+export interface InstanceRecord {
+  id: string;
+  readonly region: string;
+  /** `DbiResourceId`: stays the same when the instance is renamed; names its directory. */
+  readonly resourceId: string;
+  status: InstanceStatus;
+  readonly createdAt: string;
+  readonly major: Major;
+  readonly engineVersion: string;
+  readonly port: number;
+  readonly masterUsername: string;
+  readonly dbName: string | undefined;
+  readonly kmsKeyArn: string | undefined;
+  settings: InstanceSettings;
+  tags: Tag[];
+  pending: PendingValues;
+  parameterGroup: string;
+  parameterApplyStatus: 'in-sync' | 'applying' | 'pending-reboot';
+  /** The group whose values the server runs with; another one is associated but not yet booted if this differs. */
+  activeParameterGroup: string;
+  /** The values that the server runs with, where they differ from the engine's. */
+  activeParameters: Record<string, string>;
+  /** Where the clone ends in the source's WAL; only of instances that were restored. */
+  seedLsn?: string;
+  operation?: InstanceOperation | undefined;
+}
+
+/** A manual snapshot. */
+export interface SnapshotRecord {
+  readonly id: string;
+  readonly region: string;
+  /** Names its directory. */
+  readonly storageId: string;
+  readonly type: 'manual';
+  status: 'creating' | 'available' | 'copying' | 'failed' | 'deleting';
+  percentProgress: number;
+  createdAt: string;
+  originalCreatedAt: string;
+  readonly instance: Pick<
+    InstanceRecord,
+    'id' | 'resourceId' | 'createdAt' | 'major' | 'engineVersion' | 'port' | 'masterUsername' | 'dbName' | 'settings'
+  >;
+  readonly kmsKeyArn: string | undefined;
+  /** The data key of its files, encrypted under the KMS key; base64. */
+  wrappedDataKey?: string;
+  readonly sourceArn?: string;
+  tags: Tag[];
+  operation?: { readonly kind: 'create' } | { readonly kind: 'copy'; readonly sourceId: string } | undefined;
+}
+
+/** A parameter group: only the values that its users set. */
+export interface ParameterGroupRecord {
+  readonly name: string;
+  readonly family: string;
+  readonly description: string;
+  tags: Tag[];
+  values: Record<string, { value: string; applyMethod: 'immediate' | 'pending-reboot' }>;
+}
+
+/** Something that happened, for `DescribeEvents`. */
+export interface EventRecord {
+  readonly sourceId: string;
+  readonly sourceType: 'db-instance' | 'db-snapshot' | 'db-parameter-group';
+  readonly sourceArn: string;
+  readonly message: string;
+  readonly categories: readonly string[];
+  readonly date: string;
+}
+
+/** RDS in one region. */
+export interface RdsState {
+  instances: Record<string, InstanceRecord>;
+  snapshots: Record<string, SnapshotRecord>;
+  parameterGroups: Record<string, ParameterGroupRecord>;
+  events: EventRecord[];
+}

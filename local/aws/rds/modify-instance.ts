@@ -1,0 +1,137 @@
+import { AwsError } from '../errors';
+import type { Answer } from '../query-protocol';
+import { AWS_SECONDS } from '../clock';
+import { runInBackground } from './background';
+import { resolveEngineVersion } from './engine-versions';
+import { startInstanceOperation } from './instance-jobs';
+import { assertPassword } from './instance-operations';
+import { LOG_TYPES, readSettings } from './instance-settings';
+import { instanceShape } from './instance-shape';
+import type { InstanceRecord, InstanceSettings, PendingValues } from './model';
+import { requireParameterGroup } from './parameter-groups';
+import type { RdsCall } from './request';
+import { assertInstanceState, newIdentifier, requireInstance } from './request';
+
+/** Settings that wait for the maintenance window unless `ApplyImmediately` is set; AWS applies all others at once. */
+const WAITING = [
+  'DBInstanceClass',
+  'AllocatedStorage',
+  'BackupRetentionPeriod',
+  'MultiAZ',
+  'Iops',
+  'StorageThroughput',
+  'StorageType',
+  'CACertificateIdentifier',
+  'DBSubnetGroupName',
+  'IAMDatabaseAuthenticationEnabled',
+  'DedicatedLogVolume',
+] as const satisfies readonly (keyof InstanceSettings)[];
+
+/** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html */
+export function modifyDBInstance(call: RdsCall): Answer {
+  const { context, parameters } = call;
+  const instance = requireInstance(call, parameters.required('DBInstanceIdentifier'));
+  const requested = readSettings(parameters);
+  const password = parameters.text('MasterUserPassword');
+  if (password !== undefined) assertPassword(password);
+  assertVersion(call, instance);
+  const newId = parameters.has('NewDBInstanceIdentifier')
+    ? newIdentifier(call, 'NewDBInstanceIdentifier', 63)
+    : undefined;
+  if (newId !== undefined && newId !== instance.id && call.rds.instances[newId]) {
+    throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
+  }
+  const groupName = parameters.text('DBParameterGroupName')?.toLowerCase();
+  if (groupName !== undefined) assertGroup(call, instance, groupName);
+  assertInstanceState(
+    instance,
+    ['available', 'stopped', 'incompatible-parameters'],
+    `Database instance is not in available state.`,
+  );
+  if (requested.AllocatedStorage !== undefined && requested.AllocatedStorage < instance.settings.AllocatedStorage) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      'Requested storage size is smaller than the current one: storage cannot be reduced.',
+    );
+  }
+
+  const waiting: PendingValues = {};
+  for (const [name, value] of Object.entries(requested)) {
+    const current = instance.settings[name as keyof InstanceSettings];
+    if (!(WAITING as readonly string[]).includes(name)) Object.assign(instance.settings, { [name]: value });
+    else if (value === current) delete instance.pending[name as keyof PendingValues];
+    else Object.assign(waiting, { [name]: value });
+  }
+  instance.settings.EnabledCloudwatchLogsExports = logExports(call, instance);
+  if (password !== undefined) waiting.MasterUserPassword = password;
+  if (newId !== undefined && newId !== instance.id) waiting.DBInstanceIdentifier = newId;
+  Object.assign(instance.pending, waiting);
+  if (groupName !== undefined && groupName !== instance.parameterGroup) associate(call, instance, groupName);
+  context.store.changed();
+
+  const applyNow = parameters.flag('ApplyImmediately') ?? false;
+  // A password is set at once whatever the request says; the rest of what waits comes with the next immediate change.
+  if (
+    instance.status !== 'stopped' &&
+    ((applyNow && Object.keys(instance.pending).length > 0) || password !== undefined)
+  ) {
+    startInstanceOperation(context, instance, { kind: 'modify' }, call.stall);
+  }
+  return { DBInstance: instanceShape(instance) };
+}
+
+/** The association changes at once; the values take effect with the next reboot, dynamic ones as well. */
+function associate({ context, stall }: RdsCall, instance: InstanceRecord, groupName: string): void {
+  instance.parameterGroup = groupName;
+  instance.parameterApplyStatus = 'applying';
+  runInBackground(
+    context,
+    { instance: instance.id, operation: 'associate' },
+    async () => {
+      await context.clock.pass(AWS_SECONDS.applyParameters);
+      await context.faults.whileStalled(stall, 'applying', context.shutdown);
+      if (instance.parameterGroup === groupName && instance.parameterApplyStatus === 'applying') {
+        instance.parameterApplyStatus = instance.activeParameterGroup === groupName ? 'in-sync' : 'pending-reboot';
+        context.store.changed();
+      }
+    },
+    () => undefined,
+  );
+}
+
+function assertGroup(call: RdsCall, instance: InstanceRecord, groupName: string): void {
+  const { family } = requireParameterGroup(call, groupName);
+  if (family !== `postgres${instance.major}`) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      `The Parameter Group ${groupName} with DBParameterGroupFamily ${family} cannot be used for this instance. Please use a Parameter Group with DBParameterGroupFamily postgres${instance.major}`,
+    );
+  }
+}
+
+function assertVersion({ parameters }: RdsCall, instance: InstanceRecord): void {
+  const requested = parameters.text('EngineVersion');
+  if (requested === undefined) return;
+  const { version } = resolveEngineVersion(requested);
+  if (version !== instance.engineVersion) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      `Cannot upgrade postgres from ${instance.engineVersion} to ${version}`,
+    );
+  }
+}
+
+function logExports({ parameters }: RdsCall, instance: InstanceRecord): string[] {
+  const change = parameters.structure('CloudwatchLogsExportConfiguration');
+  const enable = change?.texts('EnableLogTypes') ?? [];
+  const disable = change?.texts('DisableLogTypes') ?? [];
+  const unknown = [...enable, ...disable].find((name) => !LOG_TYPES.includes(name));
+  if (unknown !== undefined) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      `You cannot use the log types '${unknown}' with engine version postgres.`,
+    );
+  }
+  const kept = instance.settings.EnabledCloudwatchLogsExports.filter((name) => !disable.includes(name));
+  return [...new Set([...kept, ...enable])];
+}

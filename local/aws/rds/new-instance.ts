@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { findFreePort } from '../../postgres/free-port';
+import { AwsError } from '../errors';
+import type { InstanceRecord } from './model';
+import { defaultGroupName, requireParameterGroup } from './parameter-groups';
+import type { RdsCall } from './request';
+
+/** Puts a new instance into the state, in state `creating`. */
+export async function addInstance(
+  call: RdsCall,
+  options: Pick<
+    InstanceRecord,
+    'id' | 'major' | 'engineVersion' | 'masterUsername' | 'dbName' | 'kmsKeyArn' | 'settings' | 'tags'
+  >,
+): Promise<InstanceRecord> {
+  const { context, parameters, rds, region } = call;
+  if (rds.instances[options.id]) throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
+  if (Object.keys(rds.instances).length >= context.store.quotas.instances) {
+    throw new AwsError('InstanceQuotaExceeded', 'DB Instance quota exceeded.');
+  }
+  const parameterGroup = parameters.text('DBParameterGroupName')?.toLowerCase() ?? defaultGroupName(options.major);
+  const { family } = requireParameterGroup(call, parameterGroup);
+  if (family !== `postgres${options.major}`) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      `The Parameter Group ${parameterGroup} with DBParameterGroupFamily ${family} cannot be used for this instance. Please use a Parameter Group with DBParameterGroupFamily postgres${options.major}`,
+    );
+  }
+  const taken = context.store
+    .regions()
+    .flatMap(([, state]) => Object.values(state.rds.instances).map(({ port }) => port));
+  const port = await findFreePort(new Set(taken));
+  const instance: InstanceRecord = {
+    ...options,
+    region,
+    resourceId: `db-${randomBytes(20).toString('hex').toUpperCase().slice(0, 26)}`,
+    status: 'creating',
+    createdAt: new Date().toISOString(),
+    port,
+    pending: {},
+    parameterGroup,
+    parameterApplyStatus: 'in-sync',
+    activeParameterGroup: parameterGroup,
+    activeParameters: {},
+  };
+  // Looked at once more: a port was searched for in between.
+  if (rds.instances[options.id]) throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
+  rds.instances[options.id] = instance;
+  context.store.changed();
+  return instance;
+}

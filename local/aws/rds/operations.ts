@@ -1,0 +1,60 @@
+import { describeAccountAttributes } from './account-attributes';
+import { describeDBEngineVersions } from './engine-versions';
+import { describeEvents } from './event-operations';
+import {
+  createDBInstance,
+  deleteDBInstance,
+  describeDBInstances,
+  rebootDBInstance,
+  startDBInstance,
+  stopDBInstance,
+} from './instance-operations';
+import { describeDBLogFiles, downloadDBLogFilePortion } from './log-operations';
+import { modifyDBInstance } from './modify-instance';
+import {
+  createDBParameterGroup,
+  deleteDBParameterGroup,
+  describeDBParameterGroups,
+  describeDBParameters,
+  modifyDBParameterGroup,
+  resetDBParameterGroup,
+} from './parameter-group-operations';
+import type { RdsOperation } from './request';
+import {
+  copyDBSnapshot,
+  createDBSnapshot,
+  deleteDBSnapshot,
+  describeDBSnapshots,
+  restoreDBInstanceFromDBSnapshot,
+} from './snapshot-operations';
+import { addTagsToResource, listTagsForResource, removeTagsFromResource } from './tag-operations';
+
+/** The operations of RDS that the stand-in knows. */
+export const RDS_OPERATIONS: Readonly<Record<string, RdsOperation>> = {
+  CreateDBInstance: createDBInstance,
+  DescribeDBInstances: describeDBInstances,
+  ModifyDBInstance: modifyDBInstance,
+  RebootDBInstance: rebootDBInstance,
+  StopDBInstance: stopDBInstance,
+  StartDBInstance: startDBInstance,
+  DeleteDBInstance: deleteDBInstance,
+  CreateDBSnapshot: createDBSnapshot,
+  CopyDBSnapshot: copyDBSnapshot,
+  DescribeDBSnapshots: describeDBSnapshots,
+  DeleteDBSnapshot: deleteDBSnapshot,
+  RestoreDBInstanceFromDBSnapshot: restoreDBInstanceFromDBSnapshot,
+  CreateDBParameterGroup: createDBParameterGroup,
+  ModifyDBParameterGroup: modifyDBParameterGroup,
+  ResetDBParameterGroup: resetDBParameterGroup,
+  DescribeDBParameterGroups: describeDBParameterGroups,
+  DescribeDBParameters: describeDBParameters,
+  DeleteDBParameterGroup: deleteDBParameterGroup,
+  DescribeDBLogFiles: describeDBLogFiles,
+  DownloadDBLogFilePortion: downloadDBLogFilePortion,
+  AddTagsToResource: addTagsToResource,
+  ListTagsForResource: listTagsForResource,
+  RemoveTagsFromResource: removeTagsFromResource,
+  DescribeDBEngineVersions: describeDBEngineVersions,
+  DescribeEvents: describeEvents,
+  DescribeAccountAttributes: describeAccountAttributes,
+};

@@ -1,0 +1,44 @@
+import type { Client } from 'pg';
+import { escapeIdentifier } from 'pg';
+import { ADMIN_ROLE } from '../../postgres/server';
+import type { PostgresServer } from '../../postgres/server';
+
+/** Roles whose right to replicate differs from their membership in `rds_replication`. Superusers may anyway. */
+const DIFFERING = `
+  WITH RECURSIVE members(oid) AS (
+    SELECT oid FROM pg_roles WHERE rolname = 'rds_replication'
+    UNION
+    SELECT m.member FROM pg_auth_members m JOIN members ON m.roleid = members.oid
+  )
+  SELECT r.rolname AS role, NOT r.rolreplication AS allow
+  FROM pg_roles r
+  WHERE NOT r.rolsuper AND r.rolcanlogin AND r.rolreplication IS DISTINCT FROM (r.oid IN (SELECT oid FROM members))`;
+
+/**
+ * On RDS the right to replicate comes with membership in `rds_replication`; plain PostgreSQL knows only the attribute REPLICATION, which isn't
+ * inherited. So the attribute follows the membership, a moment later.
+ */
+export class ReplicationRoles {
+  private client: Client | undefined;
+
+  constructor(private readonly server: PostgresServer) {}
+
+  async reconcile(): Promise<void> {
+    try {
+      this.client ??= await this.server.connect(ADMIN_ROLE);
+      const { rows } = await this.client.query<{ role: string; allow: boolean }>(DIFFERING);
+      for (const { role, allow } of rows) {
+        await this.client.query(`ALTER ROLE ${escapeIdentifier(role)} ${allow ? 'REPLICATION' : 'NOREPLICATION'}`);
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,131 @@
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Major } from '../../postgres/binaries';
+import { createServerCertificate } from '../../postgres/certificates';
+import { formatLsn, parseLsn } from '../../postgres/control-file';
+import { SEED_LSN_SETTING } from '../../postgres/rds-tools';
+import type { ServerPlaces } from '../../postgres/server';
+import { ADMIN_ROLE } from '../../postgres/server';
+import type { ServerAccount } from '../../postgres/unprivileged';
+import { giveTo } from '../../postgres/unprivileged';
+import type { Places } from '../places';
+import type { InstanceSwitches } from '../state';
+import type { InstanceRecord, ParameterGroupRecord } from './model';
+import { parametersOfMajor, systemValueOf } from './parameter-catalog';
+
+/** Where the parts of an instance lie. */
+export interface InstancePlaces extends ServerPlaces {
+  readonly home: string;
+  readonly tlsDir: string;
+}
+
+/** The directories of an instance, named by its resource id, which outlives a renaming. */
+export function placesOf(places: Places, instance: Pick<InstanceRecord, 'resourceId'>): InstancePlaces {
+  const home = join(places.serversDir, instance.resourceId);
+  return {
+    home,
+    dataDir: join(home, 'data'),
+    logDir: join(home, 'log'),
+    tlsDir: join(home, 'tls'),
+    socketDir: places.socketDir,
+  };
+}
+
+/** The values of a group that differ from the engine's own, as the server shall get them. */
+export function effectiveParameters(major: Major, group: ParameterGroupRecord | undefined): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const definition of parametersOfMajor(major)) {
+    const value = group?.values[definition.name]?.value ?? systemValueOf(definition, major);
+    const isFormula = value !== undefined && /^\w*\(?\{/.test(value);
+    const isUntouched = group?.values[definition.name] === undefined;
+    const effective = isFormula || isUntouched ? (definition.formulaValue ?? value) : value;
+    if (effective !== undefined && !/^\w*\(?\{/.test(effective)) values[definition.name] = effective;
+  }
+  return values;
+}
+
+/** Makes the directories of an instance and its certificate, unless they are there. */
+export async function prepareInstanceHome(places: Places, instance: InstanceRecord): Promise<void> {
+  const { home, logDir, tlsDir } = placesOf(places, instance);
+  for (const directory of [home, logDir, join(logDir, 'error'), tlsDir]) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+  if (!existsSync(join(tlsDir, 'server.key'))) {
+    const authority = {
+      certificatePem: readFileSync(join(places.stateDir, 'ca.pem'), 'utf8'),
+      privateKeyPem: readFileSync(join(places.stateDir, 'ca.key'), 'utf8'),
+    };
+    const certificate = await createServerCertificate(authority, 'localhost');
+    writeFileSync(join(tlsDir, 'server.crt'), certificate.certificatePem, { mode: 0o600 });
+    writeFileSync(join(tlsDir, 'server.key'), certificate.privateKeyPem, { mode: 0o600 });
+  }
+  giveTo(places.account, home);
+}
+
+/** Writes `postgresql.conf` and `pg_hba.conf` anew from what the instance runs with. */
+export function writeConfiguration(places: Places, instance: InstanceRecord, switches: InstanceSwitches): void {
+  const { dataDir } = placesOf(places, instance);
+  writeOwned(join(dataDir, 'postgresql.conf'), serverSettings(places, instance, switches), places.account);
+  writeOwned(
+    join(dataDir, 'pg_hba.conf'),
+    hostRules(instance.activeParameters['rds.force_ssl'] === '1'),
+    places.account,
+  );
+  writeOwned(join(dataDir, 'pg_ident.conf'), '', places.account);
+}
+
+function serverSettings(places: Places, instance: InstanceRecord, switches: InstanceSwitches): string {
+  const { logDir, tlsDir, socketDir } = placesOf(places, instance);
+  const values = instance.activeParameters;
+  const settings: Record<string, string> = {
+    ...Object.fromEntries(Object.entries(values).filter(([name]) => !name.startsWith('rds.'))),
+    wal_level: values['rds.logical_replication'] === '1' ? 'logical' : 'replica',
+    'rds.logical_replication': values['rds.logical_replication'] === '1' ? 'on' : 'off',
+    'rds.force_ssl': values['rds.force_ssl'] === '1' ? 'on' : 'off',
+    [SEED_LSN_SETTING]: seedLsn(instance, switches),
+    port: String(instance.port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: socketDir,
+    unix_socket_permissions: '0700',
+    ssl: 'on',
+    ssl_cert_file: join(tlsDir, 'server.crt'),
+    ssl_key_file: join(tlsDir, 'server.key'),
+    ssl_ca_file: places.serverCaBundle,
+    logging_collector: 'on',
+    log_destination: 'stderr',
+    log_directory: join(logDir, 'error'),
+    log_filename: 'postgresql.log.%Y-%m-%d-%H',
+    log_file_mode: '0640',
+    log_timezone: 'UTC',
+    log_truncate_on_rotation: 'off',
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = '${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'\n`)
+    .join('');
+}
+
+/** What `rds_tools.logical_seed_lsn()` answers: nothing on an instance that wasn't restored; a wrong position if a test wants it. */
+function seedLsn(instance: InstanceRecord, switches: InstanceSwitches): string {
+  if (instance.seedLsn === undefined) return '';
+  return formatLsn(parseLsn(instance.seedLsn) + BigInt(switches.seedLsnOffset ?? 0));
+}
+
+/** As on RDS: the database `rdsadmin` and its role are for the service alone, and with `rds.force_ssl` nobody gets in without TLS. */
+function hostRules(forceSsl: boolean): string {
+  return [
+    `local all ${ADMIN_ROLE} trust`,
+    'local all all reject',
+    `host all ${ADMIN_ROLE} all reject`,
+    `host ${ADMIN_ROLE} all all reject`,
+    'hostssl all all all scram-sha-256',
+    'hostssl replication all all scram-sha-256',
+    ...(forceSsl ? [] : ['hostnossl all all all scram-sha-256', 'hostnossl replication all all scram-sha-256']),
+    '',
+  ].join('\n');
+}
+
+function writeOwned(path: string, text: string, account: ServerAccount | undefined): void {
+  writeFileSync(path, text, { mode: 0o600 });
+  chmodSync(path, 0o600);
+  if (account) chownSync(path, account.uid, account.gid);
+}

@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KmsState } from './kms/model';
+import type { RdsState } from './rds/model';
+import type { SecretRecord } from './secrets/model';
+import type { ParameterRecord } from './ssm/model';
+
+/** The account that everything belongs to. */
+export const ACCOUNT_ID = '123456789012';
+
+/** Everything of one region. */
+export interface RegionState {
+  rds: RdsState;
+  kms: KmsState;
+  secrets: Record<string, SecretRecord>;
+  parameters: Record<string, ParameterRecord>;
+}
+
+/** What tests set for an instance, also before it exists; by region and name. */
+export interface InstanceSwitches {
+  /** Whether the extension `rds_tools` can be had. */
+  rdsTools?: boolean | undefined;
+  /** Bytes by which `rds_tools.logical_seed_lsn()` is wrong. */
+  seedLsnOffset?: number | undefined;
+}
+
+/** How many there may be in a region; AWS's defaults (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html). */
+export interface Quotas {
+  instances: number;
+  manualSnapshots: number;
+  parameterGroups: number;
+}
+
+interface StateFile {
+  regions: Record<string, RegionState>;
+  switches: Record<string, InstanceSwitches>;
+  quotas: Quotas;
+}
+
+/** All that the stand-in remembers: in memory, and in one JSON file that is written before a change is acknowledged. */
+export class Store {
+  private readonly file: string;
+  private readonly state: StateFile;
+  private dirty = false;
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(stateDir: string) {
+    this.file = join(stateDir, 'state.json');
+    this.state = existsSync(this.file)
+      ? (JSON.parse(readFileSync(this.file, 'utf8')) as StateFile)
+      : { regions: {}, switches: {}, quotas: { instances: 40, manualSnapshots: 100, parameterGroups: 50 } };
+  }
+
+  region(name: string): RegionState {
+    return (this.state.regions[name] ??= {
+      rds: { instances: {}, snapshots: {}, parameterGroups: {}, events: [] },
+      kms: { keys: {}, aliases: {} },
+      secrets: {},
+      parameters: {},
+    });
+  }
+
+  regions(): readonly [string, RegionState][] {
+    return Object.entries(this.state.regions);
+  }
+
+  get quotas(): Quotas {
+    return this.state.quotas;
+  }
+
+  switches(region: string, instanceId: string): InstanceSwitches {
+    return (this.state.switches[`${region}/${instanceId}`] ??= {});
+  }
+
+  /** To be called after each change; `flush` waits until it is on disk. */
+  changed(): void {
+    if (this.dirty) return;
+    this.dirty = true;
+    this.writing = this.writing.catch(() => undefined).then(() => this.write());
+    this.writing.catch(() => undefined); // whoever flushes hears of it
+  }
+
+  async flush(): Promise<void> {
+    await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    this.dirty = false;
+    const temporary = `${this.file}.new`;
+    const handle = await open(temporary, 'w', 0o600);
+    try {
+      await handle.writeFile(JSON.stringify(this.state, undefined, 1));
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, this.file);
+  }
+}
