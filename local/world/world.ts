@@ -18,7 +18,7 @@ import { ProcessRegistry } from './process-registry';
 import { Releasers } from './releasers';
 import { TemporalServer } from './temporal-server';
 import { orStopped } from './until-signal';
-import { WorkerProcess } from './worker';
+import { WorkerProcess } from './worker-process';
 
 export interface WorldOptions {
   /** The folder of this world, relative to the repository: `.keyshift/<name>`. */

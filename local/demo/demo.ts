@@ -1,0 +1,147 @@
+import { DescribeKeyCommand } from '@aws-sdk/client-kms';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Aws } from '../app/aws';
+import { SAMPLE, SAMPLE_PLAN } from '../app/names';
+import { SampleApplication } from '../app/process';
+import { addressOf, createSample, describeInstance, readLogin } from '../app/source';
+import type { Report } from '../tools/report';
+import type { World } from '../world/world';
+import { MigrationFollower } from './migration';
+import { ProgressPrinter, type Progress } from './progress';
+import { TemporalCommands } from './temporal-commands';
+import { judgeContents, type Contents, type Side } from './verdict/contents';
+import { verdictOf, type Verdict } from './verdict/verdict';
+
+export const WORKFLOW_ID = 'encrypt-app-db';
+
+/** How long the application goes on on the target before it is stopped for the verdict. */
+const AFTERWARDS_MS = 5_000;
+
+export interface DemoRun {
+  readonly world: World;
+  readonly rows: number;
+  readonly rate: number;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  /** Leave the gates to the user. */
+  readonly hold?: boolean;
+  /** More fields of the plan. */
+  readonly plan?: Readonly<Record<string, unknown>>;
+  /** Things that tests and chaos do along the way. */
+  readonly hooks?: DemoHooks;
+}
+
+export interface DemoHooks {
+  /** The workflow was started. */
+  started?(): void;
+  /** After each look at the progress; the next look waits for it. */
+  looked?(progress: Progress): Promise<void> | void;
+  /** The signal for the cutover is out. */
+  cutoverApproved?(): Promise<void>;
+  /** Before and after the approval of the decommission. */
+  beforeFinish?(): Promise<void>;
+  finishing?(): Promise<void>;
+}
+
+export interface DemoResult {
+  readonly verdict: Verdict;
+  readonly contents: Contents;
+}
+
+/** Makes the sample application's database, moves it while the application writes, and judges what came of it. */
+export async function runDemo(run: DemoRun): Promise<DemoResult> {
+  const { world, rows, rate, report, signal, hooks } = run;
+  const aws = new Aws(world.awsEndpoint, world.region);
+  world.onStop('AWS clients', () => aws.destroy());
+  await createSample(aws, world.caBundle, { rows, report });
+  const notesFile = join(world.root, 'notes.jsonl');
+  const app = await SampleApplication.start(world, { notesFile, rate });
+  report(`the application writes to ${SAMPLE.instance}: 8 connections, ${rate} transactions/s`);
+
+  const planFile = join(world.root, 'plan.json');
+  writeFileSync(planFile, `${JSON.stringify({ ...SAMPLE_PLAN, ...run.plan }, undefined, 2)}\n`);
+  const commands = new TemporalCommands(world, WORKFLOW_ID, report);
+  const follower = new MigrationFollower(commands, new ProgressPrinter(report), signal);
+  const startedAt = Date.now();
+  await commands.start(planFile);
+  hooks?.started?.();
+  report(`Web UI: ${world.uiUrl}/namespaces/default/workflows/${WORKFLOW_ID}`);
+
+  let approvedAt: number | undefined;
+  const atLastGate = await follower.until((progress) => progress.gate?.name === 'decommission', {
+    async gateOpened(gate) {
+      if (run.hold) return false;
+      if (gate === 'cutover') approvedAt = Date.now();
+      await commands.approve(gate);
+      if (gate === 'cutover') await hooks?.cutoverApproved?.();
+      return true;
+    },
+    looked: (progress) => hooks?.looked?.(progress),
+  });
+  approvedAt ??= approvalOf(atLastGate, 'cutover') ?? startedAt;
+
+  report(`the application goes on for ${AFTERWARDS_MS / 1000} s on the target, then both sides are compared`);
+  await new Promise((resolve) => setTimeout(resolve, AFTERWARDS_MS));
+  signal.throwIfAborted();
+  await app.stop();
+  const { source, target, ...encryption } = await sides(aws, world.caBundle);
+  const contents = await judgeContents(source, target, notesFile);
+
+  await hooks?.beforeFinish?.();
+  if (run.hold) report(`gate decommission is open; approve it with:\n${atLastGate.gate?.command}`);
+  else await commands.approve('decommission');
+  await hooks?.finishing?.();
+  await follower.completed();
+  const durationSeconds = (Date.now() - startedAt) / 1000;
+  const [{ status, historyEvents, historyBytes }, migration] = [await commands.describe(), await follower.report()];
+
+  const verdict = verdictOf({
+    strategy: migration.plan?.strategy ?? 'snapshot-cdc',
+    contents,
+    durationSeconds,
+    source: encryption.sourceFlags,
+    target: encryption.targetFlags,
+    wantedKeyArn: encryption.wantedKeyArn,
+    approvedAt,
+    switchedAt: Date.parse(migration.cutover?.switchedAt ?? '') || approvedAt,
+    workflowCompleted: status === 'COMPLETED' && migration.status === 'completed',
+    historyEvents,
+    historyBytes,
+    pauseTimeline: migration.cutover?.timeline ?? [],
+  });
+  writeFileSync(join(world.root, 'verdict.json'), `${JSON.stringify(verdict, undefined, 2)}\n`);
+  return { verdict, contents };
+}
+
+/** When a gate was approved, in milliseconds since the epoch. */
+function approvalOf(progress: Progress, gate: string): number | undefined {
+  const approval = progress.approvals?.findLast((one) => one.gate === gate && one.decision !== 'rejected');
+  return approval ? Date.parse(approval.at) : undefined;
+}
+
+interface Sides {
+  readonly source: Side;
+  readonly target: Side;
+  readonly sourceFlags: { readonly encrypted: boolean };
+  readonly targetFlags: { readonly encrypted: boolean; readonly kmsKeyId: string | null };
+  readonly wantedKeyArn: string;
+}
+
+/** Both servers as AWS describes them, while both are there. */
+async function sides(aws: Aws, caBundle: string): Promise<Sides> {
+  const [source, target] = await Promise.all([
+    describeInstance(aws, SAMPLE.instance),
+    describeInstance(aws, SAMPLE.encryptedInstance),
+  ]);
+  if (!source || !target) throw new Error(`${source ? SAMPLE.encryptedInstance : SAMPLE.instance} is not there`);
+  const login = await readLogin(aws, SAMPLE.masterSecret);
+  const { KeyMetadata } = await aws.kms.send(new DescribeKeyCommand({ KeyId: SAMPLE.keyAlias }));
+  return {
+    source: { server: addressOf(source, caBundle), login },
+    target: { server: addressOf(target, caBundle), login },
+    sourceFlags: { encrypted: source.StorageEncrypted ?? false },
+    targetFlags: { encrypted: target.StorageEncrypted ?? false, kmsKeyId: target.KmsKeyId ?? null },
+    wantedKeyArn: KeyMetadata?.Arn ?? '',
+  };
+}

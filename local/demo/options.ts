@@ -1,0 +1,43 @@
+import { Command, InvalidArgumentError } from 'commander';
+
+/** The flags of `npm run demo`. */
+export interface DemoOptions {
+  /** Stay up afterwards. */
+  readonly keep: boolean;
+  /** Approve nothing; the user does. */
+  readonly hold: boolean;
+  readonly rows: number;
+  readonly rate: number;
+  /** The verdict as JSON, and nothing else, on stdout. */
+  readonly json: boolean;
+  /** How often the worker is killed. */
+  readonly chaos: number;
+  readonly seed: number;
+  /** The world's folder below `.keyshift/`; another one lets two demos run at once. */
+  readonly name: string;
+}
+
+function count(minimum: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!Number.isInteger(number) || number < minimum)
+      throw new InvalidArgumentError(`give a whole number from ${minimum}`);
+    return number;
+  };
+}
+
+export function parseOptions(argv: readonly string[]): DemoOptions {
+  return new Command('npm run demo --')
+    .description('Moves a live, unencrypted database onto an encrypted one, in a world of its own on this machine.')
+    .option('--keep', 'stay up afterwards, until Ctrl-C', false)
+    .option('--hold', 'approve nothing: you do, with the commands that are shown', false)
+    .option('--rows <n>', 'rows in the database at the start', count(1000), 20_000)
+    .option('--rate <n>', 'transactions per second', count(1), 200)
+    .option('--json', 'print the verdict as JSON on stdout, all else on stderr', false)
+    .option('--chaos <n>', 'kill the worker n times (SIGKILL) at random moments', count(0), 0)
+    .option('--seed <n>', 'seed of the random moments', count(0), Math.floor(Math.random() * 1e9))
+    .option('--name <name>', 'folder below .keyshift/, so that two demos can run at once', 'demo')
+    .allowExcessArguments(false)
+    .parse([...argv])
+    .opts<DemoOptions>();
+}
