@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { REPOSITORY } from '../tools/paths';
 import { messageOf, toStderr, type Report } from '../tools/report';
 import { startWorld, type World } from '../world/world';
-import { orStopped, Stopped, stopRequests } from '../world/until-signal';
+import { orStopped, Stopped, stopRequests, untilStopped } from '../world/until-signal';
 import { Chaos } from './chaos';
 import { runDemo } from './demo';
 import { parseOptions, type DemoOptions } from './options';
@@ -60,11 +60,7 @@ async function migrate(world: World, options: DemoOptions, report: Report, signa
 
 async function stayUp(world: World, report: Report, signal: AbortSignal): Promise<void> {
   report(`staying up: Web UI ${world.uiUrl}; Ctrl-C stops everything`);
-  if (signal.aborted) return;
-  // An event listener alone doesn't keep the process alive.
-  const alive = setInterval(() => undefined, 60_000);
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  clearInterval(alive);
+  await untilStopped(signal);
 }
 
 void main();

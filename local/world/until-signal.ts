@@ -41,3 +41,11 @@ export async function orStopped<T>(signal: AbortSignal, work: Promise<T>): Promi
     work.catch(() => undefined);
   }
 }
+
+/** Resolves when the stop is asked for, and keeps the process alive until then. */
+export async function untilStopped(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const alive = setInterval(() => undefined, 60_000);
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  clearInterval(alive);
+}
