@@ -1,0 +1,126 @@
+import { SAMPLE } from '../../local/app/names';
+import { runDemo, type DemoHooks } from '../../local/demo/demo';
+import type { Progress } from '../../local/demo/progress';
+import { WorkerKeeper } from '../../local/demo/worker-keeper';
+import type { World } from '../../local/world/world';
+import { holdCatchUp } from './support/hold-catch-up';
+import { asMaster, control, eventually, inWorld } from './support/worlds';
+
+/** Whole migrations of a database that is written to without pause, each with a disaster at the worst moment. */
+
+const ROWS = 3_000;
+const RATE = 150;
+
+interface Disaster {
+  (world: World, keeper: WorkerKeeper): Promise<void>;
+}
+
+async function migrate(name: string, hooksOf: (world: World, keeper: WorkerKeeper) => DemoHooks): Promise<void> {
+  await inWorld(name, async (world, signal) => {
+    const keeper = await WorkerKeeper.start(world);
+    const hooks = hooksOf(world, keeper);
+    const { verdict, contents } = await runDemo({ world, rows: ROWS, rate: RATE, report: () => undefined, signal, hooks });
+    expect({ verdict, examples: contents.examples }).toMatchObject({
+      verdict: {
+        passed: true,
+        writes: { missing: 0, duplicated: 0, stale: 0 },
+        mismatches: 0,
+        sequencesBehind: 0,
+      },
+      examples: [],
+    });
+    expect(verdict.historyEvents).toBeLessThan(300);
+  });
+}
+
+const isRunning = (progress: Progress, step: string): boolean =>
+  progress.steps.some(({ name, status }) => name === step && status === 'running');
+
+/** Lets the disaster happen once, while the step runs. */
+function during(step: string, disaster: Disaster, world: World, keeper: WorkerKeeper): DemoHooks {
+  let happened = false;
+  return {
+    async looked(progress) {
+      if (happened || !isRunning(progress, step)) return;
+      happened = true;
+      await disaster(world, keeper);
+    },
+    async beforeFinish() {
+      // A disaster that never came would make this test prove nothing.
+      expect(happened).toBe(true);
+    },
+  };
+}
+
+/** The same during catch-up, which is held until the disaster is over. */
+function duringCatchUp(disaster: Disaster, world: World, keeper: WorkerKeeper): DemoHooks {
+  let held: Promise<() => Promise<void>> | undefined;
+  return {
+    started: () => {
+      held = holdCatchUp(world, 'shop', 'public.customers');
+      held.catch(() => undefined);
+    },
+    ...during(
+      'catch-up',
+      async () => {
+        const letGo = await held;
+        await disaster(world, keeper);
+        await letGo?.();
+      },
+      world,
+      keeper,
+    ),
+  };
+}
+
+const killWorker: Disaster = (_world, keeper) => keeper.killAndReplace();
+
+test('the worker is killed while the snapshot is made', () =>
+  migrate('snapshot', (world, keeper) => during('snapshot', killWorker, world, keeper)));
+
+test('the worker is killed during catch-up', () =>
+  migrate('catch-up', (world, keeper) => duringCatchUp(killWorker, world, keeper)));
+
+test('the worker is killed inside the pause, with the fence up', () =>
+  migrate('pause', (world, keeper) => ({
+    async cutoverApproved() {
+      const fenced = await asMaster(world, SAMPLE.instance, 'postgres', (client) =>
+        eventually(
+          'the fence is up',
+          async () => {
+            const { rows } = await client.query<{ up: boolean }>(
+              `SELECT NOT rolcanlogin AS up FROM pg_roles WHERE rolname = 'app'`,
+            );
+            return rows[0]?.up;
+          },
+          { everyMs: 1 },
+        ).catch(() => false),
+      ).catch(() => true); // The fence ends sessions that are not ours: this one, too.
+      expect(fenced).toBe(true);
+      await keeper.killAndReplace();
+    },
+  })));
+
+test('the Temporal server is killed and started anew during catch-up', () =>
+  migrate('temporal', (world, keeper) =>
+    duringCatchUp(
+      async () => {
+        await world.killTemporal();
+        await world.restartTemporal();
+      },
+      world,
+      keeper,
+    ),
+  ));
+
+test('source and target crash and recover during catch-up', () =>
+  migrate('servers', (world, keeper) =>
+    duringCatchUp(
+      async () => {
+        await control(world, 'POST', `instances/${SAMPLE.instance}/restart`, { mode: 'immediate' });
+        await control(world, 'POST', `instances/${SAMPLE.encryptedInstance}/restart`, { mode: 'immediate' });
+      },
+      world,
+      keeper,
+    ),
+  ));

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+import { Aws } from '../../../local/app/aws';
+import { withClient } from '../../../local/app/databases';
+import { SAMPLE } from '../../../local/app/names';
+import { addressOf, describeInstance, readLogin } from '../../../local/app/source';
+import type { World } from '../../../local/world/world';
+import { startWorld } from '../../../local/world/world';
+
+/** AWS in the tests takes about a second for what takes minutes. */
+const TIME_SCALE = 0.005;
+
+/** Runs a test in a world of its own; everything is stopped and cleaned, also when the test fails. */
+export async function inWorld(name: string, work: (world: World, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const ended = new AbortController();
+  const world = await startWorld({ root: join('.keyshift', `test-${name}`), timeScale: TIME_SCALE, report: () => undefined });
+  try {
+    await work(world, ended.signal);
+  } finally {
+    ended.abort();
+    await world.stop();
+  }
+}
+
+export const awsOf = (world: World): Aws => {
+  const aws = new Aws(world.awsEndpoint, world.region);
+  world.onStop('AWS clients of the test', () => aws.destroy());
+  return aws;
+};
+
+/** Runs work as the master user of an instance. */
+export async function asMaster<T>(
+  world: World,
+  instance: string,
+  database: string,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const aws = new Aws(world.awsEndpoint, world.region);
+  try {
+    const found = await describeInstance(aws, instance);
+    if (!found) throw new Error(`no instance ${instance}`);
+    const login = await readLogin(aws, SAMPLE.masterSecret);
+    return await withClient(addressOf(found, world.caBundle), login, database, work);
+  } finally {
+    aws.destroy();
+  }
+}
+
+/** Asks until the answer is there. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false>,
+  { timeoutMs = 60_000, everyMs = 20 } = {},
+): Promise<T> {
+  const giveUpAt = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > giveUpAt) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+/** One call of the stand-in's own API. */
+export async function control(world: World, method: string, path: string, body?: unknown): Promise<unknown> {
+  const response = await fetch(`${world.awsEndpoint}/_keyshift/${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** What a process of the world has logged. */
+export const logOf = (world: World, name: string): string => readFileSync(join(world.logs, `${name}.log`), 'utf8');
