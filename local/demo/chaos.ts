@@ -11,46 +11,60 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-/** About how long a migration of the demo takes; kills are spread over it. */
-const EXPECTED_MS = 40_000;
-/** The pause begins about this long after its approval, and is over this long after. */
-const PAUSE_MS = [50, 500] as const;
+/** About how long a migration of the demo takes while a worker is up; kills are spread over it. */
+const EXPECTED_MS = 30_000;
+/** One kill in so many comes before the new worker is ready. */
+const EARLY = 5;
+/** The pause goes on for about this long after the application was turned out. */
+const PAUSE_MS = 120;
 
-/** Kills the worker a given number of times at random moments; one of them is kept for the pause. */
+/** What chaos is done to. */
+export interface Victim {
+  /** SIGKILL, and a new one at once. */
+  killAndReplace(): Promise<void>;
+  /** The new one works. */
+  ready(): Promise<void>;
+}
+
+/**
+ * Kills the worker a given number of times at random moments of the migration. One kill is kept for the pause, and one, if there are
+ * two, for the end.
+ */
 export class Chaos {
   private left: number;
-  private timer: NodeJS.Timeout | undefined;
-  private killing: Promise<void> = Promise.resolve();
+  private stopped = false;
+  private wake: () => void = () => undefined;
+  private wandering: Promise<void> = Promise.resolve();
   private readonly random: () => number;
-  private readonly everyMs: number;
 
   constructor(
     private readonly times: number,
     seed: number,
-    private readonly kill: () => Promise<void>,
+    private readonly victim: Victim,
     private readonly report: Report,
   ) {
     this.left = times;
     this.random = randomNumbers(seed);
-    this.everyMs = EXPECTED_MS / Math.max(1, times);
     if (times > 0) report(`chaos: the worker will be killed ${times} times, seed ${seed}`);
   }
 
+  /** The migration has started. */
   start(): void {
-    // One is kept for the pause; another, if there are enough, for the end.
-    this.next(() => this.left > Math.min(2, this.times - 1));
+    const kept = Math.min(2, this.times);
+    const averageMs = EXPECTED_MS / Math.max(1, this.times - kept);
+    this.wandering = this.wander(kept, averageMs);
   }
 
-  /** The cutover was approved: the kill that was kept comes now, at a random moment around the pause. */
-  async cutoverApproved(): Promise<void> {
+  /** The cutover was approved: the kill that was kept for the pause comes as soon as the application is turned out. */
+  async cutoverApproved(turnedOut: Promise<void>): Promise<void> {
+    await this.stop();
     if (this.left === 0) return;
-    const [from, to] = PAUSE_MS;
-    await this.killAfter(from + this.random() * (to - from));
+    await turnedOut;
+    await this.killAfter(this.random() * PAUSE_MS);
   }
 
   /** The migration waits for its last approval: all kills but one happen before it. */
   async beforeFinish(): Promise<void> {
-    this.stop();
     while (this.left > 1) await this.killAfter(500 + this.random() * 2_500);
   }
 
@@ -59,28 +73,32 @@ export class Chaos {
     if (this.left > 0) await this.killAfter(this.random() * 1_000);
   }
 
-  stop(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+  /** No more kills at random moments. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wake();
+    await this.wandering;
   }
 
-  private next(more: () => boolean): void {
-    this.timer = setTimeout(
-      () => {
-        if (!more()) return;
-        void this.killAfter(0).then(() => this.timer && this.next(more));
-      },
-      this.random() * 2 * this.everyMs,
-    );
+  private async wander(kept: number, averageMs: number): Promise<void> {
+    while (this.left > kept) {
+      if (this.random() * EARLY >= 1) await this.unlessStopped(this.victim.ready());
+      const slept = new Promise<void>((resolve) => setTimeout(resolve, this.random() * 2 * averageMs).unref());
+      await this.unlessStopped(slept);
+      if (this.stopped) return;
+      await this.killAfter(0);
+    }
+  }
+
+  private async unlessStopped(wait: Promise<void>): Promise<void> {
+    const stop = new Promise<void>((resolve) => (this.wake = resolve));
+    if (!this.stopped) await Promise.race([wait.catch(() => undefined), stop]);
   }
 
   private async killAfter(ms: number): Promise<void> {
     this.left -= 1;
-    this.killing = this.killing.then(async () => {
-      await new Promise((resolve) => setTimeout(resolve, ms));
-      this.report(`chaos: SIGKILL to the worker (${this.times - this.left} of ${this.times})`);
-      await this.kill().catch((error: unknown) => this.report(`chaos: ${messageOf(error)}`));
-    });
-    await this.killing;
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.report(`chaos: SIGKILL to the worker (${this.times - this.left} of ${this.times})`);
+    await this.victim.killAndReplace().catch((error: unknown) => this.report(`chaos: ${messageOf(error)}`));
   }
 }

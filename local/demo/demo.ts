@@ -7,6 +7,7 @@ import { SampleApplication } from '../app/process';
 import { addressOf, createSample, describeInstance, readLogin } from '../app/source';
 import type { Report } from '../tools/report';
 import type { World } from '../world/world';
+import { watchForFence } from './fence-watch';
 import { MigrationFollower } from './migration';
 import { ProgressPrinter, type Progress } from './progress';
 import { TemporalCommands } from './temporal-commands';
@@ -37,8 +38,8 @@ export interface DemoHooks {
   started?(): void;
   /** After each look at the progress; the next look waits for it. */
   looked?(progress: Progress): Promise<void> | void;
-  /** The signal for the cutover is out. */
-  cutoverApproved?(): Promise<void>;
+  /** The signal for the cutover is out; `turnedOut` resolves when the application has lost its last connection to the source. */
+  cutoverApproved?(turnedOut: Promise<void>): Promise<void>;
   /** Before and after the approval of the decommission. */
   beforeFinish?(): Promise<void>;
   finishing?(): Promise<void>;
@@ -72,9 +73,14 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   const atLastGate = await follower.until((progress) => progress.gate?.name === 'decommission', {
     async gateOpened(gate) {
       if (run.hold) return false;
-      if (gate === 'cutover') approvedAt = Date.now();
+      if (gate !== 'cutover') {
+        await commands.approve(gate);
+        return true;
+      }
+      const turnedOut = hooks?.cutoverApproved ? await watchForFence(aws, world.caBundle) : undefined;
+      approvedAt = Date.now();
       await commands.approve(gate);
-      if (gate === 'cutover') await hooks?.cutoverApproved?.();
+      if (turnedOut) await hooks?.cutoverApproved?.(turnedOut());
       return true;
     },
     looked: (progress) => hooks?.looked?.(progress),

@@ -39,11 +39,11 @@ async function main(): Promise<void> {
 async function migrate(world: World, options: DemoOptions, report: Report, signal: AbortSignal): Promise<boolean> {
   const { rows, rate, hold, json } = options;
   const keeper = await WorkerKeeper.start(world);
-  const chaos = new Chaos(options.chaos, options.seed, () => keeper.killAndReplace(), report);
+  const chaos = new Chaos(options.chaos, options.seed, keeper, report);
   world.onStop('chaos', () => chaos.stop());
   const hooks = {
     started: () => options.chaos > 0 && chaos.start(),
-    cutoverApproved: () => chaos.cutoverApproved(),
+    cutoverApproved: (turnedOut: Promise<void>) => chaos.cutoverApproved(turnedOut),
     beforeFinish: () => chaos.beforeFinish(),
     finishing: () => chaos.finishing(),
     async looked() {

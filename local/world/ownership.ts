@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { readPids } from '../aws/pid-ledger';
 import { outsideDirectoryOf } from '../aws/places';
 import { isRunning, lookUpProcess } from '../postgres/processes';
@@ -38,8 +38,8 @@ export class WorldIsRunning extends Error {
 }
 
 /** Makes the folder ours; fails if its owner lives. */
-export function claim({ root, logs, owner }: WorldFiles): void {
-  mkdirSync(logs, { recursive: true });
+export function claim({ root, owner }: WorldFiles): void {
+  mkdirSync(root, { recursive: true });
   const mine = JSON.stringify({ pid: process.pid, startTime: lookUpProcess(process.pid)?.startTime ?? '' });
   for (;;) {
     try {
@@ -58,11 +58,15 @@ export function giveUp({ owner }: WorldFiles): void {
   rmSync(owner, { force: true });
 }
 
-/** Ends what a killed run left running, and takes its state away. */
+/** Ends what a killed run left running, and empties the folder: its logs and results are not ours. */
 export async function cleanLeftovers(files: WorldFiles, report: Report): Promise<void> {
   const ended = await endLeftovers(files);
   if (ended > 0) report(`ended ${ended} processes that an earlier run left behind in ${files.root}`);
   removeWorldState(files);
+  for (const name of readdirSync(files.root)) {
+    if (name !== basename(files.owner)) rmSync(join(files.root, name), { recursive: true, force: true });
+  }
+  mkdirSync(files.logs);
 }
 
 /** Ends every process that is noted in the folder and still runs; answers how many there were. */
