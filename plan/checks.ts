@@ -17,6 +17,7 @@ export const CHECK_CODES = [
   'source-privileges',
   'source-databases',
   'source-capacity',
+  'source-subscriptions',
   'replica-identity',
   'target-name',
   'target-network',

@@ -1,6 +1,6 @@
 /** Milliseconds as a person reads them: 850 ms, 12 s, 3 min 5 s, 2 h 4 min. */
 export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (Math.round(ms) < 1_000) return `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);

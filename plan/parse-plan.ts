@@ -23,7 +23,13 @@ function remedy(issue: z.core.$ZodIssue, present: boolean): string {
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input);
+  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key], input);
+}
+
+/** Looked at in the plan as it was written: other mistakes in it must not hide this one. */
+function namesItself(input: unknown): boolean {
+  const [source, target] = ['source', 'target'].map((side) => valueAt(input, [side, 'instance']));
+  return typeof source === 'string' && typeof target === 'string' && source.toLowerCase() === target.toLowerCase();
 }
 
 /** Checks a plan. Returns every mistake at once, or the plan with its defaults. */
@@ -35,7 +41,7 @@ export function checkPlan(input: unknown): { plan: Plan } | { problems: PlanProb
         path: issue.path.join('.') || '(plan)',
         message: remedy(issue, valueAt(input, issue.path) !== undefined),
       }));
-  if (result.success && result.data.source.instance === result.data.target.instance) {
+  if (namesItself(input)) {
     problems.push({
       path: 'target.instance',
       message: 'is the source itself: give the new instance a name of its own',

@@ -8,6 +8,8 @@ const RDS_ROLES = ['rdsadmin', 'rdsrepladmin', 'rdsproxyadmin', 'rdstopmgr', 'rd
 export interface FencePlan {
   /** Login roles that lose LOGIN; the unfence gives it back to exactly these. */
   readonly roles: readonly string[];
+  /** Login roles that we may not alter: as long as there is one, the fence has a hole. */
+  readonly unlockable: readonly string[];
   /** Databases whose default becomes read-only, with their own setting before, if they had one. */
   readonly databases: readonly { readonly name: string; readonly readOnlyBefore: string | null }[];
 }
@@ -21,7 +23,12 @@ export interface ForeignSession {
   readonly database: string | null;
 }
 
-/** Lists whom the fence will lock out: every login role but the spared ones, RDS's own, the master user and ours. */
+/**
+ * Lists whom the fence will lock out: every login role but the spared ones, RDS's own, the master user and ours. To alter
+ * a role takes CREATEROLE before PostgreSQL 16, and ADMIN OPTION on it since; to alter a database, to own it. Where we
+ * don't own a database its default stays as it is: NOLOGIN and the ended sessions are the fence, the default a second lock.
+ * @see https://www.postgresql.org/docs/current/sql-alterrole.html
+ */
 export async function planFence(
   source: Session,
   migration: string,
@@ -29,11 +36,16 @@ export async function planFence(
   databases: readonly string[],
   spared: readonly string[],
 ): Promise<FencePlan> {
-  const roles = await queryRows<{ rolname: string }>(
+  const roles = await queryRows<{ rolname: string; ours: boolean }>(
     source,
-    `SELECT rolname FROM pg_roles
-      WHERE rolcanlogin AND rolname <> ALL ($1::text[]) AND rolname NOT LIKE 'pg\\_%' AND rolname NOT LIKE 'rds\\_%'
-      ORDER BY rolname`,
+    `SELECT r.rolname,
+            me.rolsuper OR NOT r.rolsuper AND CASE
+              WHEN current_setting('server_version_num')::int < 160000 THEN me.rolcreaterole
+              ELSE me.rolcreaterole AND pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION') END AS ours
+       FROM pg_roles r, pg_roles me
+      WHERE me.rolname = current_user AND r.rolcanlogin AND r.rolname <> ALL ($1::text[]) AND r.rolname NOT LIKE 'pg\\_%'
+        AND r.rolname NOT LIKE 'rds\\_%'
+      ORDER BY r.rolname`,
     [[...RDS_ROLES, masterUser, replicationRole(migration), ...spared]],
   );
   const settings = await queryRows<{ name: string; readOnlyBefore: string | null }>(
@@ -42,10 +54,15 @@ export async function planFence(
               SELECT split_part(one, '=', 2) FROM pg_db_role_setting s, unnest(s.setconfig) AS one
                WHERE s.setdatabase = d.oid AND s.setrole = 0 AND one LIKE 'default_transaction_read_only=%'
             ) AS "readOnlyBefore"
-       FROM pg_database d WHERE d.datname = ANY ($1::text[]) ORDER BY 1`,
+       FROM pg_database d
+      WHERE d.datname = ANY ($1::text[]) AND pg_has_role(current_user, d.datdba, 'member') ORDER BY 1`,
     [databases],
   );
-  return { roles: roles.map(({ rolname }) => rolname), databases: settings };
+  return {
+    roles: roles.filter(({ ours }) => ours).map(({ rolname }) => rolname),
+    unlockable: roles.filter(({ ours }) => !ours).map(({ rolname }) => rolname),
+    databases: settings,
+  };
 }
 
 const onDatabase = (name: string, what: string) => `ALTER DATABASE ${escapeIdentifier(name)} ${what};`;

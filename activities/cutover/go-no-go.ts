@@ -48,6 +48,7 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     long: await longTransactions(session),
   }));
   red.push(...long);
+  if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);
   red.push(...(await newTables(deps, input)));
   findings.push(`roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`);
   findings.push(`sessions that will be ended: ${sessions.length}`);

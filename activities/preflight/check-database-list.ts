@@ -1,0 +1,44 @@
+import type { Check } from '../../plan/checks';
+import type { Plan } from '../../plan/plan';
+import { queryRows, type Session } from '../postgres/session';
+
+const code = 'source-databases';
+
+export interface DatabaseRow {
+  readonly name: string;
+  /** `pg_database_size`, in bytes; a bigint, so text. */
+  readonly size: string;
+}
+
+/** Every database that accepts connections, but templates and RDS's own. */
+export async function listDatabases(session: Session): Promise<DatabaseRow[]> {
+  return queryRows<{ name: string; size: string }>(
+    session,
+    `SELECT datname AS name, pg_database_size(oid)::text AS size FROM pg_database
+      WHERE datallowconn AND NOT datistemplate AND datname <> 'rdsadmin' ORDER BY datname`,
+  );
+}
+
+export function checkDatabaseList(plan: Plan, list: readonly DatabaseRow[]): Check {
+  const names = list.map(({ name }) => name);
+  const wanted = plan.databases ?? names;
+  const unknown = wanted.filter((name) => !names.includes(name));
+  const left = names.filter((name) => name !== 'postgres' && !wanted.includes(name));
+  if (unknown.length > 0) {
+    return {
+      code,
+      level: 'block',
+      message: `${plan.source.instance} has no database ${unknown.join(', ')} that accepts connections.`,
+      remedy: `Correct "databases" in the plan; there are: ${names.join(', ')}.`,
+    };
+  }
+  if (left.length > 0) {
+    return {
+      code,
+      level: 'warn',
+      message: `The target gets ${left.join(', ')} as of the snapshot only: the plan doesn't replicate it.`,
+      remedy: 'Leave "databases" out of the plan to replicate all.',
+    };
+  }
+  return { code, level: 'ok', message: `databases: ${wanted.join(', ')}` };
+}

@@ -1,0 +1,47 @@
+import type { Check } from '../../plan/checks';
+import type { Plan } from '../../plan/plan';
+import { foreignSessions, planFence } from '../cutover/fence';
+import type { Access, Session } from '../postgres/session';
+
+const code = 'fence-roles';
+
+/** Whether the SQL fence could lock everybody out of the source that it has to. */
+export async function checkFence(
+  session: Session,
+  access: Access,
+  plan: Plan,
+  databases: readonly string[],
+): Promise<Check[]> {
+  const { username } = access.credentials;
+  const { spareRoles } = plan.cutover;
+  const { unlockable, roles } = await planFence(session, access.migration, username, databases, spareRoles);
+  const masters = (await foreignSessions(session, access.migration, spareRoles)).filter(
+    ({ user }) => user === username,
+  );
+  const checks: Check[] = [];
+  if (unlockable.length > 0) {
+    checks.push({
+      code,
+      level: 'block',
+      message: `${username} can't take LOGIN from ${unlockable.join(', ')}, so the fence could not stop their writes.`,
+      remedy: `As a role that may: ${unlockable.map((role) => `GRANT ${role} TO ${username} WITH ADMIN OPTION;`).join(' ')} Or, if a role does not write: name it in cutover.spareRoles.`,
+    });
+  }
+  if (masters.length > 0) {
+    const who = masters.map(({ application, client }) => `${application || 'unnamed'} from ${client ?? 'local'}`);
+    checks.push({
+      code,
+      level: 'warn',
+      message: `Sessions of the master user ${username} that are not ours: ${who.join(', ')}. The SQL fence can't lock that role out: if they come back in the pause, it is given up.`,
+      remedy: 'Give applications a role of their own.',
+    });
+  }
+  if (checks.length > 0) return checks;
+  return [
+    {
+      code,
+      level: 'ok',
+      message: `the fence will lock out: ${roles.join(', ') || 'nobody, there is no other login role'}`,
+    },
+  ];
+}
