@@ -1,6 +1,8 @@
 /** One project per kind of test: `npm test -- --selectProjects unit` runs those that need nothing but Node. */
 const common = {
   testEnvironment: 'node',
+  // Data directories of running servers are no business of jest's: it would take their `.snap` files for snapshots of its own.
+  modulePathIgnorePatterns: ['<rootDir>/.keyshift/', '<rootDir>/dist/'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

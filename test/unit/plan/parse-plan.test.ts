@@ -1,0 +1,187 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { z } from 'zod';
+import { checkPlan, parsePlan, type PlanProblem } from '../../../plan/parse-plan';
+import { planSchema } from '../../../plan/plan';
+import { parsedPlan, SMALLEST_PLAN } from '../../support/plan';
+
+function problemsOf(input: unknown): readonly PlanProblem[] {
+  const result = checkPlan(input);
+  return 'problems' in result ? result.problems : [];
+}
+
+function failureOf(input: unknown, migration: string): ApplicationFailure {
+  try {
+    parsePlan(input, migration);
+  } catch (error) {
+    if (error instanceof ApplicationFailure) return error;
+    throw error;
+  }
+  throw new Error('the plan was accepted');
+}
+
+const { source, target } = SMALLEST_PLAN;
+
+describe('the smallest plan', () => {
+  it('has four values; everything else has a default', () => {
+    expect(parsedPlan()).toEqual({
+      ...SMALLEST_PLAN,
+      strategy: 'snapshot-cdc',
+      gates: {
+        'reboot-source': { approval: true },
+        cutover: { approval: true },
+        decommission: { approval: true },
+        'undo-reboot': { approval: true },
+      },
+      guard: { maxSlotWalKeepMiB: 51_200 },
+      cutover: { pauseBudgetMs: 30_000, maxLagBytes: 16_777_216, spareRoles: [], traffic: [] },
+      verify: { beforeCutover: true },
+      keep: { finalSnapshot: true, source: false },
+    });
+  });
+
+  it('keeps the defaults of whatever a section leaves out', () => {
+    const plan = parsedPlan({ ...SMALLEST_PLAN, cutover: { pauseBudgetMs: 5_000 } });
+    expect(plan.cutover).toEqual({ pauseBudgetMs: 5_000, maxLagBytes: 16_777_216, spareRoles: [], traffic: [] });
+  });
+
+  it('is the same in the spelling that RDS gives identifiers', () => {
+    expect(parsedPlan({ ...SMALLEST_PLAN, source: { ...source, instance: 'App-DB' } })).toEqual(parsedPlan());
+  });
+});
+
+describe('a plan with mistakes', () => {
+  it.each([
+    ['nothing', undefined],
+    ['a text', 'source: app-db'],
+    ['a list', []],
+    ['null', null],
+  ])('is refused as a whole when it is %s', (_, input) => {
+    expect(problemsOf(input)).toEqual([
+      { path: '(plan)', message: expect.stringContaining('give an object') as string },
+    ]);
+  });
+
+  it('names every mistake at once, each with its path and what to do', () => {
+    const problems = problemsOf({
+      source: { instance: '1db', region: 'Frankfurt' },
+      target: { instance: 'app-db-encrypted', kmsKeyId: '', instanceClass: 'm6g.large' },
+      strategy: 'dms',
+      databases: [],
+      gates: { cutover: { approval: 'yes' } },
+      guard: { maxSlotWalKeepMiB: 1 },
+      cutover: { pauseBudgetMs: 999, traffic: [{ type: 'dns', name: 'x' }] },
+    });
+    expect(problems.map(({ path }) => path).sort()).toEqual(
+      [
+        'source.instance',
+        'source.secret',
+        'source.region',
+        'target.kmsKeyId',
+        'target.instanceClass',
+        'strategy',
+        'databases',
+        'gates.cutover.approval',
+        'guard.maxSlotWalKeepMiB',
+        'cutover.pauseBudgetMs',
+        'cutover.traffic.0.type',
+      ].sort(),
+    );
+    expect(Object.fromEntries(problems.map(({ path, message }) => [path, message]))).toMatchObject({
+      'source.instance': expect.stringContaining('1-63 letters, digits and hyphens') as string,
+      'source.secret': 'is missing: give a text',
+      'target.kmsKeyId': expect.stringContaining('the KMS key') as string,
+      strategy: 'is not a strategy that this version has: snapshot-cdc',
+      'gates.cutover.approval': 'has the wrong type: give true or false',
+      'cutover.pauseBudgetMs': 'is below 1000 ms',
+    });
+  });
+
+  it('says which keys are not known, wherever they are', () => {
+    expect(
+      problemsOf({ source: { ...source, pasword: 'x' }, target, cutover: { pauseBudget: 1 }, comment: 'x', note: 1 }),
+    ).toEqual(
+      expect.arrayContaining([
+        { path: 'source', message: 'is not known: remove "pasword"' },
+        { path: 'cutover', message: 'is not known: remove "pauseBudget"' },
+        { path: '(plan)', message: 'is not known: remove "comment", "note"' },
+      ]),
+    );
+  });
+
+  it.each([
+    ['a text for a number', { cutover: { maxLagBytes: '16' } }, 'cutover.maxLagBytes'],
+    ['a number for a text', { source: { ...source, secret: 5 } }, 'source.secret'],
+    ['a text for a list', { databases: 'shop' }, 'databases'],
+    ['a text for a section', { keep: 'all' }, 'keep'],
+    ['half a byte', { cutover: { maxLagBytes: 2_048.5 } }, 'cutover.maxLagBytes'],
+    ['a pause beyond ten minutes', { cutover: { pauseBudgetMs: 600_001 } }, 'cutover.pauseBudgetMs'],
+    ['an empty database name', { databases: ['shop', ''] }, 'databases.1'],
+    ['a secret without a name', { cutover: { traffic: [{ type: 'secrets-manager' }] } }, 'cutover.traffic.0.secret'],
+  ])('is refused for %s', (_, change, path) => {
+    expect(problemsOf({ ...SMALLEST_PLAN, ...change }).map((problem) => problem.path)).toEqual([path]);
+  });
+
+  it.each(['-app', 'app-', 'app--db', 'app_db', 'a'.repeat(64), ''])(
+    'is refused for the instance name "%s"',
+    (name) => {
+      expect(problemsOf({ source, target: { ...target, instance: name } })[0]?.path).toBe('target.instance');
+    },
+  );
+
+  it.each([source.instance, source.instance.toUpperCase()])(
+    'is refused when the target is the source (%s)',
+    (instance) => {
+      expect(problemsOf({ source, target: { ...target, instance } })).toEqual([
+        { path: 'target.instance', message: expect.stringContaining('the source itself') as string },
+      ]);
+    },
+  );
+
+  it('names the target that is the source along with the other mistakes', () => {
+    const paths = problemsOf({ source, target: { ...target, instance: source.instance, kmsKeyId: '' }, notes: 1 }).map(
+      ({ path }) => path,
+    );
+    expect(paths.sort()).toEqual(['(plan)', 'target.instance', 'target.kmsKeyId']);
+  });
+});
+
+describe('parsePlan', () => {
+  it('throws one final failure that lists all mistakes, that of the migration id among them', () => {
+    const failure = failureOf({ source: {}, target }, 'Encrypt_DB');
+    expect(failure).toMatchObject({ type: 'InvalidPlan', nonRetryable: true });
+    expect(failure.message).toMatch(/^The plan has 3 mistakes; nothing was touched:\n/);
+    for (const path of ['source.instance', 'source.secret', '(workflow id)']) {
+      expect(failure.message).toContain(`  ${path}: `);
+    }
+    expect(failure.details?.[0]).toHaveLength(3);
+  });
+
+  it('speaks of one mistake in the singular', () => {
+    expect(failureOf({ source: { instance: 'app-db' }, target }, 'encrypt').message).toMatch(/has 1 mistake;/);
+  });
+
+  it.each(['a', 'encrypt-app-db', `a${'0'.repeat(40)}`])('takes the migration id %s', (id) => {
+    expect(parsePlan(SMALLEST_PLAN, id)).toEqual(parsedPlan());
+  });
+
+  it.each(['', '1a', '-a', 'A', 'a_b', 'a b', `a${'0'.repeat(41)}`, 'a\n'])('refuses the migration id "%s"', (id) => {
+    expect(failureOf(SMALLEST_PLAN, id).message).toContain('(workflow id)');
+  });
+});
+
+describe('the plan as JSON Schema', () => {
+  const schema = z.toJSONSchema(planSchema, { io: 'input' });
+
+  it('can be printed, and asks for no more than the smallest plan has', () => {
+    expect(JSON.parse(JSON.stringify(schema))).toMatchObject({
+      type: 'object',
+      required: ['source', 'target'],
+      additionalProperties: false,
+      properties: {
+        source: { required: ['instance', 'secret'] },
+        target: { required: ['instance', 'kmsKeyId'] },
+        cutover: { properties: { pauseBudgetMs: { default: 30_000, minimum: 1_000, maximum: 600_000 } } },
+      },
+    });
+  });
+});
