@@ -11,6 +11,7 @@ import { preparePlaces } from './places';
 import { ServerPool } from './rds/server-pool';
 import { resumeEverything } from './resume';
 import { createAwsServer } from './server';
+import { assertAlone } from './single-instance';
 import { ACCOUNT_ID, Store } from './state';
 
 const DEFAULT_REGION = 'us-east-1';
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
   const log = pino({ name: 'aws', level: process.env['KEYSHIFT_LOCAL_LOG_LEVEL'] ?? 'info' }, pino.destination(2));
   const shutdown = new AbortController();
   const places = preparePlaces(flags['state-dir'], flags['cache-dir']);
+  assertAlone(places.stateDir);
   const store = new Store(places.stateDir);
   const pids = new PidLedger(places.stateDir);
   const context: Context = {

@@ -33,6 +33,13 @@ const STOP_TIMEOUT_MS = 30_000;
 /** A long crash recovery is possible, an endless one isn't. */
 const START_TIMEOUT_MS = 300_000;
 
+/** Lines of `postmaster.pid` (`src/include/utils/pidfile.h`), counted from 0. */
+const PID_LINE = 0;
+const STATUS_LINE = 7;
+
+/** The server refused to start, for instance because of its configuration. */
+export class ServerDidNotStart extends Error {}
+
 const run = promisify(execFile);
 
 /** Initialises a data directory: superuser `rdsadmin`, UTF-8, data checksums (on RDS they are on). */
@@ -74,8 +81,8 @@ export class PostgresServer {
    * must be the one that was recorded.
    */
   adopt(recorded: { readonly pid: number; readonly startTime: string }): boolean {
-    const pidFile = readPidFile(this.places.dataDir);
-    if (pidFile !== recorded.pid || !isRunning(recorded.pid, recorded.startTime)) return false;
+    const owner = Number(pidFileLine(this.places.dataDir, PID_LINE));
+    if (owner !== recorded.pid || !isRunning(recorded.pid, recorded.startTime)) return false;
     thaw(recorded.pid);
     this.setProcess(recorded);
     return true;
@@ -159,20 +166,23 @@ export class PostgresServer {
 
   private async waitUntilReady(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS;
-    for (;;) {
-      try {
-        return await this.withSession(async () => undefined);
-      } catch (error) {
-        if (this.exit !== undefined || this.pid === undefined) {
-          this.setProcess(undefined);
-          throw new Error(`PostgreSQL didn't start (${this.exit ?? 'gone'}): ${await this.lastLines()}`, {
-            cause: error,
-          });
-        }
-        if (Date.now() > deadline) throw error;
-        await sleep(POLL_MS);
+    // Its pid file says when it takes sessions; asking for one before that would leave a FATAL line in the log for each try.
+    while (!this.saysReady()) {
+      if (this.exit !== undefined || this.pid === undefined) {
+        this.setProcess(undefined);
+        throw new ServerDidNotStart(`PostgreSQL didn't start (${this.exit ?? 'gone'}): ${await this.lastLines()}`);
       }
+      if (Date.now() > deadline) throw new ServerDidNotStart('PostgreSQL takes too long to start');
+      await sleep(POLL_MS);
     }
+    await this.withSession(async () => undefined);
+  }
+
+  /** A pid file of another process is a leftover. */
+  private saysReady(): boolean {
+    const { dataDir } = this.places;
+    const isOurs = Number(pidFileLine(dataDir, PID_LINE)) === this.process?.pid;
+    return isOurs && pidFileLine(dataDir, STATUS_LINE)?.trim() === 'ready';
   }
 
   private async lastLines(): Promise<string> {
@@ -186,10 +196,10 @@ export class PostgresServer {
   }
 }
 
-/** The postmaster's pid as its data directory names it. */
-function readPidFile(dataDir: string): number | undefined {
+/** A line of the pid file, counted from 0. */
+function pidFileLine(dataDir: string, line: number): string | undefined {
   try {
-    return Number(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
+    return readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[line];
   } catch {
     return undefined;
   }

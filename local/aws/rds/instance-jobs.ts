@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { preparePostgres } from '../../postgres/binaries';
 import { readControlFile } from '../../postgres/control-file';
-import { initialise } from '../../postgres/server';
+import { initialise, ServerDidNotStart } from '../../postgres/server';
 import { giveTo } from '../../postgres/unprivileged';
 import { AWS_SECONDS } from '../clock';
 import type { Context } from '../context';
@@ -17,7 +17,7 @@ import { readSeedPosition } from './seed-position';
 import { newFinalSnapshot } from './snapshots';
 import { copyTree } from './snapshot-files';
 import { snapshotDirectory, takeImage } from './snapshot-jobs';
-import { isKeyAccessible, openDataKey } from './storage-keys';
+import { isKeyAccessible, keyNotAccessible, openDataKey } from './storage-keys';
 
 type Job = (context: Context, instance: InstanceRecord, stall: Fault | undefined) => Promise<void>;
 
@@ -99,7 +99,7 @@ function statusAfter(
     return 'inaccessible-encryption-credentials';
   }
   if (operation.kind === 'create') return 'failed';
-  return error.message.includes("PostgreSQL didn't start") ? 'incompatible-parameters' : 'failed';
+  return error instanceof ServerDidNotStart ? 'incompatible-parameters' : 'failed';
 }
 
 async function create(
@@ -156,6 +156,10 @@ async function restore(
   await server.restart('fast');
   await clock.pass(AWS_SECONDS.restoreInstance);
   await hold(context, stall, 'creating');
+  if (instance.kmsKeyArn !== undefined && !isKeyAccessible(context, instance.region, instance.kmsKeyArn)) {
+    await server.stop('fast');
+    throw keyNotAccessible(instance.kmsKeyArn);
+  }
   instance.status = 'available';
   note(context, instance, 'restoration', `Restored from snapshot ${snapshotId}`);
 }
@@ -176,8 +180,6 @@ async function removeLogicalSlots(context: Context, instance: InstanceRecord): P
 }
 
 const reboot: Job = async (context, instance, stall) => {
-  await context.clock.pass(AWS_SECONDS.becomeVisible / 10);
-  instance.status = 'rebooting';
   activateParameters(context, instance);
   const server = context.servers.of(instance);
   await server.stop('fast');

@@ -1,0 +1,49 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const VENV = resolve(__dirname, '..', '..', '.keyshift', 'cache', 'awscli');
+
+/** The `aws` command: the one on the PATH, or PyPI's in a virtual environment of our own; undefined if neither can be had. */
+export function findAwsCli(): string | undefined {
+  const installed = resolve(VENV, 'bin', 'aws');
+  for (const candidate of ['aws', installed]) {
+    if (works(candidate)) return candidate;
+  }
+  try {
+    execFileSync('python3', ['-m', 'venv', VENV], { stdio: 'ignore' });
+    execFileSync(resolve(VENV, 'bin', 'pip'), ['install', '--quiet', 'awscli'], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  return existsSync(installed) && works(installed) ? installed : undefined;
+}
+
+/**
+ * Calls `aws` against an endpoint and answers what it printed. The endpoint is given as an option: version 1 of the command overrides
+ * AWS_ENDPOINT_URL for `rds` in us-east-1 by the real address (awscli/customizations/overridesslcommonname.py).
+ */
+export async function callAws(command: string, endpoint: string, ...args: string[]): Promise<string> {
+  const { stdout } = await run(command, ['--endpoint-url', endpoint, ...args], {
+    env: {
+      ...process.env,
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
+      AWS_DEFAULT_REGION: 'us-east-1',
+      AWS_PAGER: '',
+    },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}
+
+function works(command: string): boolean {
+  try {
+    execFileSync(command, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}

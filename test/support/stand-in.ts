@@ -1,0 +1,183 @@
+import { KMSClient } from '@aws-sdk/client-kms';
+import { DescribeDBInstancesCommand, DescribeDBSnapshotsCommand, RDSClient } from '@aws-sdk/client-rds';
+import type { DBInstance, DBSnapshot } from '@aws-sdk/client-rds';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { readPids } from '../../local/aws/pid-ledger';
+import { removePlaces } from '../../local/aws/places';
+import { isRunning, signalIfThere } from '../../local/postgres/processes';
+
+/** What the embedded AWS says when it is ready. */
+interface Ready {
+  readonly endpoint: string;
+  readonly caBundle: string;
+}
+
+/** How often conditions are looked at, and how long we wait for one. */
+const POLL_MS = 30;
+const PATIENCE_MS = 60_000;
+
+/** The master user of the instances that tests make. */
+export const MASTER = { MasterUsername: 'master', MasterUserPassword: 'correct-horse' } as const;
+
+/** An embedded AWS of a test's own, as a process. */
+export class StandIn {
+  private child: ChildProcess | undefined;
+  private ready: Ready = { endpoint: '', caBundle: '' };
+  readonly stateDir = mkdtempSync(join(tmpdir(), 'keyshift-aws-'));
+
+  private constructor(private readonly timeScale: number) {}
+
+  /** Starts one whose states last `timeScale` times what they last on AWS. */
+  static async start(timeScale = 0.001): Promise<StandIn> {
+    const standIn = new StandIn(timeScale);
+    await standIn.startProcess();
+    return standIn;
+  }
+
+  /** Starts the process on the state that is there. */
+  async startProcess(): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', 'local/aws/main.ts', '--state-dir', this.stateDir, '--exit-with-parent'],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+        env: { ...process.env, KEYSHIFT_LOCAL_TIME_SCALE: String(this.timeScale), KEYSHIFT_LOCAL_LOG_LEVEL: 'error' },
+      },
+    );
+    this.child = child;
+    this.ready = await new Promise<Ready>((resolve, reject) => {
+      createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line) as Ready));
+      child.once('exit', (code) => reject(new Error(`the stand-in ended with ${code}`)));
+    });
+  }
+
+  /** Ends the process and waits for its end; answers its exit code. */
+  async stopProcess(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    return ended;
+  }
+
+  /** Ends everything that was started and removes everything that was written. */
+  async remove(): Promise<void> {
+    await this.stopProcess();
+    const left = readPids(this.stateDir).filter(({ pid, startTime }) => isRunning(pid, startTime));
+    for (const { pid } of left) signalIfThere(pid, 'SIGKILL');
+    await until('servers end', async () => left.every(({ pid, startTime }) => !isRunning(pid, startTime)));
+    removePlaces(this.stateDir);
+  }
+
+  get endpoint(): string {
+    return this.ready.endpoint;
+  }
+
+  /** Clients that try once only, unless asked otherwise, so that tests see every answer. */
+  rds(options: { readonly region?: string; readonly maxAttempts?: number } = {}): RDSClient {
+    return new RDSClient({ ...this.settings(), ...options });
+  }
+
+  kms(): KMSClient {
+    return new KMSClient(this.settings());
+  }
+
+  secrets(): SecretsManagerClient {
+    return new SecretsManagerClient(this.settings());
+  }
+
+  ssm(): SSMClient {
+    return new SSMClient(this.settings());
+  }
+
+  settings() {
+    return {
+      endpoint: this.endpoint,
+      region: 'us-east-1',
+      maxAttempts: 1,
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    };
+  }
+
+  /** Calls the stand-in's own API. */
+  async control(method: string, path: string, body?: object): Promise<unknown> {
+    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+    const response = await fetch(`${this.endpoint}/_keyshift/${path}`, init);
+    if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
+    return response.json();
+  }
+
+  async instance(id: string): Promise<DBInstance> {
+    const { DBInstances } = await this.rds().send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }));
+    return DBInstances?.[0] ?? {};
+  }
+
+  async snapshot(id: string): Promise<DBSnapshot> {
+    const { DBSnapshots } = await this.rds().send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: id }));
+    return DBSnapshots?.[0] ?? {};
+  }
+
+  untilInstance(id: string, status = 'available'): Promise<DBInstance> {
+    return until(`instance ${id} is ${status}`, async () => {
+      const instance = await this.instance(id);
+      return instance.DBInstanceStatus === status && instance;
+    });
+  }
+
+  untilSnapshot(id: string, status = 'available'): Promise<DBSnapshot> {
+    return until(`snapshot ${id} is ${status}`, async () => {
+      const snapshot = await this.snapshot(id);
+      return snapshot.Status === status && snapshot;
+    });
+  }
+
+  /** A session with TLS, verified against the bundle as users of RDS do. */
+  async connect(id: string, options: { database?: string; user?: string; password?: string } = {}): Promise<Client> {
+    const { Endpoint } = await this.instance(id);
+    const client = new Client({
+      host: Endpoint?.Address ?? '',
+      port: Endpoint?.Port ?? 0,
+      user: options.user ?? MASTER.MasterUsername,
+      password: options.password ?? MASTER.MasterUserPassword,
+      database: options.database ?? 'postgres',
+      ssl: { ca: readFileSync(this.ready.caBundle, 'utf8'), rejectUnauthorized: true },
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  /** Runs one statement in a session of its own and answers its rows. */
+  async query<Row extends object>(id: string, statement: string, database = 'postgres'): Promise<Row[]> {
+    const client = await this.connect(id, { database });
+    try {
+      return (await client.query<Row>(statement)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+/** Waits until the condition answers something; never longer than our patience lasts. */
+export async function until<Value>(
+  what: string,
+  condition: () => Promise<Value | false | undefined>,
+  patienceMs = PATIENCE_MS,
+): Promise<Value> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== false && value !== undefined) return value;
+    if (Date.now() > deadline) throw new Error(`waited ${patienceMs} ms in vain until ${what}`);
+    await sleep(POLL_MS);
+  }
+}
