@@ -18,9 +18,9 @@ export function renderDetails(progress: Progress): string {
       ? [`**Lag** ${bytes(progress.lag.bytes)}, ${progress.lag.trend} (${progress.lag.at.slice(0, 19)}Z)`]
       : []),
     [
-      '| | step | took |',
-      '|---|---|---|',
-      ...progress.steps.map((step) => `| ${SIGNS[step.status]} | ${step.name} | ${took(step)} |`),
+      '| | phase | step | took |',
+      '|---|---|---|---|',
+      ...progress.steps.map((step) => `| ${SIGNS[step.status]} | ${step.phase} | ${step.name} | ${took(step)} |`),
     ].join('\n'),
     ...notes(progress),
     ...(progress.undone.length > 0

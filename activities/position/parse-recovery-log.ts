@@ -31,7 +31,10 @@ export function parseRecoveryLog(log: string): RecoveryLog | undefined {
   if (begin === -1) return undefined;
   const length = lines.slice(begin).findIndex((line) => READY.test(line));
   if (length === -1) return undefined;
-  const recovery = lines.slice(begin, begin + length);
+  const starts = lines.slice(begin, begin + length);
+  // A server that was killed between the end of redo and "ready" goes through WAL of its own at the next start.
+  const end = starts.findIndex((line) => REDO_DONE.test(line) || REDO_NOT_REQUIRED.test(line));
+  const recovery = end === -1 ? starts : starts.slice(0, end + 1);
 
   const last = (pattern: RegExp) => recovery.flatMap((line) => pattern.exec(line)?.[1] ?? []).at(-1);
   const redoDoneAt = last(REDO_DONE);

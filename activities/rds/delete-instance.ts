@@ -1,6 +1,6 @@
-import { DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
+import { AddTagsToResourceCommand, DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
-import { awsName } from '../../plan/names';
+import { awsName, ourTags } from '../../plan/names';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { waitUntil } from '../wait';
@@ -67,7 +67,11 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
     );
   }
   if (!finalSnapshot) return {};
-  await waitForSnapshot(aws, finalSnapshot);
+  const { DBSnapshotArn } = await waitForSnapshot(aws, finalSnapshot);
+  // DeleteDBInstance takes no tags for its final snapshot.
+  await aws.rds.send(
+    new AddTagsToResourceCommand({ ResourceName: DBSnapshotArn, Tags: ourTags(input.id, 'final-snapshot') }),
+  );
   return { finalSnapshot };
 }
 

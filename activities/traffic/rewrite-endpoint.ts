@@ -41,7 +41,8 @@ function rewriteJson(value: string, json: Record<string, unknown>, from: Endpoin
   const rewritten = Object.fromEntries(
     Object.entries(json).map(([key, old]) => {
       if (typeof old !== 'string') return [key, old];
-      if (HOST_KEYS.includes(key.toLowerCase()) && old === from.address && samePort && portKey !== undefined) {
+      if (HOST_KEYS.includes(key.toLowerCase()) && old === from.address && portKey !== undefined) {
+        if (!samePort) return [key, old];
         replacements += 1;
         return [key, to.address];
       }
@@ -57,28 +58,37 @@ function rewriteJson(value: string, json: Record<string, unknown>, from: Endpoin
 }
 
 function rewriteText(value: string, from: Endpoint, to: Endpoint): Rewritten {
-  const host = escapeForRegExp(from.address);
-  let replacements = 0;
-  const counted = (text: string) => {
-    replacements += 1;
-    return text;
+  const lines = value.split(/(?<=\n)/).map((line) => rewriteLine(line, from, to));
+  return {
+    value: lines.map((line) => line.value).join(''),
+    replacements: lines.reduce((sum, line) => sum + line.replacements, 0),
   };
-  const boundary = { before: '(?<![A-Za-z0-9.-])', after: '(?![A-Za-z0-9.-])' };
-  const rewritten = value
-    .replaceAll(new RegExp(`${boundary.before}${host}:${from.port}(?!\\d)`, 'g'), () =>
-      counted(`${to.address}:${to.port}`),
-    )
-    .replaceAll(
-      new RegExp(`host=${host}(\\s+(?:\\S+\\s+)*?)port=${from.port}(?!\\d)`, 'g'),
-      (_match, between: string) => counted(`host=${to.address}${between}port=${to.port}`),
-    );
-  if (replacements > 0) return { value: rewritten, replacements };
-  const alone = new RegExp(`${boundary.before}${host}${boundary.after}(?!:\\d)`, 'g');
-  if (!alone.test(value)) return { value, replacements: 0 };
-  if (from.port !== to.port) {
-    throw new Error(
-      `it names ${from.address} without a port, but the target listens on ${to.port} instead of ${from.port}: write host and port into it`,
-    );
-  }
-  return { value: value.replaceAll(alone, () => counted(to.address)), replacements };
+}
+
+/** `port=` of a DSN, wherever it stands in the line. */
+const KEYWORD_PORT = /((?:^|[\s;?&])port\s*=\s*'?)(\d+)/gi;
+
+function rewriteLine(line: string, from: Endpoint, to: Endpoint): Rewritten {
+  const host = new RegExp(`(?<![A-Za-z0-9.-])${escapeForRegExp(from.address)}(?::(\\d+)|(?![A-Za-z0-9.-]|:\\d))`, 'g');
+  const keywordPort = [...line.matchAll(KEYWORD_PORT)][0]?.[2];
+  let replacements = 0;
+  let portElsewhere = false;
+  const rewritten = line.replaceAll(host, (match: string, ownPort: string | undefined) => {
+    const port = ownPort ?? keywordPort;
+    if (port !== undefined && Number(port) !== from.port) return match;
+    if (port === undefined && from.port !== to.port) {
+      throw new Error(
+        `it names ${from.address} without a port, but the target listens on ${to.port} instead of ${from.port}: write host and port into it`,
+      );
+    }
+    replacements += 1;
+    if (ownPort !== undefined) return `${to.address}:${to.port}`;
+    portElsewhere = true;
+    return to.address;
+  });
+  if (!portElsewhere) return { value: rewritten, replacements };
+  const value = rewritten.replaceAll(KEYWORD_PORT, (match: string, before: string, port: string) =>
+    Number(port) === from.port ? `${before}${to.port}` : match,
+  );
+  return { value, replacements };
 }

@@ -1,9 +1,10 @@
 import type { SourceFacts } from '../../plan/checks';
 import { act } from '../act';
 import type { Migration } from '../migration';
+import type { PreparedParameters } from './prepare';
 
 /** Removes everything that was only for the migration, the source last. */
-export async function finish(migration: Migration, source: SourceFacts): Promise<void> {
+export async function finish(migration: Migration, source: SourceFacts, parameters: PreparedParameters): Promise<void> {
   const { ref, plan, report } = migration;
   const input = { ...ref, databases: source.databases };
 
@@ -33,6 +34,14 @@ export async function finish(migration: Migration, source: SourceFacts): Promise
   });
 
   await migration.step('evidence', async (note) => {
+    // A parameter group in use can't be deleted, and leaving it takes a reboot of what is production now.
+    if (parameters.group) {
+      report.stays.push({
+        what: 'parameter group',
+        name: parameters.group,
+        why: `the target uses it; to go back to ${parameters.previousGroup}: modify the target, then reboot it at a time of your choice`,
+      });
+    }
     report.stays.push({ what: 'target', name: plan.target.instance, why: 'the new home' });
     note('keyshift report prints it; it is the result of this workflow');
   });

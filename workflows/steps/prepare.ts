@@ -1,9 +1,12 @@
 import type { SourceFacts } from '../../plan/checks';
 import { act } from '../act';
+import type { Activities } from '../../activities';
 import type { Migration } from '../migration';
 
+export type PreparedParameters = Awaited<ReturnType<Activities['prepareParameters']>>;
+
 /** Parameter group, reboot if it needs one, replication role. */
-export async function prepare(migration: Migration, source: SourceFacts): Promise<void> {
+export async function prepare(migration: Migration, source: SourceFacts): Promise<PreparedParameters> {
   const { ref, undo } = migration;
 
   const parameters = await migration.step('parameters', async (note) => {
@@ -35,6 +38,7 @@ export async function prepare(migration: Migration, source: SourceFacts): Promis
     const { role } = await act('createAccess', ref);
     note(`role ${role}`);
   });
+  return parameters;
 }
 
 /** Taking the old group back waits for a reboot, too; whether that is made now is for a person to say. */

@@ -13,7 +13,7 @@ import { soak } from '../steps/soak';
 /** Snapshot, encrypted copy, restore; replicate what was written meanwhile; switch. */
 export async function snapshotCdc(migration: Migration): Promise<void> {
   const source = await inspect(migration);
-  await prepare(migration, source);
+  const parameters = await prepare(migration, source);
   const captured = await capture(migration, source);
   await clone(migration, source);
   await attach(migration, source, captured);
@@ -23,6 +23,6 @@ export async function snapshotCdc(migration: Migration): Promise<void> {
   const facts = await cutover(migration, source, guard);
   await migration.forwardOnly(async () => {
     await soak(migration, source, facts);
-    await finish(migration, source);
+    await finish(migration, source, parameters);
   });
 }
