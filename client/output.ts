@@ -59,7 +59,7 @@ export function renderProgress(progress: Progress, live: readonly string[]): str
   if (progress.parked) {
     parts.push(`PARKED at ${progress.parked.step}: ${progress.parked.type}\n${progress.parked.message}`);
     parts.push(
-      `mend it, then: keyshift retry ${progress.migration} --by <you>   (or: keyshift abort ${progress.migration})`,
+      `mend it, then: keyshift retry ${progress.migration} --by <you>   (or: keyshift abort ${progress.migration} --reason <why>)`,
     );
   }
   if (progress.gate) {

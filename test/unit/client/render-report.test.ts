@@ -1,0 +1,109 @@
+import { renderReport } from '../../../client/render-report';
+import { newProgress } from '../../../plan/progress';
+import type { Report } from '../../../plan/report';
+import { parsedPlan } from '../../support/plan';
+
+const bare = (): Report => ({
+  migration: 'encrypt-app-db',
+  status: 'aborted',
+  plan: parsedPlan(),
+  progress: newProgress('encrypt-app-db'),
+  checks: [],
+  stays: [],
+});
+
+const complete = (): Report => {
+  const report: Report = {
+    ...bare(),
+    status: 'completed',
+    source: {
+      instance: 'app-db',
+      resourceId: 'db-X',
+      engineVersion: '16.4',
+      address: 'app-db.x',
+      port: 5432,
+      parameterGroup: 'default.postgres16',
+      encrypted: false,
+      masterUser: 'postgres',
+      databases: ['shop'],
+      tables: 3,
+      sizeBytes: 1_000,
+      targetKmsKeyArn: 'arn:key',
+    },
+    position: {
+      lsn: '0/5000',
+      evidence: [{ kind: 'seed-function', exactly: '0/5000', found: 'logical_seed_lsn() = 0/5000' }],
+      silent: [{ kind: 'walinspect', why: 'not available' }],
+    },
+    verify: { tables: 3, rows: 100, differences: [], undecided: 2, durationMs: 5 },
+    cutover: {
+      timeline: [
+        { step: 'fence', ms: 12.3 },
+        { step: 'drain', ms: 4 },
+      ],
+      pauseMs: 250,
+      switchedAt: '2026-11-21T10:00:00Z',
+      fenceLsn: '0/6000',
+      fencedRoles: ['app'],
+      sequences: 4,
+      traffic: [{ what: 'SSM parameter /db', from: 'app-db.x:5432', to: 'new.x:5432' }],
+      attempts: 1,
+      targetSnapshots: {},
+    },
+    proof: {
+      method: 'snapshot',
+      tables: 3,
+      rows: 120,
+      differences: [],
+      undecided: 0,
+      changedSince: 0,
+      goneSince: 0,
+      durationMs: 5,
+    },
+    stays: [{ what: 'target', name: 'app-db-encrypted', why: 'the new home' }],
+  };
+  report.progress.approvals.push({
+    gate: 'cutover',
+    by: 'anna',
+    comment: 'go',
+    at: '2026-11-21T09:59:00Z',
+    decision: 'approved',
+  });
+  return report;
+};
+
+describe('the report as text', () => {
+  it('says what was done, when, approved by whom, proven how, and what stays', () => {
+    const text = renderReport(complete());
+    for (const line of [
+      'Migration encrypt-app-db: completed',
+      'Source  app-db, PostgreSQL 16.4, not encrypted',
+      'Target  app-db-encrypted, encrypted under arn:key',
+      'Position 0/5000',
+      '  seed-function: logical_seed_lsn() = 0/5000',
+      '  walinspect: not asked or silent: not available',
+      'Cutover at 2026-11-21T10:00:00Z: writes stopped for 250 ms',
+      '  fence                12.3 ms',
+      '  fence at 0/6000; 4 sequences; roles locked out of the source: app',
+      '  SSM parameter /db: app-db.x:5432 -> new.x:5432',
+      'Compared while live: 100 rows of 3 tables agree, 2 undecided',
+      'Proven as of the cutover: 120 rows of 3 tables agree (exact)',
+      '  2026-11-21T09:59:00Z cutover approved by anna: go',
+      '  target app-db-encrypted: the new home',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+  });
+
+  it('does not call a proof by row versions exact', () => {
+    const report = complete();
+    if (report.proof) report.proof = { ...report.proof, method: 'row-versions', changedSince: 7, goneSince: 3 };
+    const text = renderReport(report);
+    expect(text).toContain("by row versions; 7 rows written and 3 deleted since can't be compared");
+    expect(text).not.toContain('exact');
+  });
+
+  it('of a migration that was aborted early leaves out what did not happen', () => {
+    expect(renderReport(bare())).toBe('Migration encrypt-app-db: aborted');
+  });
+});
