@@ -50,12 +50,12 @@ function whyInstall() {
   return undefined;
 }
 
-/** npm keeps its cache under HOME; without a HOME that can be written to, the cache goes to ours. */
+/** npm keeps its cache under HOME. Where there is none yet, or no HOME that can be written to, it goes to ours: nothing is left outside. */
 function npmEnvironment() {
   const env = { ...process.env };
   try {
     if (!env.HOME) throw new Error('no HOME');
-    accessSync(env.HOME, constants.W_OK);
+    accessSync(join(env.HOME, '.npm'), constants.W_OK);
   } catch {
     env.npm_config_cache ??= join(root, '.keyshift', 'cache', 'npm');
   }
@@ -83,7 +83,7 @@ async function withInstallLock(work) {
     }
   }
   try {
-    await work();
+    return await work();
   } finally {
     rmSync(lock, { force: true });
   }
@@ -135,9 +135,10 @@ async function install(reason) {
   process.off('SIGINT', forward).off('SIGTERM', forward);
   if (code !== 0) {
     say(`npm ci ended with ${code}. Nothing was run. Its message is above; try it by hand in ${root}.`);
-    process.exit(code);
+    return code;
   }
   say(`setting up: dependencies are installed (${seconds()} s)`);
+  return 0;
 }
 
 function commandLine([first, ...rest]) {
@@ -183,10 +184,11 @@ async function main() {
   }
   checkNode();
   if (whyInstall()) {
-    await withInstallLock(async () => {
+    const code = await withInstallLock(async () => {
       const reason = whyInstall();
-      if (reason) await install(reason);
+      return reason ? install(reason) : 0;
     });
+    if (code !== 0) process.exit(code);
   }
   run(args);
 }

