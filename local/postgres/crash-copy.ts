@@ -26,7 +26,7 @@ interface FirstLook {
 }
 
 /** File times come from a coarse clock (up to 10 ms late); a write within the margin of our look may not show in them. */
-const CLOCK_MARGIN_NS = 1_000_000_000n;
+const CLOCK_MARGIN_NS = 100_000_000n;
 
 /**
  * Copies the data directory of a running server so that the copy is what a crash would have left at one instant (facts.md,

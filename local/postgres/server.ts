@@ -37,6 +37,11 @@ const START_TIMEOUT_MS = 300_000;
 const PID_LINE = 0;
 const STATUS_LINE = 7;
 
+/** How a server process ended, once it has. */
+interface StartOutcome {
+  exit: string | undefined;
+}
+
 /** The server refused to start, for instance because of its configuration. */
 export class ServerDidNotStart extends Error {}
 
@@ -61,7 +66,6 @@ export async function initialise(
 /** One PostgreSQL server process over one data directory. Its configuration is the caller's business. */
 export class PostgresServer {
   private process: { readonly pid: number; readonly startTime: string } | undefined;
-  private exit: string | undefined;
 
   constructor(
     private readonly tree: () => Promise<PostgresTree>,
@@ -106,14 +110,15 @@ export class PostgresServer {
     } finally {
       closeSync(output);
     }
-    this.exit = undefined;
-    child.once('error', (error) => (this.exit = error.message));
-    child.once('exit', (code, signal) => (this.exit = `exited with ${signal ?? code}`));
+    // Of this start alone: the end of the process before may become known only now.
+    const outcome: StartOutcome = { exit: undefined };
+    child.once('error', (error) => (outcome.exit = error.message));
+    child.once('exit', (code, signal) => (outcome.exit = `exited with ${signal ?? code}`));
     child.unref();
     if (child.pid !== undefined) {
       this.setProcess({ pid: child.pid, startTime: lookUpProcess(child.pid)?.startTime ?? '' });
     }
-    await this.waitUntilReady();
+    await this.waitUntilReady(outcome);
   }
 
   /** Stops the server and waits until its processes are gone. */
@@ -164,13 +169,13 @@ export class PostgresServer {
     }
   }
 
-  private async waitUntilReady(): Promise<void> {
+  private async waitUntilReady(outcome: StartOutcome): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS;
     // Its pid file says when it takes sessions; asking for one before that would leave a FATAL line in the log for each try.
     while (!this.saysReady()) {
-      if (this.exit !== undefined || this.pid === undefined) {
+      if (outcome.exit !== undefined || this.pid === undefined) {
         this.setProcess(undefined);
-        throw new ServerDidNotStart(`PostgreSQL didn't start (${this.exit ?? 'gone'}): ${await this.lastLines()}`);
+        throw new ServerDidNotStart(`PostgreSQL didn't start (${outcome.exit ?? 'gone'}): ${await this.lastLines()}`);
       }
       if (Date.now() > deadline) throw new ServerDidNotStart('PostgreSQL takes too long to start');
       await sleep(POLL_MS);
