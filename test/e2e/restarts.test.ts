@@ -19,7 +19,14 @@ async function migrate(name: string, hooksOf: (world: World, keeper: WorkerKeepe
   await inWorld(name, async (world, signal) => {
     const keeper = await WorkerKeeper.start(world);
     const hooks = hooksOf(world, keeper);
-    const { verdict, contents } = await runDemo({ world, rows: ROWS, rate: RATE, report: () => undefined, signal, hooks });
+    const { verdict, contents } = await runDemo({
+      world,
+      rows: ROWS,
+      rate: RATE,
+      report: () => undefined,
+      signal,
+      hooks,
+    });
     expect({ verdict, examples: contents.examples }).toMatchObject({
       verdict: {
         passed: true,

@@ -14,7 +14,11 @@ const TIME_SCALE = 0.005;
 /** Runs a test in a world of its own; everything is stopped and cleaned, also when the test fails. */
 export async function inWorld(name: string, work: (world: World, signal: AbortSignal) => Promise<void>): Promise<void> {
   const ended = new AbortController();
-  const world = await startWorld({ root: join('.keyshift', `test-${name}`), timeScale: TIME_SCALE, report: () => undefined });
+  const world = await startWorld({
+    root: join('.keyshift', `test-${name}`),
+    timeScale: TIME_SCALE,
+    report: () => undefined,
+  });
   try {
     await work(world, ended.signal);
   } finally {

@@ -1,0 +1,99 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSample } from '../../../local/app/source';
+import { SAMPLE_PLAN } from '../../../local/app/names';
+import { SampleApplication } from '../../../local/app/process';
+import { CommandError, type CommandResult, runCommand } from '../../../local/tools/run-command';
+import type { World } from '../../../local/world/world';
+import type { Progress } from '../../../plan/progress';
+import { awsOf, eventually } from './worlds';
+
+export const MIGRATION = 'encrypt-app-db';
+
+/** The sample source, filled. */
+export async function sample(world: World, rows = 2_000): Promise<void> {
+  await createSample(awsOf(world), world.caBundle, { rows, report: () => undefined });
+}
+
+/** The sample application, writing. */
+export const application = (world: World): Promise<SampleApplication> =>
+  SampleApplication.start(world, { notesFile: join(world.root, 'notes.jsonl'), rate: 100 });
+
+/** Writes a plan, the sample's with some changes, and returns its file. */
+export function planFile(world: World, changes: Readonly<Record<string, unknown>> = {}, name = 'plan.json'): string {
+  const file = join(world.root, name);
+  writeFileSync(file, JSON.stringify({ ...SAMPLE_PLAN, ...changes }));
+  return file;
+}
+
+export interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `keyshift` as a user would. */
+export async function keyshift(world: World, ...args: string[]): Promise<Ended> {
+  const command = ['--import', 'tsx', 'client/main.ts', ...args];
+  const ended = await runCommand(process.execPath, command, { env: world.env, timeoutMs: 120_000 }).catch(
+    (error: unknown) => {
+      if (error instanceof CommandError) return error;
+      throw error;
+    },
+  );
+  const { stdout, stderr } = ended;
+  return { exitCode: exitCodeOf(ended), stdout, stderr };
+}
+
+function exitCodeOf(ended: CommandResult | CommandError): number {
+  return ended instanceof CommandError ? (ended.exitCode ?? -1) : 0;
+}
+
+/** What the query `progress` answers; undefined while nobody answers. */
+export async function progressOf(world: World): Promise<Progress | undefined> {
+  const ask = ['workflow', 'query', '--workflow-id', MIGRATION, '--type', 'progress', '-o', 'json'];
+  try {
+    const { stdout } = await world.temporal(ask);
+    const { queryResult } = JSON.parse(stdout) as { queryResult?: Progress | Progress[] };
+    return Array.isArray(queryResult) ? queryResult[0] : queryResult;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits until the progress is as wanted. A parked migration ends the wait with its reason. */
+export function untilProgress(world: World, what: string, wanted: (progress: Progress) => boolean): Promise<Progress> {
+  return eventually(
+    what,
+    async () => {
+      const progress = await progressOf(world);
+      if (!progress) return undefined;
+      if (wanted(progress)) return progress;
+      if (progress.parked) throw new Error(`parked: ${progress.parked.type}: ${progress.parked.message}`);
+      return undefined;
+    },
+    { timeoutMs: 120_000, everyMs: 100 },
+  );
+}
+
+export const gateIsOpen = (gate: string) => (progress: Progress) => progress.gate?.name === gate;
+
+export async function start(world: World, file: string): Promise<void> {
+  const what = ['--task-queue', 'keyshift', '--type', 'migrateDatabase', '--workflow-id', MIGRATION];
+  await world.temporal(['workflow', 'start', ...what, '--input-file', file]);
+}
+
+export async function signal(world: World, name: string, input: Readonly<Record<string, unknown>>): Promise<void> {
+  await world.temporal([
+    'workflow',
+    'signal',
+    '--workflow-id',
+    MIGRATION,
+    '--name',
+    name,
+    '--input',
+    JSON.stringify(input),
+  ]);
+}
+
+export const approve = (world: World, gate: string): Promise<void> => signal(world, 'approve', { gate, by: 'test' });
