@@ -76,8 +76,8 @@ export class Migration implements Answerable {
       await this.#scope.run(strategy);
       this.#end('completed');
     } catch (error) {
-      const nothingTouched = error instanceof ApplicationFailure && error.type === 'PreflightBlocked';
-      if (!isCancellation(error) || nothingTouched) throw error;
+      // Only the preflight ends a migration by an error: before anything is touched.
+      if (!isCancellation(error)) throw error;
       this.progress.status = 'aborting';
       delete this.progress.parked;
       this.#openGate(undefined);

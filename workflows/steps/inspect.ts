@@ -5,19 +5,18 @@ import type { Migration } from '../migration';
 
 /** Every check of source, plan, key and quotas. A block ends the migration here: nothing was touched. */
 export async function inspect(migration: Migration): Promise<SourceFacts> {
-  return migration.step('preflight', async (note) => {
-    const { checks, source } = await act('runPreflight', migration.ref);
-    migration.report.checks = checks;
-    const blocks = blocking(checks);
-    if (blocks.length > 0 || !source) throw refusal(blocks);
-    migration.report.source = source;
-    const warnings = checks.filter(({ level }) => level === 'warn');
+  const { checks, source } = await migration.step('preflight', async (note) => {
+    const found = await act('runPreflight', migration.ref);
+    const warnings = found.checks.filter(({ level }) => level === 'warn');
     for (const { code, message } of warnings) migration.notice(`${code}: ${message}`);
-    note(
-      `${checks.length} checks, ${warnings.length} warnings; ${source.databases.length} databases, ${source.tables} tables`,
-    );
-    return source;
+    note(`${found.checks.length} checks, ${blocking(found.checks).length} block, ${warnings.length} warn`);
+    return found;
   });
+  migration.report.checks = checks;
+  const blocks = blocking(checks);
+  if (blocks.length > 0 || !source) throw refusal(blocks);
+  migration.report.source = source;
+  return source;
 }
 
 function refusal(blocks: ReturnType<typeof blocking>) {
