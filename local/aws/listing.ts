@@ -6,7 +6,10 @@ import type { RegionState } from './state';
  * finds the same listing as before.
  */
 export function listEverything({ store }: Context): object {
-  return sortKeys(Object.fromEntries(store.regions().map(([name, state]) => [name, listRegion(state)])));
+  const regions = store.regions().map(([name, state]) => [name, listRegion(state)] as const);
+  // A region that was only asked is no different from one that never was.
+  const used = regions.filter(([, kinds]) => Object.values(kinds).some((kind: unknown[]) => kind.length > 0));
+  return sortKeys(Object.fromEntries(used));
 }
 
 function listRegion({ rds, kms, secrets, parameters }: RegionState): object {

@@ -50,7 +50,7 @@ export class StandIn {
       ['--import', 'tsx', 'local/aws/main.ts', '--state-dir', this.stateDir, '--exit-with-parent'],
       {
         stdio: ['pipe', 'pipe', 'inherit'],
-        env: { ...process.env, KEYSHIFT_LOCAL_TIME_SCALE: String(this.timeScale), KEYSHIFT_LOCAL_LOG_LEVEL: 'error' },
+        env: { ...process.env, KEYSHIFT_LOCAL_TIME_SCALE: String(this.timeScale), KEYSHIFT_LOCAL_LOG_LEVEL: 'fatal' },
       },
     );
     this.child = child;
