@@ -165,6 +165,7 @@ function run(args) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const forward = (signal) => child.kill(signal);
   for (const signal of signals) process.on(signal, forward);
+  if (process.env.npm_lifecycle_event) whenOrphaned(() => forward('SIGTERM'));
   child.once('error', (error) => {
     say(`could not start Node: ${error.message}`);
     process.exit(1);
@@ -174,6 +175,17 @@ function run(args) {
     if (signal) process.kill(process.pid, signal);
     else process.exit(code);
   });
+}
+
+/** `npm run` puts a shell between itself and us; a SIGTERM to npm ends that shell, and nobody tells us. */
+function whenOrphaned(act) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    act();
+  }, 500);
+  watch.unref();
 }
 
 async function main() {

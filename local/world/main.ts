@@ -1,7 +1,7 @@
 /** `npm run local`: Temporal, AWS, a worker and the sample application on this machine, until Ctrl-C. */
 import { Command } from 'commander';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { Aws } from '../app/aws';
 import { SAMPLE_PLAN } from '../app/names';
 import { SampleApplication } from '../app/process';
@@ -13,13 +13,14 @@ import { orStopped, Stopped, stopRequests, untilStopped } from './until-signal';
 import { startWorld, type World } from './world';
 
 const TIME_SCALE = 0.02;
-const ENVIRONMENT_FILE = join(STATE, 'local.env');
 
 interface LocalOptions {
   /** No sample application. */
   readonly empty: boolean;
   readonly rows: number;
   readonly rate: number;
+  /** The world's folder below `.keyshift/`; another one lets two worlds run at once. */
+  readonly name: string;
 }
 
 function parseOptions(argv: readonly string[]): LocalOptions {
@@ -28,6 +29,7 @@ function parseOptions(argv: readonly string[]): LocalOptions {
     .option('--empty', 'no sample application: AWS is empty', false)
     .option('--rows <n>', 'rows in the sample database', Number, 20_000)
     .option('--rate <n>', 'transactions per second of the sample application', Number, 200)
+    .option('--name <name>', 'folder below .keyshift/, so that two worlds can run at once', 'local')
     .allowExcessArguments(false)
     .parse([...argv])
     .opts<LocalOptions>();
@@ -41,9 +43,9 @@ async function main(): Promise<void> {
   try {
     report('starting Temporal, AWS and a worker');
     const timeScale = Number(process.env['KEYSHIFT_LOCAL_TIME_SCALE'] ?? TIME_SCALE);
-    world = await startWorld({ root: '.keyshift/local', report, timeScale, signal });
+    world = await startWorld({ root: join('.keyshift', options.name), report, timeScale, signal });
     await orStopped(signal, prepare(world, options, report));
-    report(instructions(world, options.empty));
+    report(instructions(world, options));
     await untilStopped(signal);
   } catch (error) {
     process.exitCode = error instanceof Stopped ? 0 : 1;
@@ -54,10 +56,14 @@ async function main(): Promise<void> {
   }
 }
 
-async function prepare(world: World, { empty, rows, rate }: LocalOptions, report: Report): Promise<void> {
-  mkdirSync(dirname(ENVIRONMENT_FILE), { recursive: true });
-  writeFileSync(ENVIRONMENT_FILE, exportLines(world.variables, world.temporalCli));
-  world.onStop('local.env', () => rmSync(ENVIRONMENT_FILE, { force: true }));
+/** What another shell sources. */
+function environmentFile(name: string): string {
+  return join(STATE, `${name}.env`);
+}
+
+async function prepare(world: World, { empty, rows, rate, name }: LocalOptions, report: Report): Promise<void> {
+  writeFileSync(environmentFile(name), exportLines(world.variables, world.temporalCli));
+  world.onStop('the environment file', () => rmSync(environmentFile(name), { force: true }));
   await world.startWorker();
   if (empty) return;
   const aws = new Aws(world.awsEndpoint, world.region);
@@ -70,7 +76,8 @@ async function prepare(world: World, { empty, rows, rate }: LocalOptions, report
   await SampleApplication.start(world, { notesFile: join(world.root, 'notes.jsonl'), rate });
 }
 
-function instructions(world: World, empty: boolean): string {
+function instructions(world: World, { empty, name }: LocalOptions): string {
+  const folder = relative(REPOSITORY, world.root);
   const signal = (gate: string): string =>
     `temporal workflow signal --workflow-id encrypt-app-db --name approve --input '{"gate":"${gate}","by":"'"$USER"'"}'`;
   const common = [
@@ -82,16 +89,16 @@ function instructions(world: World, empty: boolean): string {
     '',
     'In another shell, here:',
     '',
-    `  source ${relative(REPOSITORY, ENVIRONMENT_FILE)}`,
+    `  source ${relative(REPOSITORY, environmentFile(name))}`,
   ];
   const migration = [
-    `  temporal workflow start --task-queue keyshift --type migrateDatabase --workflow-id encrypt-app-db --input-file ${join('.keyshift', 'local', 'plan.json')}`,
+    `  temporal workflow start --task-queue keyshift --type migrateDatabase --workflow-id encrypt-app-db --input-file ${join(folder, 'plan.json')}`,
     '  temporal workflow query --workflow-id encrypt-app-db --type progress',
     `  ${signal('reboot-source')}`,
     `  ${signal('cutover')}`,
     `  ${signal('decommission')}`,
     '',
-    'The sample application writes to app-db all the while, and notes what was acknowledged in .keyshift/local/notes.jsonl.',
+    `The sample application writes to app-db all the while, and notes what was acknowledged in ${join(folder, 'notes.jsonl')}.`,
   ];
   return [...common, ...(empty ? [] : migration), '', 'Ctrl-C stops and removes everything.'].join('\n');
 }

@@ -132,6 +132,20 @@ describe('local/run.mjs', () => {
     expect(readFileSync(mark, 'utf8')).toBe('cleaned');
   });
 
+  it('cleans up when npm was told to stop, though the shell between npm and us passes nothing on', async () => {
+    const mark = join(elsewhere, 'mark');
+    const command = `"${process.execPath}" "${join(folder, 'local', 'run.mjs')}" entry.ts wait "${mark}"; true`;
+    const shell = spawn('sh', ['-c', command], {
+      env: { PATH: process.env['PATH'], HOME: '', npm_execpath: join(folder, 'npm.cjs'), npm_lifecycle_event: 'demo' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let said = '';
+    shell.stdout.on('data', (text: Buffer) => (said += text.toString()));
+    await waitFor('the entry waits', () => said.includes('waiting'));
+    shell.kill('SIGTERM');
+    await waitFor('the entry cleaned up', () => existsSync(mark));
+  });
+
   it('dies of the signal that the entry died of', async () => {
     await expect(start('die').ended).resolves.toEqual({ code: null, signal: 'SIGKILL' });
   });
