@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { blocking } from '../../plan/checks';
 import { stepOf } from '../../plan/progress';
+import type { Report } from '../../plan/report';
 import { runCommand } from '../command';
 import { withClient } from '../connect';
 import { Migrations } from '../migrations';
@@ -34,12 +36,15 @@ export function addStart(program: Command): void {
     );
 }
 
+const isPast = ({ progress }: Report): boolean => stepOf(progress, 'preflight').status === 'done';
+
 /** @throws CommandError `blocked` when the preflight ended the migration */
 async function preflightEnded(migrations: Migrations, id: string) {
   for (;;) {
     if (!(await migrations.isRunning(id))) return migrations.result(id);
     const report = await migrations.report(id).catch(() => undefined);
-    if (report && stepOf(report.progress, 'preflight').status === 'done') return report;
+    // A preflight that blocks ends the workflow; the next look finds it ended.
+    if (report && isPast(report) && blocking(report.checks).length === 0) return report;
     await sleep(LOOK_EVERY_MS);
   }
 }

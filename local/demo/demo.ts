@@ -34,6 +34,8 @@ export interface DemoRun {
 }
 
 export interface DemoHooks {
+  /** The source is there and filled; nothing writes yet. */
+  sampleReady?(aws: Aws): Promise<void>;
   /** The workflow was started. */
   started?(): void;
   /** After each look at the progress; the next look waits for it. */
@@ -56,6 +58,7 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   const aws = new Aws(world.awsEndpoint, world.region);
   world.onStop('AWS clients', () => aws.destroy());
   await createSample(aws, world.caBundle, { rows, report });
+  await hooks?.sampleReady?.(aws);
   const notesFile = join(world.root, 'notes.jsonl');
   const app = await SampleApplication.start(world, { notesFile, rate });
   report(`the application writes to ${SAMPLE.instance}: 8 connections, ${rate} transactions/s`);

@@ -2,10 +2,11 @@ import { CreateKeyCommand, DisableKeyCommand, ScheduleKeyDeletionCommand } from 
 import { CreateDBInstanceCommand } from '@aws-sdk/client-rds';
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { SAMPLE, SAMPLE_PLAN } from '../../local/app/names';
+import { describeInstance } from '../../local/app/source';
 import type { World } from '../../local/world/world';
 import { everything } from './support/listing';
 import { type Ended, gateIsOpen, keyshift, MIGRATION, planFile, sample, untilProgress } from './support/migration';
-import { asMaster, awsOf, inWorld } from './support/worlds';
+import { asMaster, awsOf, eventually, inWorld } from './support/worlds';
 
 /** Each is refused before anything is touched, with an error that says what to do. */
 
@@ -39,6 +40,9 @@ test('bad input is refused before anything is touched, and the error says what t
         MasterUserPassword: 'not-a-real-one',
       }),
     );
+    await eventually('the other instance is there', async () => {
+      return (await describeInstance(aws, 'somebody-elses'))?.DBInstanceStatus === 'available';
+    });
     await aws.secrets.send(
       new CreateSecretCommand({
         Name: 'wrong-password',

@@ -1,0 +1,141 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
+import { Aws } from '../../local/app/aws';
+import { SAMPLE } from '../../local/app/names';
+import { runDemo } from '../../local/demo/demo';
+import type { World } from '../../local/world/world';
+import { keyshift, MIGRATION } from './support/migration';
+import { downloadLog, logEverything, statementsOfKeyshift } from './support/server-log';
+import { inWorld } from './support/worlds';
+
+/** What the people who run this read for themselves: every statement on their servers, and where their secrets went. */
+
+/**
+ * What RDS refuses to its master user (facts of RDS: no superuser; files, configuration and password hashes of the server
+ * are out of reach). The embedded master user is a superuser underneath, so only reading what it was asked tells.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html
+ */
+const REFUSED_BY_RDS = [
+  /\bALTER\s+SYSTEM\b/i,
+  /\bpg_authid\b|\bpg_shadow\b/i,
+  /\bpg_read_(binary_)?file\b|\bpg_ls_\w*dir\b|\bpg_stat_file\b|\bpg_file_\w+/i,
+  /\bpg_reload_conf\b|\bpg_rotate_logfile\b|\bpg_promote\b|\bpg_switch_wal\b|\bpg_backup_start\b|\bpg_start_backup\b/i,
+  /\bCOPY\b[^;]*\b(FROM|TO)\s+(PROGRAM\b|')/i,
+  /\b(CREATE|ALTER)\s+ROLE\b[^;]*\b(?<!NO)(SUPERUSER|REPLICATION|BYPASSRLS)\b/i,
+  /\bSET\s+(SESSION\s+AUTHORIZATION|log_\w+|lc_messages)\b/i,
+  /\b(CREATE|DROP)\s+(TABLESPACE|LANGUAGE)\b/i,
+  /\blo_(import|export)\b/i,
+  /\bUPDATE\s+(pg_catalog\.)?pg_\w+/i,
+  /\bDELETE\s+FROM\s+(pg_catalog\.)?pg_\w+/i,
+];
+
+interface Seen {
+  readonly secrets: Map<string, string>;
+  readonly commandLines: Set<string>;
+}
+
+/** Every secret that is in play right now, by its name. */
+async function noteSecrets(aws: Aws, secrets: Map<string, string>): Promise<void> {
+  const { SecretList } = await aws.secrets.send(new ListSecretsCommand({}));
+  for (const { Name } of SecretList ?? []) {
+    const { SecretString } = await aws.secrets
+      .send(new GetSecretValueCommand({ SecretId: Name }))
+      .catch(() => ({ SecretString: undefined }));
+    const { password } = JSON.parse(SecretString ?? '{}') as { password?: string };
+    if (Name && password) secrets.set(Name, password);
+  }
+}
+
+/** What `ps` would show of every process, with its environment left out (that is private to its user). */
+function noteCommandLines(seen: Set<string>): void {
+  if (process.platform !== 'linux') return;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      seen.add(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
+function filesIn(folder: string): Map<string, string> {
+  return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+}
+
+/** One whole migration with every statement logged on both servers. */
+async function observedMigration(world: World, signal: AbortSignal): Promise<Seen & { logs: Map<string, string> }> {
+  const seen: Seen = { secrets: new Map(), commandLines: new Set() };
+  const aws = new Aws(world.awsEndpoint, world.region);
+  try {
+    await world.startWorker();
+    const { verdict } = await runDemo({
+      world,
+      rows: 1_000,
+      rate: 60,
+      report: () => undefined,
+      signal,
+      plan: { keep: { source: true } },
+      hooks: {
+        sampleReady: () => logEverything(aws, SAMPLE.instance),
+        async looked() {
+          await noteSecrets(aws, seen.secrets);
+          noteCommandLines(seen.commandLines);
+        },
+      },
+    });
+    expect(verdict.passed).toBe(true);
+    const logs = new Map([
+      ['log of the source', await downloadLog(aws, SAMPLE.instance)],
+      ['log of the target', await downloadLog(aws, SAMPLE.encryptedInstance)],
+    ]);
+    return { ...seen, logs };
+  } finally {
+    aws.destroy();
+  }
+}
+
+test('no statement that RDS would refuse, and no secret in any history, log, report or process list', () =>
+  inWorld('trust', async (world, signal) => {
+    const { secrets, commandLines, logs } = await observedMigration(world, signal);
+
+    const statements = [...logs.values()].flatMap(statementsOfKeyshift);
+    expect(statements.length).toBeGreaterThan(100);
+    // The log is what we think it is: the statements that make a migration are in it.
+    for (const expected of [
+      'CREATE PUBLICATION',
+      'pg_create_logical_replication_slot',
+      'pg_replication_origin_advance',
+      'NOLOGIN',
+    ]) {
+      expect(statements.some((statement) => statement.includes(expected))).toBe(true);
+    }
+    expect(statements.filter((statement) => REFUSED_BY_RDS.some((pattern) => pattern.test(statement)))).toEqual([]);
+
+    expect([...secrets.keys()].sort()).toEqual(['app-db-app', 'app-db-master', `keyshift-${MIGRATION}-replication`]);
+    const history = await world.temporal(['workflow', 'show', '--workflow-id', MIGRATION, '-o', 'json']);
+    const report = await keyshift(world, '--json', 'report', MIGRATION);
+    expect(report.exitCode).toBe(0);
+    const places = new Map([
+      ...filesIn(world.logs),
+      // With log_statement=all PostgreSQL itself writes bound parameters down; see docs/operating.md.
+      ...[...logs].map(([name, text]) => [name, withoutParameters(text)] as const),
+      ['history', history.stdout],
+      ['report', report.stdout],
+      ['process list', [...commandLines].join('\n')],
+    ]);
+    for (const [name, secret] of secrets) {
+      for (const [place, text] of places) {
+        expect({ secret: name, place, found: text.includes(secret) }).toEqual({ secret: name, place, found: false });
+      }
+    }
+  }));
+
+/** The server's log without `DETAIL:  parameters: ...`. */
+function withoutParameters(log: string): string {
+  return log
+    .split(/\n(?=<)/)
+    .filter((entry) => !/^<[^>]*> DETAIL:  [Pp]arameters: /.test(entry))
+    .join('\n');
+}
