@@ -285,6 +285,8 @@ export class Migration implements Answerable {
       return `answer for ${input.gate} refused: "by" has to say who answers`;
     }
     if (input.gate !== open) return `answer for ${input.gate} by ${input.by} refused: ${state}`;
+    if (this.#answer)
+      return `answer for ${input.gate} by ${input.by} refused: ${this.#answer.by} has ${this.#answer.decision} it`;
     return undefined;
   }
 

@@ -2,6 +2,7 @@ import { fenceSql, type FencePlan, unfenceSql } from '../../../../activities/cut
 
 const fence = {
   roles: ['app', 'Re"porter'],
+  unlockable: ['root'],
   databases: [
     { name: 'ledger', readOnlyBefore: null },
     { name: 'my"shop', readOnlyBefore: 'on' },

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { silently } from '../../local/tools/report';
+import { findTemporalCli } from '../../local/tools/temporal-cli';
+import { waitFor } from '../../local/world/wait-for';
+import type { GateName } from '../../plan/gates';
+import type { PlanInput } from '../../plan/plan';
+import type { Progress } from '../../plan/progress';
+import type { Report } from '../../plan/report';
+import { MESSAGES, SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../plan/temporal';
+import { SMALLEST_PLAN } from './plan';
+import { type Overrides, ScriptedActivities } from './scripted-activities';
+
+/** Commands of the workflow are quiet; what a test expects to fail needs no log line. */
+const QUIET = new DefaultLogger('ERROR', () => undefined);
+
+/** A bundle of workflow code that says nothing while it is made. */
+export const quietBundle = (workflowsPath: string): Promise<WorkflowBundle> =>
+  bundleWorkflowCode({ workflowsPath, logger: QUIET });
+
+/** A Temporal server of a test file's own, and the bundle of the workflow, both made once. */
+export class WorkflowLab {
+  readonly #migrations: ScriptedMigration[] = [];
+
+  private constructor(
+    readonly environment: TestWorkflowEnvironment,
+    private readonly bundle: WorkflowBundle,
+  ) {}
+
+  static async open(): Promise<WorkflowLab> {
+    Runtime.install({ logger: QUIET });
+    const [cli, bundle] = await Promise.all([
+      findTemporalCli({ report: silently }),
+      quietBundle(require.resolve('../../workflows')),
+    ]);
+    const environment = await TestWorkflowEnvironment.createLocal({
+      server: {
+        executable: { type: 'existing-path', path: cli.path },
+        searchAttributes: Object.values(SEARCH_ATTRIBUTES).map((name) =>
+          defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
+        ),
+      },
+    });
+    return new WorkflowLab(environment, bundle);
+  }
+
+  /** Starts a migration on a task queue of its own, with a worker that answers by the script. */
+  async migrate(overrides: Overrides = {}, plan: PlanInput = SMALLEST_PLAN): Promise<ScriptedMigration> {
+    const script = new ScriptedActivities(overrides);
+    const taskQueue = `test-${randomUUID()}`;
+    const worker = await Worker.create({
+      connection: this.environment.nativeConnection,
+      taskQueue,
+      workflowBundle: this.bundle,
+      activities: script.activities,
+      // So that a cancellation reaches an activity soon.
+      maxHeartbeatThrottleInterval: '20 milliseconds',
+      defaultHeartbeatThrottleInterval: '20 milliseconds',
+      shutdownGraceTime: '1 millisecond',
+    });
+    const running = worker.run();
+    const handle = await this.environment.client.workflow.start(WORKFLOW_TYPE, {
+      taskQueue,
+      workflowId: `m-${randomUUID().slice(0, 12)}`,
+      args: [plan],
+    });
+    const stop = async () => {
+      worker.shutdown();
+      await running;
+    };
+    const migration = new ScriptedMigration(handle, script, stop);
+    this.#migrations.push(migration);
+    return migration;
+  }
+
+  /** Ends every migration that a test left, and its worker. */
+  async endMigrations(): Promise<void> {
+    for (const migration of this.#migrations.splice(0)) await migration.end();
+  }
+
+  async close(): Promise<void> {
+    await this.endMigrations();
+    await this.environment.teardown();
+    // Its threads would keep the process of the tests alive.
+    await Runtime.instance().shutdown();
+  }
+}
+
+/** One run of the workflow under test, and the script that it runs against. */
+export class ScriptedMigration {
+  constructor(
+    readonly handle: WorkflowHandle,
+    readonly script: ScriptedActivities,
+    private readonly stop: () => Promise<void>,
+  ) {}
+
+  get id(): string {
+    return this.handle.workflowId;
+  }
+
+  progress(): Promise<Progress> {
+    return this.handle.query<Progress>(MESSAGES.progress);
+  }
+
+  report(): Promise<Report> {
+    return this.handle.query<Report>(MESSAGES.report);
+  }
+
+  result(): Promise<Report> {
+    return this.handle.result() as Promise<Report>;
+  }
+
+  /** Waits until the progress is as wanted, and answers it. */
+  until(what: string, wanted: (progress: Progress) => boolean): Promise<Progress> {
+    return waitFor(
+      what,
+      async () => {
+        // A query that comes before the first workflow task finds no handler.
+        const progress = await this.progress().catch(() => undefined);
+        return progress && wanted(progress) ? progress : undefined;
+      },
+      { everyMs: 20 },
+    );
+  }
+
+  untilGate(name: GateName): Promise<Progress> {
+    return this.until(`gate ${name} is open`, ({ gate }) => gate?.name === name);
+  }
+
+  untilParked(): Promise<Progress> {
+    return this.until('it is parked', ({ parked }) => parked !== undefined);
+  }
+
+  untilNotice(text: string | RegExp): Promise<Progress> {
+    return this.until(`notice ${text}`, ({ notices }) => notices.some((notice) => notice.text.match(text) !== null));
+  }
+
+  signal(name: string, ...args: unknown[]): Promise<void> {
+    return this.handle.signal(name, ...args);
+  }
+
+  update(name: string, ...args: unknown[]): Promise<string> {
+    return this.handle.executeUpdate<string, [unknown, ...unknown[]]>(name, { args: [args[0], ...args.slice(1)] });
+  }
+
+  /** Approves a gate as soon as it is open. */
+  async approve(...gates: GateName[]): Promise<void> {
+    for (const gate of gates) {
+      await this.untilGate(gate);
+      await this.update(MESSAGES.approve, { gate, by: 'anna' });
+    }
+  }
+
+  /** The type of the failure with which the workflow ended. */
+  async failure(): Promise<{ message: string; type?: string | null; details?: unknown[] | null }> {
+    return this.handle.result().then(
+      () => {
+        throw new Error('the workflow did not fail');
+      },
+      (error: unknown) => {
+        if (error instanceof WorkflowFailedError && error.cause) return error.cause;
+        throw error;
+      },
+    );
+  }
+
+  async status(): Promise<string> {
+    return (await this.handle.describe()).status.name;
+  }
+
+  /** Ends the workflow, if it runs, and the worker. */
+  async end(): Promise<void> {
+    await this.handle.terminate('end of the test').catch(() => undefined);
+    await this.stop();
+  }
+}
