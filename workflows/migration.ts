@@ -5,6 +5,7 @@ import {
   CancellationScope,
   condition,
   isCancellation,
+  log,
   setCurrentDetails,
   sleep,
   upsertSearchAttributes,
@@ -24,6 +25,8 @@ import { UndoList } from './undo';
 const MAX_NOTICES = 50;
 /** An open gate shows in the Web UI as a timer; nothing happens when it fires but that it is started anew. */
 const GATE_TIMER = '365 days';
+/** Who approved a gate that the plan leaves without approval. */
+export const BY_PLAN = 'plan';
 
 const attribute = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
@@ -40,6 +43,7 @@ export class Migration implements Answerable {
   #retryRequested = false;
   #abortRequested = false;
   #pastSwitch = false;
+  #inPause = false;
   #alarm: Error | undefined;
 
   constructor(
@@ -80,12 +84,15 @@ export class Migration implements Answerable {
       if (!isCancellation(error)) throw error;
       this.progress.status = 'aborting';
       delete this.progress.parked;
+      // What it warned of is given up; it must not close the gate that the undo may open.
+      this.#alarm = undefined;
       this.#openGate(undefined);
       await this.undo.runAll(this.progress);
       this.#end('aborted');
       if (!this.#abortRequested) throw error;
     }
-    await condition(allHandlersFinished);
+    // A cancellation that came behind the switch had no effect, and has none here.
+    await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
     return this.report;
   }
 
@@ -95,9 +102,32 @@ export class Migration implements Answerable {
     this.show();
   }
 
+  /**
+   * Runs the pause: nothing from outside may cut it off, since only its own end says on which side the traffic is. When it
+   * fails, `undo` runs before anybody sees the failure.
+   */
+  async uninterrupted<T>(work: () => Promise<T>, undo: () => Promise<unknown>): Promise<T> {
+    this.#inPause = true;
+    try {
+      return await CancellationScope.nonCancellable(async () => {
+        try {
+          return await work();
+        } catch (error) {
+          await undo().catch((failed: unknown) => log.error('the fence may still be up', { error: failed }));
+          throw error;
+        }
+      });
+    } finally {
+      this.#inPause = false;
+    }
+  }
+
   /** From here on neither abort nor cancel has an effect. */
   async forwardOnly<T>(work: () => Promise<T>): Promise<T> {
     this.#pastSwitch = true;
+    if (this.#abortRequested)
+      this.notice('the abort came too late: the pause had begun, and it switched; only forward');
+    if (this.#abortRequested) this.notice('the abort came too late: traffic had been switched to the target');
     return CancellationScope.nonCancellable(work);
   }
 
@@ -120,8 +150,11 @@ export class Migration implements Answerable {
         this.show();
         return result;
       } catch (error) {
-        if (isCancellation(error)) throw error;
         step.status = 'failed';
+        if (isCancellation(error)) {
+          step.note = 'aborted';
+          throw error;
+        }
         await this.#park(name, error);
       }
     }
@@ -176,7 +209,7 @@ export class Migration implements Answerable {
     if (!this.plan.gates[name].approval) {
       const approval: Approval = {
         gate: name,
-        by: 'plan',
+        by: BY_PLAN,
         comment: 'no approval needed',
         at: now(),
         decision: 'approved',
@@ -262,7 +295,9 @@ export class Migration implements Answerable {
     this.#abortRequested = true;
     this.notice(`abort requested${input?.by ? ` by ${input.by}` : ''}${input?.reason ? `: ${input.reason}` : ''}`);
     this.#scope.cancel();
-    return 'aborting: everything that was made is undone, newest first';
+    return this.#inPause
+      ? 'the pause is under way: if it has not switched traffic when it ends, everything is undone; else the migration goes on'
+      : 'aborting: everything that was made is undone, newest first';
   }
 
   retry(input?: Request): string {

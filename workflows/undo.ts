@@ -16,7 +16,13 @@ export class UndoList {
   readonly #entries: Undo[] = [];
 
   register(name: string, run: () => Promise<unknown>, { critical = false } = {}): void {
-    this.#entries.push({ name, critical, run: async () => void (await run()) });
+    // A step that is retried registers anew what it registered before.
+    const known = this.#entries.findIndex((entry) => entry.name === name);
+    this.#entries.splice(known === -1 ? this.#entries.length : known, known === -1 ? 0 : 1, {
+      name,
+      critical,
+      run: async () => void (await run()),
+    });
   }
 
   /**

@@ -21,15 +21,21 @@ export interface Call {
 
 const HEARTBEAT_MS = 25;
 
-/** Works until it is cancelled, and notices that soon. */
-export async function untilCancelled(): Promise<never> {
+/** Waits for something, or until it is cancelled, and notices that soon. */
+async function unlessCancelled(something: Promise<void>): Promise<void> {
   const context = Context.current();
   const timer = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
   try {
-    return await context.cancelled;
+    await Promise.race([something, context.cancelled]);
   } finally {
     clearInterval(timer);
   }
+}
+
+/** Works until it is cancelled. */
+export async function untilCancelled(): Promise<never> {
+  await unlessCancelled(new Promise(() => undefined));
+  throw new Error('not reached');
 }
 
 /** A door that a test opens; whoever goes through waits until then, or until it is cancelled. */
@@ -41,8 +47,14 @@ export class Door {
     this.#open();
   }
 
-  async goThrough(): Promise<void> {
-    await Promise.race([this.#opened, untilCancelled()]);
+  /** Inside an activity. */
+  goThrough(): Promise<void> {
+    return unlessCancelled(this.#opened);
+  }
+
+  /** Outside of activities. */
+  get opened(): Promise<void> {
+    return this.#opened;
   }
 }
 

@@ -1,0 +1,313 @@
+import type { Activities } from '../../../../activities';
+import { waitFor } from '../../../../local/world/wait-for';
+import { finalFailure } from '../../../../plan/failures';
+import type { StepName } from '../../../../plan/steps';
+import { Door, LAG, type Overrides, switched, untilCancelled } from '../../../support/scripted-activities';
+import { SMALLEST_PLAN } from '../../../support/plan';
+import { WorkflowLab } from '../../../support/workflow-lab';
+
+let lab: WorkflowLab;
+beforeAll(async () => {
+  lab = await WorkflowLab.open();
+});
+afterEach(() => lab.endMigrations());
+afterAll(() => lab?.close());
+
+const FREE = { approval: false };
+/** A plan that waits for nobody. */
+const UNATTENDED = { ...SMALLEST_PLAN, gates: { 'reboot-source': FREE, cutover: FREE, decommission: FREE } };
+
+/** Every activity of a migration that goes well, with the step in which it runs. */
+const PATH: readonly (readonly [StepName, keyof Activities])[] = [
+  ['preflight', 'runPreflight'],
+  ['parameters', 'prepareParameters'],
+  ['reboot', 'rebootSource'],
+  ['access', 'createAccess'],
+  ['publication', 'createPublications'],
+  ['slot', 'createSlots'],
+  ['snapshot', 'createSnapshot'],
+  ['encrypt', 'copySnapshot'],
+  ['restore', 'restoreTarget'],
+  ['position', 'readPosition'],
+  ['quarantine', 'quarantineClone'],
+  ['subscribe', 'createSubscriptions'],
+  ['subscribe', 'advanceOrigins'],
+  ['subscribe', 'enableSubscriptions'],
+  ['catch-up', 'waitForCatchUp'],
+  ['warm-up', 'warmTarget'],
+  ['verify', 'verifyContents'],
+  ['go-no-go', 'readGoNoGo'],
+  ['pause', 'preparePause'],
+  ['pause', 'cutOver'],
+  ['proof', 'proveContents'],
+  ['watch', 'watchTraffic'],
+  ['decommission', 'dropSubscriptions'],
+  ['decommission', 'dropSlots'],
+  ['decommission', 'dropPublications'],
+  ['decommission', 'dropAccess'],
+  ['decommission', 'removeFromTarget'],
+  ['decommission', 'deleteSource'],
+  ['decommission', 'deleteEncryptedSnapshot'],
+  ['decommission', 'deleteSnapshot'],
+];
+
+/** Each of these activities fails for good at its first call, and goes well afterwards. */
+function failingOnce(names: readonly (keyof Activities)[]): Overrides {
+  const failed = new Set<string>();
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      () => {
+        if (!failed.has(name)) {
+          failed.add(name);
+          throw finalFailure('AccessDenied', `${name} may not`, { of: name });
+        }
+        return WELL_AFTERWARDS[name as keyof typeof WELL_AFTERWARDS];
+      },
+    ]),
+  );
+}
+
+const comparison = { tables: 1, rows: 1, differences: [], undecided: 0, durationMs: 1 };
+const WELL_AFTERWARDS = {
+  runPreflight: {
+    checks: [],
+    source: {
+      instance: 'app-db',
+      resourceId: 'db-X',
+      parameterGroup: 'default.postgres16',
+      databases: ['shop'],
+      tables: 1,
+    },
+  },
+  prepareParameters: { group: 'g', previousGroup: 'default.postgres16', rebootNeeded: true },
+  rebootSource: { walLevel: 'logical' },
+  createAccess: { role: 'r' },
+  createSlots: [{ database: 'shop', slot: 's', consistentPoint: '0/1' }],
+  createSnapshot: { snapshot: 's', sizeGiB: 1 },
+  copySnapshot: { snapshot: 'e' },
+  restoreTarget: { instance: 't', address: 'x', port: 1 },
+  readPosition: { lsn: '0/3', evidence: [], silent: [] },
+  quarantineClone: { preparedTransactions: [], slots: [] },
+  waitForCatchUp: LAG,
+  warmTarget: { relations: 1, blocks: 1 },
+  verifyContents: comparison,
+  readGoNoGo: { lag: LAG, fence: { roles: [], unlockable: [], databases: [] }, red: [], findings: [] },
+  cutOver: switched(),
+  proveContents: { ...comparison, method: 'snapshot', changedSince: 0, goneSince: 0 },
+  watchTraffic: { onTarget: 1, stragglers: [] },
+  deleteSource: {},
+};
+
+describe('a final failure', () => {
+  it('parks at whatever step it comes, and retry goes on from there to the end', async () => {
+    const migration = await lab.migrate(failingOnce(PATH.map(([, name]) => name)), UNATTENDED);
+    for (const [step, name] of PATH) {
+      const { parked, status, steps } = await migration.until(
+        `parked at ${name}`,
+        (progress) => progress.parked?.message === `${name} may not`,
+      );
+      expect(parked).toEqual({ step, type: 'AccessDenied', message: `${name} may not`, details: { of: name } });
+      expect(status).toBe('parked');
+      expect(steps.find((one) => one.name === step)?.status).toBe('failed');
+      await expect(migration.update('retry', { by: 'anna' })).resolves.toBe(`retrying ${step}`);
+    }
+    const report = await migration.result();
+    expect(report.status).toBe('completed');
+    expect(report.progress.steps.every(({ status }) => status === 'done')).toBe(true);
+    expect(report.progress.undone).toEqual([]);
+    const things = report.stays.map(({ what, name }) => `${what} ${name}`);
+    expect(new Set(things).size).toBe(things.length);
+  });
+
+  it('is undone once for each thing that was begun, however often it was retried', async () => {
+    const path = PATH.slice(
+      0,
+      PATH.findIndex(([step]) => step === 'go-no-go'),
+    );
+    const migration = await lab.migrate(failingOnce(path.map(([, name]) => name)), {
+      ...UNATTENDED,
+      gates: { 'reboot-source': FREE },
+    });
+    for (const [, name] of path) {
+      await migration.until(`parked at ${name}`, ({ parked }) => parked?.message === `${name} may not`);
+      await migration.update('retry', {});
+    }
+    await migration.untilGate('cutover');
+    await migration.update('abort', { reason: 'enough' });
+    const { undone } = (await migration.result()).progress;
+    expect(undone.map(({ name }) => name)).toEqual([
+      'subscriptions',
+      'target instance',
+      'encrypted snapshot',
+      'snapshot of the source',
+      'replication slots',
+      'publications and fence tables',
+      'replication role and its secret',
+      'parameter group of the source',
+    ]);
+  });
+
+  it('parks again and again until what is wrong is mended', async () => {
+    const migration = await lab.migrate(
+      {
+        createSlots: (_, call) => {
+          if (call < 3) throw finalFailure('NotOurs', `call ${call}`);
+          return [{ database: 'shop', slot: 's', consistentPoint: '0/1000000' }];
+        },
+      },
+      UNATTENDED,
+    );
+    for (const call of [1, 2]) {
+      await migration.until(`parked by call ${call}`, ({ parked }) => parked?.message === `call ${call}`);
+      await migration.signal('retry');
+    }
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
+  });
+
+  it('shows on the timeline, and leaves the other steps as they are', async () => {
+    const migration = await lab.migrate(
+      {
+        createSnapshot: () => {
+          throw finalFailure('QuotaExceeded', 'no more snapshots');
+        },
+      },
+      UNATTENDED,
+    );
+    const { steps } = await migration.untilParked();
+    expect(steps.filter(({ status }) => status === 'done').map(({ name }) => name)).toEqual([
+      'preflight',
+      'parameters',
+      'reboot',
+      'access',
+      'publication',
+      'slot',
+    ]);
+    expect(steps.find(({ name }) => name === 'encrypt')?.status).toBe('pending');
+    const { events } = await migration.handle.fetchHistory();
+    const timers = events?.filter(({ timerStartedEventAttributes }) => timerStartedEventAttributes);
+    expect(Buffer.from(timers?.at(-1)?.userMetadata?.summary?.data ?? []).toString()).toContain(
+      'parked at snapshot: QuotaExceeded; retry or abort',
+    );
+  });
+});
+
+describe('a transient error', () => {
+  it('is retried without a person, whatever it is', async () => {
+    const migration = await lab.migrate(
+      {
+        createAccess: (_, call) => {
+          if (call === 1) throw new Error('connection refused');
+          return { role: 'keyshift_m' };
+        },
+      },
+      UNATTENDED,
+    );
+    const { progress } = await migration.result();
+    expect(migration.script.count('createAccess')).toBe(2);
+    expect(progress.notices).toEqual([]);
+  });
+});
+
+describe('a slot that is lost', () => {
+  const lost = finalFailure('SlotLost', 'Replication slot keyshift_m_shop is gone');
+
+  it('parks a migration that waits for an approval', async () => {
+    const loss = new Door();
+    const migration = await lab.migrate(
+      {
+        guardSource: async () => {
+          await loss.goThrough();
+          throw lost;
+        },
+      },
+      { ...UNATTENDED, gates: { 'reboot-source': FREE } },
+    );
+    await migration.untilGate('cutover');
+    loss.open();
+    const { parked, gate } = await migration.untilParked();
+    expect(parked).toMatchObject({ step: 'go-no-go', type: 'SlotLost' });
+    expect(gate).toBeUndefined();
+  });
+
+  it('parks the next step where it is found during one, and is looked for again after a retry', async () => {
+    const [begun, warming, found] = [new Door(), new Door(), new Door()];
+    const migration = await lab.migrate(
+      {
+        warmTarget: async () => {
+          begun.open();
+          await warming.goThrough();
+          return { relations: 1, blocks: 1 };
+        },
+        guardSource: async (_, call) => {
+          if (call === 1) {
+            await begun.goThrough();
+            throw lost;
+          }
+          found.open();
+          return untilCancelled();
+        },
+      },
+      UNATTENDED,
+    );
+    await waitFor('the guard has failed', async () => {
+      const { events } = await migration.handle.fetchHistory();
+      return events?.some((event) => event.activityTaskFailedEventAttributes);
+    });
+    warming.open();
+    await expect(migration.untilParked()).resolves.toMatchObject({ parked: { step: 'verify', type: 'SlotLost' } });
+    expect(migration.script.count('verifyContents')).toBe(0);
+    await migration.update('retry', { by: 'anna' });
+    await found.opened;
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
+  });
+
+  it('does not keep an abort from asking whether the source may be rebooted', async () => {
+    const migration = await lab.migrate(
+      {
+        guardSource: () => {
+          throw lost;
+        },
+        restoreParameters: () => ({ rebootNeeded: true }),
+      },
+      { ...UNATTENDED, gates: { 'reboot-source': FREE } },
+    );
+    await migration.untilParked();
+    await migration.update('abort', { reason: 'the slot is lost' });
+    await migration.approve('undo-reboot');
+    const { progress } = await migration.result();
+    expect(progress.undone.filter(({ ok }) => !ok)).toEqual([]);
+    expect(migration.script.count('rebootSource')).toBe(2);
+  });
+});
+
+describe('what ends the migration at once', () => {
+  it('is a plan with mistakes: all of them are in the failure', async () => {
+    const migration = await lab.migrate({}, { source: { instance: '1' }, target: {}, notes: 1 } as never);
+    const { type, message, details } = await migration.failure();
+    expect(type).toBe('InvalidPlan');
+    for (const path of ['source.instance', 'source.secret', 'target.instance', 'target.kmsKeyId', '(plan)']) {
+      expect(message).toContain(`${path}: `);
+    }
+    expect(details?.[0]).toHaveLength(5);
+    expect(migration.script.calls).toEqual([]);
+  });
+
+  it('is a check that blocks: all that block are in the failure, with their remedies', async () => {
+    const migration = await lab.migrate({
+      runPreflight: () => ({
+        checks: [
+          { code: 'source-exists', level: 'ok', message: 'there' },
+          { code: 'key-usable', level: 'block', message: 'disabled', remedy: 'enable it' },
+          { code: 'quota', level: 'block', message: 'too small' },
+        ],
+      }),
+    });
+    const { type, message, details } = await migration.failure();
+    expect(type).toBe('PreflightBlocked');
+    expect(message).toContain('2 checks of the preflight block the migration; nothing was touched');
+    expect(message).toContain('key-usable: disabled\n    enable it');
+    expect(details?.[0]).toMatchObject([{ code: 'key-usable' }, { code: 'quota' }]);
+    expect(migration.script.names).toEqual(['runPreflight']);
+  });
+});
