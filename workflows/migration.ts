@@ -125,8 +125,6 @@ export class Migration implements Answerable {
   /** From here on neither abort nor cancel has an effect. */
   async forwardOnly<T>(work: () => Promise<T>): Promise<T> {
     this.#pastSwitch = true;
-    if (this.#abortRequested)
-      this.notice('the abort came too late: the pause had begun, and it switched; only forward');
     if (this.#abortRequested) this.notice('the abort came too late: traffic had been switched to the target');
     return CancellationScope.nonCancellable(work);
   }
