@@ -22,6 +22,8 @@ const FINAL_AWS_CODES: Record<string, FailureType> = {
   ResourceNotFoundException: 'ResourceGone',
   ParameterNotFound: 'ResourceGone',
   NotFoundException: 'ResourceGone',
+  DBSnapshotAlreadyExists: 'NotOurs',
+  DBSnapshotAlreadyExistsFault: 'NotOurs',
   DisabledException: 'ResourceFailed',
   KMSInvalidStateException: 'ResourceFailed',
   InstanceQuotaExceeded: 'QuotaExceeded',

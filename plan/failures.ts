@@ -19,7 +19,6 @@ export const FAILURE_TYPES = {
   TargetCannotReachSource: 'the target has no connection to the source',
   SubscriptionFailed: 'the subscription stopped with an error',
   ContentsDiffer: 'rows of source and target differ',
-  FenceFailed: 'writes on the source could not be stopped',
   TrafficRefused: 'the traffic switch cannot be made as planned',
 } as const;
 export type FailureType = keyof typeof FAILURE_TYPES;

@@ -16,16 +16,17 @@ export interface OperatorService {
  * @throws Error that says what to run, when an attribute is missing and can't be registered
  */
 export async function registerSearchAttributes(operator: OperatorService, namespace: string): Promise<string[]> {
-  const { customAttributes } = await operator.listSearchAttributes({ namespace });
-  const missing = Object.values(SEARCH_ATTRIBUTES).filter((name) => !(name in (customAttributes ?? {})));
-  if (missing.length === 0) return [];
+  let missing: string[] = Object.values(SEARCH_ATTRIBUTES);
   try {
+    const { customAttributes } = await operator.listSearchAttributes({ namespace });
+    missing = missing.filter((name) => !(name in (customAttributes ?? {})));
+    if (missing.length === 0) return [];
     const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
     await operator.addSearchAttributes({ namespace, searchAttributes });
   } catch (error) {
     const flags = missing.map((name) => `--name ${name} --type Keyword`).join(' ');
     throw new Error(
-      `search attributes ${missing.join(', ')} are missing in namespace ${namespace} and can't be registered (${(error as Error).message}). Run: temporal operator search-attribute create ${flags}`,
+      `search attributes ${missing.join(', ')} can't be looked up or registered in namespace ${namespace} (${(error as Error).message}). Run: temporal operator search-attribute create ${flags}`,
       { cause: error },
     );
   }

@@ -1,6 +1,6 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { NativeConnection, Runtime } from '@temporalio/worker';
 import { readConfiguration } from './configuration';
 import { createWorkers } from './create-worker';
 import { serveHealth } from './health';
@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   const configuration = readConfiguration(process.env);
   const { namespace = 'default', connectionOptions } = loadClientConnectConfig();
   // Signals are handled below, so that everything is released in order.
-  Runtime.install({ logger: temporalLogger ?? new DefaultLogger(), shutdownSignals: [] });
+  Runtime.install({ logger: temporalLogger, shutdownSignals: [] });
 
   const connection = await Connection.connect(connectionOptions);
   releasers.push(() => connection.close());

@@ -8,8 +8,9 @@ import { subscriptionName } from '../../plan/names';
 import type { CutoverFacts } from '../../plan/report';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { fenceTable, readMark, writeMark } from '../postgres/fence-table';
-import { queryOne, type Session } from '../postgres/session';
+import { accessTo, queryOne, type Session, withSession } from '../postgres/session';
 import { findSubscription, originProgress } from '../postgres/subscriptions';
+import { findInstance } from '../rds/find-instance';
 import { forgetCutover, readCutover, writeCutover } from './cutover-facts';
 import {
   type FencePlan,
@@ -150,22 +151,36 @@ async function isSwitched(deps: Dependencies, input: MigrationRef, sessions: End
 }
 
 /**
- * Undo of a pause whose end nobody knows: takes the fence down unless traffic is on the target already.
- * @throws ApplicationFailure TrafficRefused when it is: nothing may be undone then
+ * Takes down the fence of a pause whose end nobody knows, unless traffic is on the target already. Needs nothing of the
+ * target: where that is gone, nothing can have been switched to it that would still be there.
+ * @throws ApplicationFailure TrafficRefused when traffic is on the target: nothing may be undone then
  */
 export async function lowerFence(deps: Dependencies, input: CutOverInput): Promise<void> {
-  const sessions = await openPauseSessions(deps, input);
-  try {
-    if ((await readCutover(sessions.first.target, input.id)) && (await isSwitched(deps, input, sessions))) {
-      throw finalFailure(
-        'TrafficRefused',
-        'Traffic is on the target already: undoing now would lose what was written there. Start the workflow anew from the target, or go back by hand (docs/operating.md, "After the switch").',
-      );
-    }
-    await lowerFenceOf(input, sessions.first.source);
-  } finally {
-    await sessions.close({ keepSnapshots: false });
+  if (await isCutOver(deps, input)) {
+    throw finalFailure(
+      'TrafficRefused',
+      'Traffic is on the target already: undoing now would lose what was written there. Send retry to go forward (docs/operating.md, "After the switch").',
+    );
   }
+  const [database] = input.databases;
+  if (database === undefined) return;
+  await withSession(await accessTo(deps, input, 'source'), { step: 'unfence', database }, (source) =>
+    lowerFenceOf(input, source),
+  );
+}
+
+/** Whether the pause was recorded on the target and a switch points there. */
+async function isCutOver(deps: Dependencies, input: CutOverInput): Promise<boolean> {
+  const aws = awsOf(deps, input);
+  const target = await findInstance(aws, input.plan.target.instance);
+  const [database] = input.databases;
+  if (!target || database === undefined) return false;
+  const [sourceAccess, targetAccess] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const recorded = await withSession(targetAccess, { step: 'unfence', database, readOnly: true }, (session) =>
+    readCutover(session, input.id),
+  );
+  const endpoints = { sourceEndpoint: sourceAccess.endpoint, targetEndpoint: targetAccess.endpoint };
+  return recorded !== undefined && (await isSwitched(deps, input, endpoints));
 }
 
 /**

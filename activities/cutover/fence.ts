@@ -44,7 +44,6 @@ export async function planFence(
               ELSE me.rolcreaterole AND pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION') END AS ours
        FROM pg_roles r, pg_roles me
       WHERE me.rolname = current_user AND r.rolcanlogin AND r.rolname <> ALL ($1::text[]) AND r.rolname NOT LIKE 'pg\\_%'
-        AND r.rolname NOT LIKE 'rds\\_%'
       ORDER BY r.rolname`,
     [[...RDS_ROLES, masterUser, replicationRole(migration), ...spared]],
   );

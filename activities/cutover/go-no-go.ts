@@ -83,7 +83,7 @@ async function longTransactions(session: Session): Promise<string[]> {
   );
 }
 
-/** Tables that came to the source after the snapshot: their DDL has to be run on the target by hand. */
+/** Tables that came to the source after the snapshot: logical replication carries no DDL. */
 async function newTables(deps: Dependencies, input: GoNoGoInput): Promise<string[]> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const red: string[] = [];
@@ -94,7 +94,11 @@ async function newTables(deps: Dependencies, input: GoNoGoInput): Promise<string
     );
     const known = new Set(here?.map(labelOf));
     const missing = (there ?? []).map(labelOf).filter((table) => !known.has(table));
-    if (missing.length > 0) red.push(`database ${database}: the target lacks ${missing.join(', ')}: run its DDL there`);
+    if (missing.length > 0) {
+      red.push(
+        `database ${database}: ${missing.join(', ')} came after the snapshot, and this version can't take new tables along: drop them on the source, or abort and start again`,
+      );
+    }
   }
   return red;
 }

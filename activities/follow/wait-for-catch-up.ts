@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { Context } from '@temporalio/activity';
 import { finalFailure } from '../../plan/failures';
 import { subscriptionName } from '../../plan/names';
 import type { Lag } from '../../plan/progress';
@@ -19,6 +18,7 @@ const APPLY_ERRORS_MAX = 5;
  */
 export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promise<Lag> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const errorsBefore: ErrorsBefore = new Map();
   let before = Number.POSITIVE_INFINITY;
   await waitUntil(async () => {
     const slots = await withSession(source, { step: 'catch-up', database: 'postgres', readOnly: true }, (session) =>
@@ -29,15 +29,15 @@ export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promi
     before = bytes;
     if (bytes <= input.plan.cutover.maxLagBytes && slots.every(({ active }) => active)) return { done: undefined };
     await inEachDatabase(target, input.databases, { step: 'catch-up', readOnly: true }, (session, database) =>
-      refuseApplyErrors(session, input, database),
+      refuseApplyErrors(session, input, database, errorsBefore),
     );
     return { waitingFor: `lag ${bytes} bytes, ${trend}` };
   });
-  await marksArrive(deps, input);
+  await marksArrive(deps, input, errorsBefore);
   return { bytes: before, trend: 'steady', at: new Date().toISOString() };
 }
 
-async function marksArrive(deps: Dependencies, input: LagInput): Promise<void> {
+async function marksArrive(deps: Dependencies, input: LagInput, errorsBefore: ErrorsBefore): Promise<void> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const mark = randomUUID();
   await inEachDatabase(source, input.databases, { step: 'catch-up' }, (session) =>
@@ -46,24 +46,39 @@ async function marksArrive(deps: Dependencies, input: LagInput): Promise<void> {
   await inEachDatabase(target, input.databases, { step: 'catch-up', readOnly: true }, (session, database) =>
     waitUntil(async () => {
       if ((await readMark(session, input.id, 'catch-up')) === mark) return { done: undefined };
-      await refuseApplyErrors(session, input, database);
+      await refuseApplyErrors(session, input, database, errorsBefore);
       return { waitingFor: `mark in ${database}` };
     }),
   );
 }
 
+/** Failed tries of apply per database when this wait began: what failed before was mended, or it would not go on. */
+type ErrorsBefore = Map<string, number>;
+
+async function refuseApplyErrors(
+  session: Session,
+  input: LagInput,
+  database: string,
+  before: ErrorsBefore,
+): Promise<void> {
+  const errors = await countApplyErrors(session, subscriptionName(input.id, database));
+  const failed = errors - (before.get(database) ?? errors);
+  if (!before.has(database)) before.set(database, errors);
+  if (failed < APPLY_ERRORS_MAX) return;
+  throw finalFailure(
+    'SubscriptionFailed',
+    `Apply in database ${database} of ${input.plan.target.instance} has failed ${failed} times since this step began. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${input.plan.target.instance} --log-file-name <newest>. A difference in the schema is mended there; then send retry.`,
+  );
+}
+
 /** `pg_stat_subscription_stats` came with PostgreSQL 15; before, only the target's log tells. */
-async function refuseApplyErrors(session: Session, input: LagInput, database: string): Promise<void> {
-  if ((await queryRows(session, `SELECT 1 WHERE to_regclass('pg_stat_subscription_stats') IS NULL`)).length > 0) return;
+async function countApplyErrors(session: Session, subscription: string): Promise<number> {
+  const missing = await queryRows(session, `SELECT 1 WHERE to_regclass('pg_stat_subscription_stats') IS NULL`);
+  if (missing.length > 0) return 0;
   const [row] = await queryRows<{ errors: string }>(
     session,
     'SELECT apply_error_count::text AS errors FROM pg_stat_subscription_stats WHERE subname = $1',
-    [subscriptionName(input.id, database)],
+    [subscription],
   );
-  if (Number(row?.errors ?? 0) < APPLY_ERRORS_MAX) return;
-  Context.current().log.warn('apply fails', { database, errors: row?.errors });
-  throw finalFailure(
-    'SubscriptionFailed',
-    `Apply in database ${database} of ${input.plan.target.instance} has failed ${row?.errors} times. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${input.plan.target.instance} --log-file-name <newest>. A difference in the schema is mended there; then send retry.`,
-  );
+  return Number(row?.errors ?? 0);
 }

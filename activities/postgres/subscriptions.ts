@@ -7,6 +7,7 @@ import { endpointOf, requireInstance } from '../rds/find-instance';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { waitUntil } from '../wait';
 import { conninfo } from './conninfo';
+import { SQLSTATE } from './sqlstates';
 import { accessTo, escapeIdentifier, inEachDatabase, queryOne, queryRows, type Session } from './session';
 
 export interface SubscriptionsInput extends MigrationRef {
@@ -63,6 +64,12 @@ async function createDisabled(
     await session.query('COMMIT');
   } catch (error) {
     await session.query('ROLLBACK').catch(() => undefined);
+    if (isSqlState(error, SQLSTATE.undefinedTable)) {
+      throw finalFailure(
+        'SubscriptionFailed',
+        `Database ${database}: ${(error as Error).message} on the target. The table came to the source after the snapshot, and this version can't take it along: drop it on the source and send retry, or send abort and start again.`,
+      );
+    }
     if (!isSqlState(error, CONNECTION_FAILURE)) throw error;
     throw finalFailure(
       'TargetCannotReachSource',

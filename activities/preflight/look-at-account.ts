@@ -3,6 +3,7 @@ import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { encryptedSnapshotName } from '../rds/copy-snapshot';
 import { sourceSnapshotName } from '../rds/create-snapshot';
+import { finalSnapshotName } from '../rds/delete-instance';
 import { findInstance } from '../rds/find-instance';
 import { findSnapshot } from '../rds/find-snapshot';
 import { isOurs } from '../rds/ownership';
@@ -10,25 +11,30 @@ import { findGroup, parameterGroupName } from '../rds/prepare-parameters';
 import { isAwsError } from '../classify-error';
 import type { Aws } from '../dependencies';
 
-/** Names that we need: free, or already ours. */
+const leftBy = (tags: Parameters<typeof isOurs>[0], migration: string): string =>
+  isOurs(tags, migration) ? ', made by an earlier migration of this id' : '';
+
+/** Names that we need are free. */
 export async function checkNames(aws: Aws, plan: Plan, migration: string): Promise<Check> {
   const code = 'target-name';
   const target = await findInstance(aws, plan.target.instance);
-  if (target && !isOurs(target.TagList, migration)) {
+  if (target) {
+    // Also one that carries our tag: it may be the live result of an earlier migration of this id.
     return {
       code,
       level: 'block',
-      message: `A DB instance ${plan.target.instance} exists already and is not of this migration.`,
+      message: `A DB instance ${plan.target.instance} exists already${leftBy(target.TagList, migration)}.`,
       remedy: 'Choose another target.instance, or rename that instance.',
     };
   }
-  for (const snapshot of [sourceSnapshotName(migration), encryptedSnapshotName(migration)]) {
+  const snapshots = [sourceSnapshotName(migration), encryptedSnapshotName(migration), finalSnapshotName(migration)];
+  for (const snapshot of snapshots) {
     const found = await findSnapshot(aws, snapshot);
     if (!found) continue;
     return {
       code,
       level: 'block',
-      message: `A DB snapshot ${snapshot} exists already${isOurs(found.TagList, migration) ? ', left by an earlier migration of this id' : ''}.`,
+      message: `A DB snapshot ${snapshot} exists already${leftBy(found.TagList, migration)}.`,
       remedy: `Start the migration under another id, or delete it: aws rds delete-db-snapshot --db-snapshot-identifier ${snapshot}`,
     };
   }

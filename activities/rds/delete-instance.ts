@@ -5,7 +5,7 @@ import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { waitUntil } from '../wait';
 import { findInstance } from './find-instance';
-import { findSnapshot, waitForSnapshot } from './find-snapshot';
+import { waitForSnapshot } from './find-snapshot';
 import { isOurs } from './ownership';
 
 export const finalSnapshotName = (migration: string): string => awsName(migration, 'final');
@@ -17,7 +17,7 @@ export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promi
   const found = await findInstance(aws, instance);
   if (!found || !isOurs(found.TagList, ref.id)) return;
   if (found.DeletionProtection) {
-    // The restore copied the protection of the source; this instance is ours and holds nothing that isn't there too.
+    // Somebody protected it meanwhile; it is ours and holds nothing that the source does not have.
     await aws.rds.send(
       new ModifyDBInstanceCommand({
         DBInstanceIdentifier: instance,
@@ -57,11 +57,11 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
     );
   }
   if (found) {
-    const taken = finalSnapshot ? await findSnapshot(aws, finalSnapshot) : undefined;
+    // A snapshot of that name that is there before RDS begins to delete is somebody else's: RDS refuses, and so do we.
     await deleteAndWait(
       aws,
       instance,
-      finalSnapshot && !taken
+      finalSnapshot
         ? { SkipFinalSnapshot: false, FinalDBSnapshotIdentifier: finalSnapshot }
         : { SkipFinalSnapshot: true },
     );

@@ -4,7 +4,7 @@ import { faultRequest } from './faults';
 import { listEverything } from './listing';
 
 /** Where the region of an instance isn't given. */
-const DEFAULT_REGION = 'us-east-1';
+const DEFAULT_REGION = 'eu-central-1';
 
 const switchesRequest = z.strictObject({ rdsTools: z.boolean().optional(), seedLsnOffset: z.int().optional() });
 const restartRequest = z.strictObject({ mode: z.enum(['fast', 'immediate']).default('fast') });

@@ -14,7 +14,7 @@ import { createAwsServer } from './server';
 import { assertAlone } from './single-instance';
 import { ACCOUNT_ID, Store } from './state';
 
-const DEFAULT_REGION = 'us-east-1';
+const DEFAULT_REGION = 'eu-central-1';
 /** 1 would be AWS's own pace. */
 const DEFAULT_TIME_SCALE = 0.01;
 /** How often we look whether the process that started us is still there. */

@@ -46,6 +46,7 @@ export class MigrationFollower {
         this.printer.show(progress);
         await reactions.looked?.(progress);
         if (progress.status === 'parked' && progress.parked) throw parked(progress.parked);
+        if (progress.status === 'aborted') throw new MigrationFailed('the migration was aborted');
         if (enough(progress)) return progress;
         await this.react(progress, reactions);
       } else {

@@ -136,6 +136,6 @@ test('no statement that RDS would refuse, and no secret in any history, log, rep
 function withoutParameters(log: string): string {
   return log
     .split(/\n(?=<)/)
-    .filter((entry) => !/^<[^>]*> DETAIL:  [Pp]arameters: /.test(entry))
+    .filter((entry) => !/^<[^>]*> DETAIL: {2}[Pp]arameters: /.test(entry))
     .join('\n');
 }

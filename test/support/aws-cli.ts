@@ -21,17 +21,15 @@ export function findAwsCli(): string | undefined {
   return existsSync(installed) && works(installed) ? installed : undefined;
 }
 
-/**
- * Calls `aws` against an endpoint and answers what it printed. The endpoint is given as an option: version 1 of the command overrides
- * AWS_ENDPOINT_URL for `rds` in us-east-1 by the real address (awscli/customizations/overridesslcommonname.py).
- */
+/** Calls `aws` against an endpoint, by nothing but its environment, and answers what it printed. */
 export async function callAws(command: string, endpoint: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run(command, ['--endpoint-url', endpoint, ...args], {
+  const { stdout } = await run(command, args, {
     env: {
       ...process.env,
+      AWS_ENDPOINT_URL: endpoint,
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
-      AWS_DEFAULT_REGION: 'us-east-1',
+      AWS_DEFAULT_REGION: 'eu-central-1',
       AWS_PAGER: '',
     },
     maxBuffer: 64 * 1024 * 1024,

@@ -102,7 +102,7 @@ export class StandIn {
   settings() {
     return {
       endpoint: this.endpoint,
-      region: 'us-east-1',
+      region: 'eu-central-1',
       maxAttempts: 1,
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
     };

@@ -1,7 +1,20 @@
 import type { SourceFacts } from '../../plan/checks';
+import type { Report } from '../../plan/report';
 import { act } from '../act';
 import type { Migration } from '../migration';
 import type { PreparedParameters } from './prepare';
+
+/** What the approver should know of a proof that could not be exact. */
+function proofFindings(proof: Report['proof']): string[] {
+  if (!proof) return [];
+  const found = [`${proof.rows} rows of ${proof.tables} tables compared as of the cutover, by ${proof.method}`];
+  if (proof.method === 'row-versions') {
+    found.push(
+      `${proof.changedSince} rows were written and ${proof.goneSince} are gone on the target since the cutover: a row that was deleted can't be told from one that never came. Look at these before you approve`,
+    );
+  }
+  return found;
+}
 
 /** Removes everything that was only for the migration, the source last. */
 export async function finish(migration: Migration, source: SourceFacts, parameters: PreparedParameters): Promise<void> {
@@ -13,6 +26,7 @@ export async function finish(migration: Migration, source: SourceFacts, paramete
       plan.keep.source
         ? `${source.instance} stays, fenced`
         : `${source.instance} is deleted${plan.keep.finalSnapshot ? ', after a final snapshot' : ' WITHOUT a final snapshot'}`,
+      ...proofFindings(report.proof),
       'replication ends: no way back from here',
     ]);
     await act('dropSubscriptions', input);

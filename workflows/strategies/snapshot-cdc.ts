@@ -15,10 +15,10 @@ export async function snapshotCdc(migration: Migration): Promise<void> {
   const source = await inspect(migration);
   const parameters = await prepare(migration, source);
   const captured = await capture(migration, source);
-  await clone(migration, source);
-  await attach(migration, source, captured);
   const guard = new Guard(migration, source.databases);
   guard.start();
+  await clone(migration, source);
+  await attach(migration, source, captured);
   await follow(migration, source);
   const facts = await cutover(migration, source, guard);
   await migration.forwardOnly(async () => {

@@ -1,9 +1,8 @@
 import type { Answer } from '../query-protocol';
 import { arnOf } from './arns';
 import type { InstanceRecord } from './model';
+import { subnetGroupShape } from './subnet-groups';
 
-/** The network that every instance is in. */
-const VPC_ID = 'vpc-0a1b2c3d4e5f60718';
 /** Server certificates are valid for a year. */
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
@@ -30,19 +29,7 @@ export function instanceShape(instance: InstanceRecord): Answer {
     ],
     DBSecurityGroups: [],
     VpcSecurityGroups: VpcSecurityGroupIds.map((id) => ({ VpcSecurityGroupId: id, Status: 'active' })),
-    DBSubnetGroup: {
-      DBSubnetGroupName,
-      DBSubnetGroupDescription: DBSubnetGroupName,
-      VpcId: VPC_ID,
-      SubnetGroupStatus: 'Complete',
-      Subnets: ['a', 'b'].map((zone, index) => ({
-        SubnetIdentifier: `subnet-0a1b2c3d4e5f6070${index}`,
-        SubnetAvailabilityZone: { Name: `${region}${zone}` },
-        SubnetOutpost: {},
-        SubnetStatus: 'Active',
-      })),
-      DBSubnetGroupArn: arnOf('subgrp', region, DBSubnetGroupName),
-    },
+    DBSubnetGroup: subnetGroupShape(region, DBSubnetGroupName),
     OptionGroupMemberships: [{ OptionGroupName, Status: 'in-sync' }],
     PendingModifiedValues: {
       ...pending,
@@ -63,5 +50,3 @@ export function instanceShape(instance: InstanceRecord): Answer {
     },
   };
 }
-
-export { VPC_ID };

@@ -27,6 +27,7 @@ import {
   describeDBSnapshots,
   restoreDBInstanceFromDBSnapshot,
 } from './snapshot-operations';
+import { describeDBSubnetGroups } from './subnet-groups';
 import { addTagsToResource, listTagsForResource, removeTagsFromResource } from './tag-operations';
 
 /** The operations of RDS that the stand-in knows. */
@@ -57,4 +58,5 @@ export const RDS_OPERATIONS: Readonly<Record<string, RdsOperation>> = {
   DescribeDBEngineVersions: describeDBEngineVersions,
   DescribeEvents: describeEvents,
   DescribeAccountAttributes: describeAccountAttributes,
+  DescribeDBSubnetGroups: describeDBSubnetGroups,
 };

@@ -1,6 +1,6 @@
 import type { Answer } from '../query-protocol';
 import { arnOf } from './arns';
-import { VPC_ID } from './instance-shape';
+import { VPC_ID } from './subnet-groups';
 import type { SnapshotRecord } from './model';
 
 /** A snapshot as `DescribeDBSnapshots` shows it. */

@@ -74,6 +74,6 @@ export async function downloadLog(aws: Aws, instance: string): Promise<string> {
 export function statementsOfKeyshift(log: string): string[] {
   const entries = log.split(/\n(?=<)/);
   return entries.flatMap(
-    (entry) => /^<keyshift\/[^>]*> LOG:  (?:statement|execute [^:]*): ([^]*)$/.exec(entry)?.[1] ?? [],
+    (entry) => /^<keyshift\/[^>]*> LOG: {2}(?:statement|execute [^:]*): ([^]*)$/.exec(entry)?.[1] ?? [],
   );
 }

@@ -43,7 +43,7 @@ describe('an instance from creation to deletion', () => {
     const instance = await aws.instance('shop');
     expect(instance).toMatchObject({
       DBInstanceIdentifier: 'shop',
-      DBInstanceArn: 'arn:aws:rds:us-east-1:123456789012:db:shop',
+      DBInstanceArn: 'arn:aws:rds:eu-central-1:123456789012:db:shop',
       StorageEncrypted: false,
       StorageEncryptionType: 'none',
       TagList: [{ Key: 'team', Value: 'a & <b>' }],

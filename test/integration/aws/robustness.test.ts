@@ -79,7 +79,7 @@ describe('the stand-in under faults and restarts', () => {
     const unsigned = await fetch(aws.endpoint, { method: 'POST', body: 'Action=DescribeDBInstances' });
     expect(unsigned.status).toBe(403);
     expect(await unsigned.text()).toContain('<Code>MissingAuthenticationToken</Code>');
-    const authorization = 'AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/rds/aws4_request, Signature=0';
+    const authorization = 'AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/rds/aws4_request, Signature=0';
     const unknown = await fetch(aws.endpoint, { method: 'POST', body: 'Action=Dance', headers: { authorization } });
     expect(unknown.status).toBe(400);
     expect(await unknown.text()).toContain('<Code>InvalidAction</Code>');

@@ -42,7 +42,7 @@ describe('registering the search attributes', () => {
   it('says what an administrator has to run when it may not', async () => {
     const { operator } = operatorWith(ALL.slice(0, 3), 'permission denied');
     await expect(registerSearchAttributes(operator, 'prod')).rejects.toThrow(
-      `missing in namespace prod and can't be registered (permission denied). Run: temporal operator search-attribute create --name ${ALL[3]} --type Keyword`,
+      `KeyshiftGate can't be looked up or registered in namespace prod (permission denied). Run: temporal operator search-attribute create --name ${ALL[3]} --type Keyword`,
     );
   });
 
