@@ -15,7 +15,7 @@ import { SMALLEST_PLAN } from './plan';
 import { type Overrides, ScriptedActivities } from './scripted-activities';
 
 /** Commands of the workflow are quiet; what a test expects to fail needs no log line. */
-const QUIET = new DefaultLogger('ERROR', () => undefined);
+export const QUIET = new DefaultLogger('ERROR', () => undefined);
 
 /** A bundle of workflow code that says nothing while it is made. */
 export const quietBundle = (workflowsPath: string): Promise<WorkflowBundle> =>
