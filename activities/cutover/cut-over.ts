@@ -29,6 +29,8 @@ import { preparedSwitches, type PreparedSwitch } from './traffic-plan';
 const LOOK_EVERY_MS = 2;
 /** Two empty looks this far apart: a login that was under way when the fence went up would show up in between. */
 const LATE_LOGIN_MS = 10;
+/** Half the heartbeat timeout of the pause: after this, Temporal may be about to begin another attempt. */
+const STALE_AFTER_MS = 2_000;
 
 export interface CutOverInput extends MigrationRef {
   readonly databases: readonly string[];
@@ -56,7 +58,7 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
   try {
     const switches = await preparedSwitches(awsOf(deps, input), input.plan.cutover.traffic, sessions);
     const earlier = await readCutover(sessions.first.target, input.id);
-    if (earlier && switches.some(({ done }) => done)) {
+    if (earlier && isUnderWay(switches)) {
       return await rollForward(switches, { ...earlier, attempts: context.info.attempt });
     }
     const result = await pause(deps, input, sessions, switches, context);
@@ -66,6 +68,10 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
     await sessions.close({ keepSnapshots: keepOpen });
   }
 }
+
+/** A plan without switches is switched by whoever approved it, from the moment that the pause is recorded. */
+const isUnderWay = (switches: readonly PreparedSwitch[]): boolean =>
+  switches.length === 0 || switches.some(({ done }) => done);
 
 /** An attempt before this one died behind the switch: finish what it left. */
 async function rollForward(switches: readonly PreparedSwitch[], facts: CutoverFacts): Promise<CutOverResult> {
@@ -122,8 +128,12 @@ async function pause(
       holder: deps.ownTaskQueue,
       targetSnapshots: drained.targetSnapshots,
     });
+    const recordingSince = Date.now();
     await writeCutover(first.target, input.id, facts());
     timeline.done('recorded');
+    // Another attempt has ended this one's sessions by now if it took this one for dead.
+    if (Date.now() - recordingSince > STALE_AFTER_MS)
+      throw new PauseGivenUp('this process stood still before the switch');
     const [decisive, ...rest] = switches;
     await decisive?.apply();
     pastSwitch = true;
@@ -134,7 +144,7 @@ async function pause(
     if (pastSwitch) throw error;
     // The first switch may have failed on its way out or on its way back: only the world knows. When it can't be asked,
     // this throws, the fence stays up, and the next attempt asks again.
-    if (await isSwitched(deps, input, sessions))
+    if (switches.length > 0 && (await isSwitched(deps, input, sessions)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
     await lowerFenceOf(input, first.source);
     await forgetCutover(first.target, input.id).catch(() => undefined);
@@ -144,10 +154,10 @@ async function pause(
   }
 }
 
-/** True when any switch of the plan points at the target already. */
+/** True when traffic is on its way to the target, given that the pause was recorded there. */
 async function isSwitched(deps: Dependencies, input: MigrationRef, sessions: Endpoints): Promise<boolean> {
   const switches = await preparedSwitches(awsOf(deps, input), input.plan.cutover.traffic, sessions);
-  return switches.some(({ done }) => done);
+  return isUnderWay(switches);
 }
 
 /**

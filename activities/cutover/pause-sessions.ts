@@ -1,6 +1,15 @@
+import { applicationName } from '../../plan/names';
 import type { HeldPair } from '../compare/snapshot-holder';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import { accessTo, type Endpoint, openSession, queryOne, type Session } from '../postgres/session';
+import {
+  type Access,
+  accessTo,
+  type Endpoint,
+  openSession,
+  queryOne,
+  type Session,
+  withSession,
+} from '../postgres/session';
 import { listSequences, type SequenceName } from './sequences';
 
 /** Sessions of one database, open before writes stop. */
@@ -47,6 +56,7 @@ export async function openPauseSessions(
     return session;
   };
   try {
+    await endEarlierAttempt(input.id, [source, target]);
     for (const database of input.databases) {
       const pause = { step: 'pause', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
       const proof = { step: 'proof', database, statementTimeoutMs: PROOF_STATEMENT_TIMEOUT_MS };
@@ -81,6 +91,23 @@ export async function openPauseSessions(
       await Promise.allSettled(opened.filter((session) => !held.has(session)).map((session) => session.end()));
     },
   };
+}
+
+/**
+ * Ends the sessions of an attempt before this one that may still run: a worker that lost its connection to Temporal, or
+ * stood still, is taken for dead and does not know it. Without its sessions it can neither take down the fence nor record
+ * a cutover, so it can't switch either.
+ */
+async function endEarlierAttempt(migration: string, sides: readonly Access[]): Promise<void> {
+  const names = ['pause', 'proof'].map((step) => applicationName(migration, step));
+  for (const access of sides) {
+    await withSession(access, { step: 'take-over', database: 'postgres' }, (session) =>
+      session.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY ($1::text[])',
+        [names],
+      ),
+    );
+  }
 }
 
 /** The snapshot is taken by the first statement of the transaction. */

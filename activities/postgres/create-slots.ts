@@ -1,5 +1,5 @@
 import { finalFailure } from '../../plan/failures';
-import { slotName } from '../../plan/names';
+import { applicationName, slotName } from '../../plan/names';
 import type { SlotFacts } from '../../plan/position';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
@@ -39,6 +39,7 @@ async function createSlot(access: Access, migration: string, database: string): 
   const slot = slotName(migration, database);
   const options = { step: 'slot', database, statementTimeoutMs: SLOT_CREATION_TIMEOUT_MS };
   return withSession(access, options, async (session) => {
+    await endEarlierCreation(session, migration, slot);
     const existing = await findSlot(session, slot);
     if (!existing) {
       await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
@@ -51,6 +52,22 @@ async function createSlot(access: Access, migration: string, database: string): 
     const made = await findSlot(session, slot);
     if (!made?.confirmed_flush_lsn) throw new Error(`replication slot ${slot} has no confirmed_flush_lsn yet`);
     return { database, slot, consistentPoint: made.confirmed_flush_lsn };
+  });
+}
+
+/**
+ * A creation whose client died goes on in the server until the transactions that it waits for have ended, and its slot
+ * looks as if somebody read from it. It is ours: ended, it takes its half-made slot along.
+ */
+async function endEarlierCreation(session: Session, migration: string, slot: string): Promise<void> {
+  await waitUntil(async () => {
+    const ended = await queryRows(
+      session,
+      `SELECT pg_terminate_backend(a.pid) FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid
+        WHERE s.slot_name = $1 AND a.pid <> pg_backend_pid() AND a.application_name = $2`,
+      [slot, applicationName(migration, 'slot')],
+    );
+    return ended.length === 0 ? { done: undefined } : { waitingFor: `an earlier creation of ${slot} to end` };
   });
 }
 
