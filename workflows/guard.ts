@@ -3,10 +3,12 @@ import { act } from './act';
 import type { Migration } from './migration';
 
 const FIRST_REPORT_MS = 10_000;
+/** Each report costs six events of the history; a month of them has to fit in with the 240 of the migration itself. */
+const REPORT_GROWTH = 4;
 
 /**
  * Guards the source for as long as our slots exist, beside the steps. It looks every few seconds but reports to the
- * workflow at growing distances (10 s, 20 s, 40 s ...), so that a month of waiting adds about twenty reports to the
+ * workflow at growing distances (10 s, 40 s, 160 s ...), so that a month of waiting adds about ten reports to the
  * history; in between, the newest figures are in its heartbeat.
  */
 export class Guard {
@@ -44,7 +46,7 @@ export class Guard {
           databases,
           reportAfterMs: this.#reportAfterMs,
         });
-        this.#reportAfterMs *= 2;
+        this.#reportAfterMs *= REPORT_GROWTH;
         migration.show();
       } catch (error) {
         if (isCancellation(error)) throw error;

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { temporal } from '@temporalio/proto';
 
 const { History } = temporal.api.history.v1;
@@ -12,7 +13,10 @@ export function toText(history: History): string {
   return `${JSON.stringify(plain, anonymous, 1)}\n`;
 }
 
-/** Who recorded it, and where, is nobody's business. */
-const anonymous = (key: string, value: unknown): unknown => (key === 'identity' ? 'recorder' : value);
+/** Who recorded it, and where, is nobody's business; it is in the identity of a worker and the name of its own queue. */
+function anonymous(key: string, value: unknown): unknown {
+  if (key === 'identity') return 'recorder';
+  return key === 'name' && String(value).includes(hostname()) ? 'queue-of-the-recorder' : value;
+}
 
 export const fromText = (text: string): History => History.fromObject(JSON.parse(text) as Record<string, unknown>);

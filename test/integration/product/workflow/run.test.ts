@@ -1,0 +1,195 @@
+import { waitFor } from '../../../../local/world/wait-for';
+import { stepOf } from '../../../../plan/progress';
+import { Door, LAG, switched } from '../../../support/scripted-activities';
+import { SMALLEST_PLAN } from '../../../support/plan';
+import { WorkflowLab } from '../../../support/workflow-lab';
+
+let lab: WorkflowLab;
+beforeAll(async () => {
+  lab = await WorkflowLab.open();
+});
+afterEach(() => lab.endMigrations());
+afterAll(() => lab?.close());
+
+const FREE = { approval: false };
+const UNATTENDED = { ...SMALLEST_PLAN, gates: { 'reboot-source': FREE, cutover: FREE, decommission: FREE } };
+
+describe('a migration that goes well', () => {
+  it('runs the runbook in its order', async () => {
+    const migration = await lab.migrate({}, UNATTENDED);
+    await migration.result();
+    expect(migration.script.names).toEqual([
+      'runPreflight',
+      'prepareParameters',
+      'rebootSource',
+      'createAccess',
+      'createPublications',
+      'createSlots',
+      'createSnapshot',
+      'copySnapshot',
+      'restoreTarget',
+      'readPosition',
+      'quarantineClone',
+      'createSubscriptions',
+      'advanceOrigins',
+      'enableSubscriptions',
+      'waitForCatchUp',
+      'warmTarget',
+      'verifyContents',
+      'readGoNoGo',
+      'preparePause',
+      'cutOver',
+      'proveContents',
+      'watchTraffic',
+      'dropSubscriptions',
+      'dropSlots',
+      'dropPublications',
+      'dropAccess',
+      'removeFromTarget',
+      'deleteSource',
+      'deleteEncryptedSnapshot',
+      'deleteSnapshot',
+    ]);
+  });
+
+  it('hands on what it found: the mark to the clone, the position to the origins, the fence to the pause', async () => {
+    const migration = await lab.migrate({}, UNATTENDED);
+    const report = await migration.result();
+    const { script } = migration;
+    const [published] = script.inputsOf('createPublications');
+    expect(published?.mark).toMatch(/^[0-9a-f-]{36}$/);
+    expect(script.inputsOf('quarantineClone')[0]?.mark).toBe(published?.mark);
+    expect(script.inputsOf('readPosition')[0]?.slots).toEqual(report.slots);
+    expect(script.inputsOf('advanceOrigins')[0]?.position).toBe(report.position?.lsn);
+    expect(script.inputsOf('cutOver')[0]?.fence.roles).toEqual(['app']);
+    expect(script.inputsOf('copySnapshot')[0]?.kmsKeyArn).toBe(report.source?.targetKmsKeyArn);
+    expect(script.inputsOf('deleteSource')[0]?.resourceId).toBe(report.source?.resourceId);
+    expect(script.inputsOf('proveContents')[0]?.targetSnapshots).toEqual(report.cutover?.targetSnapshots);
+  });
+
+  it('ends with a report of everything, which is plain JSON, as the queries are', async () => {
+    const migration = await lab.migrate();
+    await migration.approve('reboot-source', 'cutover', 'decommission');
+    const report = await migration.result();
+    expect(report).toMatchObject({ status: 'completed', migration: migration.id });
+    for (const part of ['source', 'slots', 'position', 'verify', 'cutover', 'proof'] as const) {
+      expect(report[part]).toBeDefined();
+    }
+    expect(report.progress.approvals.map(({ gate }) => gate)).toEqual(['reboot-source', 'cutover', 'decommission']);
+    await expect(migration.report()).resolves.toEqual(report);
+    await expect(migration.progress()).resolves.toEqual(report.progress);
+    for (const { status, startedAt, endedAt } of report.progress.steps) {
+      expect(status).toBe('done');
+      expect(Date.parse(endedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(startedAt ?? ''));
+    }
+  });
+
+  it('leaves out the reboot where none is needed, and the comparison where the plan does', async () => {
+    const migration = await lab.migrate(
+      { prepareParameters: () => ({ previousGroup: 'own-group', rebootNeeded: false }) },
+      { ...UNATTENDED, verify: { beforeCutover: false } },
+    );
+    const { progress } = await migration.result();
+    expect(stepOf(progress, 'reboot').status).toBe('skipped');
+    expect(stepOf(progress, 'verify').status).toBe('skipped');
+    expect(migration.script.names).not.toContain('rebootSource');
+    expect(migration.script.names).not.toContain('verifyContents');
+  });
+
+  it('keeps the source where the plan does, and says so', async () => {
+    const migration = await lab.migrate({}, { ...UNATTENDED, keep: { source: true } });
+    const { stays } = await migration.result();
+    expect(stays).toContainEqual(expect.objectContaining({ what: 'source', name: 'app-db' }));
+    expect(migration.script.names).not.toContain('deleteSource');
+    expect(migration.script.names).toContain('deleteSnapshot');
+  });
+
+  it('says who is still connected to the old source', async () => {
+    const migration = await lab.migrate(
+      { watchTraffic: () => ({ onTarget: 8, stragglers: ['report@shop (cron) from 10.0.0.9'] }) },
+      UNATTENDED,
+    );
+    const { progress } = await migration.result();
+    expect(progress.notices.map(({ text }) => text)).toContain(
+      'still connected to the old source: report@shop (cron) from 10.0.0.9',
+    );
+  });
+});
+
+describe('the history', () => {
+  it('of a migration that takes a month stays below 300 events', async () => {
+    const monthMs = 30 * 24 * 3_600_000;
+    let passedMs = 0;
+    const migration = await lab.migrate({
+      guardSource: async ({ reportAfterMs }) => {
+        passedMs += reportAfterMs;
+        if (passedMs > monthMs) await new Door().goThrough();
+        return LAG;
+      },
+    });
+    await migration.approve('reboot-source');
+    await migration.untilGate('cutover');
+    await waitFor('a month has passed', () => passedMs > monthMs);
+    await migration.approve('cutover', 'decommission');
+    await migration.result();
+    const { events } = await migration.handle.fetchHistory();
+    expect(events?.length).toBeLessThan(300);
+  });
+
+  it('has a summary on every activity and timer', async () => {
+    const migration = await lab.migrate();
+    await migration.approve('reboot-source', 'cutover', 'decommission');
+    await migration.result();
+    const { events } = await migration.handle.fetchHistory();
+    const shown = (events ?? []).filter(
+      (event) => event.activityTaskScheduledEventAttributes ?? event.timerStartedEventAttributes,
+    );
+    expect(shown.length).toBeGreaterThan(30);
+    for (const event of shown) {
+      expect(Buffer.from(event.userMetadata?.summary?.data ?? []).toString()).toMatch(/^".{5,}"$/);
+    }
+  });
+});
+
+describe('the guard', () => {
+  it('reports at growing distances, and its figures show', async () => {
+    const migration = await lab.migrate({
+      guardSource: async (_, call) => {
+        if (call === 3) await new Door().goThrough();
+        return { ...LAG, bytes: 1_000 * call };
+      },
+    });
+    await migration.approve('reboot-source');
+    await migration.untilGate('cutover');
+    const distances = migration.script.inputsOf('guardSource').map(({ reportAfterMs }) => reportAfterMs);
+    expect(distances).toEqual([10_000, 40_000, 160_000]);
+  });
+
+  it('rests inside the pause', async () => {
+    const paused = new Door();
+    const migration = await lab.migrate(
+      {
+        cutOver: async () => {
+          paused.open();
+          await new Door().goThrough();
+          return switched();
+        },
+      },
+      UNATTENDED,
+    );
+    await paused.opened;
+    const { raw } = await migration.handle.describe();
+    expect(raw.pendingActivities?.map(({ activityType }) => activityType?.name)).toEqual(['cutOver']);
+  });
+});
+
+describe('the proof', () => {
+  it('is made by the process that holds the snapshots, and by row versions where that is gone', async () => {
+    const migration = await lab.migrate({ cutOver: () => switched('queue-of-a-worker-that-died') }, UNATTENDED);
+    const { progress } = await migration.result();
+    expect(progress.notices.map(({ text }) => text)).toEqual([
+      'the worker that held the snapshots of the pause is gone; the proof goes by row versions',
+    ]);
+    expect(migration.script.count('proveContents')).toBe(1);
+  });
+});
