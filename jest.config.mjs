@@ -2,6 +2,7 @@
 const common = {
   testEnvironment: 'node',
   // Data directories of running servers are no business of jest's: it would take their `.snap` files for snapshots of its own.
+  roots: ['<rootDir>/test'],
   modulePathIgnorePatterns: ['<rootDir>/.keyshift/', '<rootDir>/dist/'],
   transform: {
     '^.+\\.ts$': [
