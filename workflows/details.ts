@@ -3,6 +3,9 @@ import { GATES } from '../plan/gates';
 import type { Progress, StepProgress } from '../plan/progress';
 import { STEPS } from '../plan/steps';
 
+/** The Web UI puts the cells of a table side by side without a gap. */
+const GAP = '\u00a0\u00a0';
+
 const SIGNS = { pending: '·', running: '▶', done: '✔', skipped: '–', failed: '✖' } as const;
 
 function took({ startedAt, endedAt }: StepProgress): string {
@@ -20,7 +23,9 @@ export function renderDetails(progress: Progress): string {
     [
       '| | phase | step | took |',
       '|---|---|---|---|',
-      ...progress.steps.map((step) => `| ${SIGNS[step.status]} | ${step.phase} | ${step.name} | ${took(step)} |`),
+      ...progress.steps.map(
+        (step) => `| ${SIGNS[step.status]}${GAP} | ${step.phase}${GAP} | ${step.name}${GAP} | ${took(step)} |`,
+      ),
     ].join('\n'),
     ...notes(progress),
     ...(progress.undone.length > 0
