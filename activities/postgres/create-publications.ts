@@ -2,7 +2,15 @@ import { finalFailure } from '../../plan/failures';
 import { publicationName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { createFenceTable, dropFenceTable } from './fence-table';
-import { accessTo, escapeIdentifier, escapeLiteral, inEachDatabase, queryRows, type Session } from './session';
+import {
+  accessIfThere,
+  accessTo,
+  escapeIdentifier,
+  escapeLiteral,
+  inEachDatabase,
+  queryRows,
+  type Session,
+} from './session';
 
 export interface PublicationsInput extends MigrationRef {
   readonly databases: readonly string[];
@@ -45,7 +53,8 @@ export async function dropPublications(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
 ): Promise<void> {
-  const access = await accessTo(deps, input, 'source');
+  const access = await accessIfThere(deps, input, 'source');
+  if (!access) return;
   await inEachDatabase(access, input.databases, { step: 'undo-publication' }, async (session) => {
     await session.query(`DROP PUBLICATION IF EXISTS ${escapeIdentifier(publicationName(input.id))}`);
     await dropFenceTable(session, input.id);

@@ -4,7 +4,7 @@ import type { SlotFacts } from '../../plan/position';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { waitUntil } from '../wait';
-import { type Access, accessTo, queryRows, type Session, withSession } from './session';
+import { type Access, accessIfThere, accessTo, queryRows, type Session, withSession } from './session';
 
 /** Creating a slot waits for every transaction that is open; an hour is longer than any of them should be. */
 const SLOT_CREATION_TIMEOUT_MS = 3_600_000;
@@ -83,7 +83,8 @@ export async function findSlot(session: Session, slot: string): Promise<SlotRow 
 
 /** Drops our slots on the source; ends a walsender that still reads from one. */
 export async function dropSlots(deps: Dependencies, input: SlotsInput): Promise<void> {
-  const access = await accessTo(deps, input, 'source');
+  const access = await accessIfThere(deps, input, 'source');
+  if (!access) return;
   await withSession(access, { step: 'undo-slot', database: 'postgres' }, async (session) => {
     for (const database of input.databases) {
       const slot = slotName(input.id, database);

@@ -2,7 +2,16 @@ import { replicationRole } from '../../plan/names';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { scramVerifier } from './scram';
-import { accessTo, escapeIdentifier, escapeLiteral, queryRows, type Session, type Side, withSession } from './session';
+import {
+  accessIfThere,
+  accessTo,
+  escapeIdentifier,
+  escapeLiteral,
+  queryRows,
+  type Session,
+  type Side,
+  withSession,
+} from './session';
 
 /** Group role whose members may replicate on RDS. */
 const RDS_REPLICATION = 'rds_replication';
@@ -27,7 +36,9 @@ export async function createAccess(deps: Dependencies, ref: MigrationRef): Promi
 /** Drops the role on one side, if that side is there. */
 export async function dropReplicationRole(deps: Dependencies, ref: MigrationRef, side: Side): Promise<void> {
   const name = replicationRole(ref.id);
-  await withSession(await accessTo(deps, ref, side), { step: 'access', database: 'postgres' }, async (session) => {
+  const access = await accessIfThere(deps, ref, side);
+  if (!access) return;
+  await withSession(access, { step: 'access', database: 'postgres' }, async (session) => {
     if (await roleExists(session, name)) await session.query(`DROP ROLE ${escapeIdentifier(name)}`);
   });
 }

@@ -1,7 +1,7 @@
 import { escapeIdentifier, escapeLiteral, Client, type ClientConfig } from 'pg';
 import { applicationName } from '../../plan/names';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
-import { requireInstance, endpointOf } from '../rds/find-instance';
+import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { readCredentials } from '../secrets/credentials';
 
 export { escapeIdentifier, escapeLiteral };
@@ -59,6 +59,12 @@ export async function accessTo(deps: Dependencies, ref: MigrationRef, side: Side
     readCredentials(aws, ref.plan.source.secret),
   ]);
   return { migration: ref.id, endpoint: endpointOf(instance), credentials, rdsCaBundle: deps.rdsCaBundle };
+}
+
+/** The same, or undefined when the instance does not exist any more: then there is nothing left to remove from it. */
+export async function accessIfThere(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access | undefined> {
+  const found = await findInstance(awsOf(deps, ref), ref.plan[side].instance);
+  return found && accessTo(deps, ref, side);
 }
 
 /**

@@ -1,0 +1,236 @@
+import { PutParameterCommand, GetParameterCommand } from '@aws-sdk/client-ssm';
+import type { CutOverResult } from '../../../../activities/cutover/cut-over';
+import type { FencePlan } from '../../../../activities/cutover/fence';
+import type { SourceFacts } from '../../../../plan/checks';
+import type { Position, SlotFacts } from '../../../../plan/position';
+import { ActivityLab, migrationRef } from '../../../support/activity-lab';
+import { createApplication, DATABASES, MARK, ordersOf, writeOrders } from '../../../support/migration-steps';
+import { SMALLEST_PLAN } from '../../../support/plan';
+
+type Switched = Extract<CutOverResult, { switched: true }>;
+function switchedBy(result: CutOverResult): Switched {
+  if (!result.switched) throw new Error(`given up: ${result.reason}`);
+  return result;
+}
+
+const PARAMETER = '/app/database';
+const ref = migrationRef({
+  ...SMALLEST_PLAN,
+  databases: [...DATABASES],
+  cutover: { traffic: [{ type: 'ssm-parameter', name: PARAMETER }] },
+});
+const input = { ...ref, databases: DATABASES };
+
+let lab: ActivityLab;
+let source: SourceFacts;
+let slots: SlotFacts[];
+let position: Position;
+let fence: FencePlan;
+let cutover: Switched;
+
+const parameter = async () => (await lab.aws().ssm.send(new GetParameterCommand({ Name: PARAMETER }))).Parameter?.Value;
+
+async function endpoint(instance: string): Promise<string> {
+  const { Endpoint } = await lab.standIn.instance(instance);
+  return `${Endpoint?.Address}:${Endpoint?.Port}`;
+}
+
+beforeAll(async () => {
+  lab = await ActivityLab.open();
+  await createApplication(lab);
+  await lab
+    .aws()
+    .ssm.send(new PutParameterCommand({ Name: PARAMETER, Type: 'String', Value: await endpoint('app-db') }));
+});
+afterAll(() => lab?.close());
+
+/**
+ * A whole migration, activity by activity, each run twice in a row as after an answer that got lost: the tests build on
+ * one another.
+ */
+describe('every activity, run twice, does its work once', () => {
+  it('preflight', async () => {
+    const { source: facts } = await lab.twice('runPreflight', ref);
+    source = facts as SourceFacts;
+    expect(source.databases).toEqual(DATABASES);
+  });
+
+  it('parameters, and the reboot that they need', async () => {
+    const before = await lab.standIn.instance('app-db');
+    await expect(lab.twice('prepareParameters', ref)).resolves.toEqual({
+      group: `keyshift-${ref.id}-logical`,
+      previousGroup: before.DBParameterGroups?.[0]?.DBParameterGroupName,
+      rebootNeeded: true,
+    });
+    await expect(lab.twice('rebootSource', ref)).resolves.toEqual({ walLevel: 'logical' });
+    await expect(lab.run('prepareParameters', ref)).resolves.toMatchObject({ rebootNeeded: false });
+    const [ceiling] = await lab.sql('app-db', 'SHOW max_slot_wal_keep_size');
+    expect(ceiling).toEqual({ max_slot_wal_keep_size: '50GB' });
+  });
+
+  it('access', async () => {
+    await lab.twice('createAccess', ref);
+    const grants = await lab.sql(
+      'app-db',
+      `SELECT pg_get_userbyid(roleid) AS role FROM pg_auth_members WHERE pg_get_userbyid(member) LIKE 'keyshift%'`,
+    );
+    expect(grants).toEqual([{ role: 'rds_replication' }]);
+  });
+
+  it('publications and slots', async () => {
+    await lab.twice('createPublications', { ...input, mark: MARK });
+    slots = await lab.twice('createSlots', input);
+    expect(slots.map(({ database }) => database)).toEqual(DATABASES);
+    await writeOrders(lab, 'between slot and snapshot');
+  });
+
+  it('snapshot, encrypted copy and restore', async () => {
+    await lab.twice('createSnapshot', ref);
+    await writeOrders(lab, 'after the snapshot');
+    const encrypted = { ...ref, kmsKeyArn: source.targetKmsKeyArn };
+    await lab.twice('copySnapshot', encrypted);
+    const target = await lab.twice('restoreTarget', encrypted);
+    expect(target).toMatchObject({ instance: 'app-db-encrypted', kmsKeyArn: lab.keyArn });
+    const notes = await ordersOf(lab, 'app-db-encrypted', 'shop');
+    expect(notes.join('\n')).toContain('between slot and snapshot 5');
+    expect(notes.join('\n')).not.toContain('after the snapshot');
+  });
+
+  it('position, by four kinds of evidence', async () => {
+    position = await lab.run('readPosition', { ...ref, slots });
+    await expect(lab.run('readPosition', { ...ref, slots }, 2)).resolves.toMatchObject({ lsn: position.lsn });
+    const kinds = new Set(position.evidence.map(({ kind }) => kind));
+    expect([...kinds].sort()).toEqual(['recovery-log', 'seed-function', 'walinspect', 'xid-split']);
+    expect(position.silent).toEqual([]);
+  });
+
+  it('quarantine', async () => {
+    const first = await lab.run('quarantineClone', { ...input, mark: MARK });
+    expect([...first.slots].sort()).toEqual(slots.map(({ slot }) => slot).sort());
+    await expect(lab.run('quarantineClone', { ...input, mark: MARK }, 2)).resolves.toEqual({
+      preparedTransactions: [],
+      slots: [],
+    });
+    await expect(lab.sql('app-db-encrypted', 'SELECT 1 FROM pg_replication_slots')).resolves.toEqual([]);
+    await expect(lab.sql('app-db', 'SELECT 1 FROM pg_replication_slots')).resolves.toHaveLength(DATABASES.length);
+  });
+
+  it('subscriptions, from exactly the position', async () => {
+    await lab.twice('createSubscriptions', input);
+    await lab.twice('advanceOrigins', { ...input, position: position.lsn });
+    await lab.twice('enableSubscriptions', input);
+    await expect(lab.run('waitForCatchUp', input)).resolves.toMatchObject({ trend: 'steady' });
+    await lab.run('waitForCatchUp', input, 2);
+    await lab.run('advanceOrigins', { ...input, position: position.lsn }, 3);
+    await writeOrders(lab, 'while subscribed');
+    await lab.run('waitForCatchUp', input);
+    for (const database of DATABASES) {
+      const there = await ordersOf(lab, 'app-db', database);
+      expect(there.join('\n')).toContain('while subscribed 5');
+      await expect(ordersOf(lab, 'app-db-encrypted', database)).resolves.toEqual(there);
+    }
+  });
+
+  it('warm-up and comparison', async () => {
+    const { relations, blocks } = await lab.run('warmTarget', input);
+    expect(relations).toBeGreaterThan(0);
+    expect(blocks).toBeGreaterThanOrEqual(relations);
+    await lab.run('warmTarget', input, 2);
+    for (const attempt of [1, 2]) {
+      await expect(lab.run('verifyContents', input, attempt)).resolves.toMatchObject({
+        differences: [],
+        undecided: 0,
+        tables: 4,
+      });
+    }
+  });
+
+  it('the board', async () => {
+    const board = await lab.run('readGoNoGo', input);
+    expect(board).toMatchObject({ red: [], fence: { roles: ['app'], unlockable: [] } });
+    expect(board.findings.join('\n')).toContain(
+      `${await endpoint('app-db')} becomes ${await endpoint('app-db-encrypted')}`,
+    );
+    ({ fence } = board);
+  });
+
+  it('the pause', async () => {
+    await lab.twice('preparePause', input);
+    cutover = switchedBy(await lab.run('cutOver', { ...input, fence }));
+    expect(cutover).toMatchObject({ holder: 'holder', attempts: 1, sequences: 2, fencedRoles: ['app'] });
+    await expect(parameter()).resolves.toBe(await endpoint('app-db-encrypted'));
+    await expect(lab.sql('app-db', `SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'`)).resolves.toEqual([
+      { rolcanlogin: false },
+    ]);
+  });
+
+  it('the proof under the snapshots of the pause', async () => {
+    await writeOrders(lab, 'after the cutover', 'app-db-encrypted');
+    const { targetSnapshots } = cutover;
+    await expect(lab.run('proveContents', { ...input, targetSnapshots })).resolves.toMatchObject({
+      method: 'snapshot',
+      differences: [],
+      tables: 4,
+      changedSince: 0,
+    });
+  });
+
+  it('the pause again: it is found done and reported the same, and the proof goes by row versions', async () => {
+    const again = switchedBy(await lab.run('cutOver', { ...input, fence }, 2));
+    const { holder: _, ...facts } = cutover;
+    expect(again).toEqual({
+      ...facts,
+      attempts: 2,
+      timeline: again.timeline,
+      pauseMs: again.pauseMs,
+      switchedAt: again.switchedAt,
+    });
+    const { targetSnapshots } = again;
+    await expect(lab.run('proveContents', { ...input, targetSnapshots }, 2)).resolves.toMatchObject({
+      method: 'row-versions',
+      differences: [],
+      changedSince: 10,
+    });
+  });
+
+  it('who is connected where', async () => {
+    await expect(lab.run('watchTraffic', ref)).resolves.toMatchObject({ stragglers: [] });
+  });
+
+  it('decommission: only the target, its group and the final snapshot stay', async () => {
+    await lab.twice('dropSubscriptions', input);
+    await lab.twice('dropSlots', input);
+    await lab.twice('dropPublications', input);
+    await lab.twice('dropAccess', ref);
+    await lab.twice('removeFromTarget', input);
+    await lab.twice('deleteSource', { ...ref, resourceId: source.resourceId });
+    await lab.twice('deleteEncryptedSnapshot', ref);
+    await lab.twice('deleteSnapshot', ref);
+    const text = JSON.stringify(await lab.standIn.control('GET', 'listing'));
+    for (const gone of [
+      `keyshift-${ref.id}-source`,
+      `keyshift-${ref.id}-encrypted`,
+      `keyshift-${ref.id}-replication`,
+    ]) {
+      expect(text).not.toContain(gone);
+    }
+    for (const stays of ['app-db-encrypted', `keyshift-${ref.id}-final`]) expect(text).toContain(stays);
+    for (const database of DATABASES) {
+      const left = await lab.sql(
+        'app-db-encrypted',
+        `SELECT nspname FROM pg_namespace WHERE nspname LIKE 'keyshift%' UNION ALL SELECT pubname FROM pg_publication
+          UNION ALL SELECT subname FROM pg_subscription UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE 'keyshift%'`,
+        database,
+      );
+      expect(left).toEqual([]);
+    }
+  });
+
+  it('the whole decommission once more, as after a retry: what went with the source is gone', async () => {
+    await lab.run('dropSubscriptions', input, 2);
+    await lab.run('dropSlots', input, 2);
+    await lab.run('dropPublications', input, 2);
+    await lab.run('dropAccess', ref, 2);
+    await lab.run('removeFromTarget', input, 2);
+  });
+});

@@ -1,0 +1,254 @@
+import {
+  CancelKeyDeletionCommand,
+  CreateKeyCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  ScheduleKeyDeletionCommand,
+} from '@aws-sdk/client-kms';
+import { CreateDBInstanceCommand, StartDBInstanceCommand, StopDBInstanceCommand } from '@aws-sdk/client-rds';
+import { PutParameterCommand } from '@aws-sdk/client-ssm';
+import { blocking, type Check, type CheckCode, type Preflight } from '../../../../plan/checks';
+import type { PlanInput } from '../../../../plan/plan';
+import { ActivityLab, migrationRef } from '../../../support/activity-lab';
+import { SMALLEST_PLAN } from '../../../support/plan';
+
+const { source, target } = SMALLEST_PLAN;
+let lab: ActivityLab;
+
+beforeAll(async () => {
+  lab = await ActivityLab.open();
+  await lab.sql(source.instance, 'CREATE DATABASE shop');
+  await lab.sql(source.instance, 'CREATE TABLE orders (id int PRIMARY KEY, note text)', 'shop');
+  await lab.sql(source.instance, `CREATE ROLE app LOGIN PASSWORD 'app'; GRANT CREATE ON SCHEMA public TO app`, 'shop');
+});
+afterAll(() => lab?.close());
+
+const preflight = (change: Partial<PlanInput> = {}, id?: string): Promise<Preflight> =>
+  lab.run('runPreflight', migrationRef({ ...SMALLEST_PLAN, ...change }, id));
+
+const blocksOf = async (change: Partial<PlanInput> = {}): Promise<Check[]> =>
+  blocking((await preflight(change)).checks);
+const codes = (checks: readonly Check[]): CheckCode[] => checks.map(({ code }) => code);
+
+/** Expects that exactly this blocks, and that the operator is told what to do. */
+function expectOnly(blocks: readonly Check[], code: CheckCode, message: string | RegExp): void {
+  expect(codes(blocks)).toEqual([code]);
+  expect(blocks[0]?.message).toMatch(message);
+  expect(blocks[0]?.remedy?.length).toBeGreaterThan(10);
+}
+
+describe('a source that can be moved', () => {
+  it('passes every check, and is described', async () => {
+    const { checks, source: facts } = await preflight();
+    expect(blocking(checks)).toEqual([]);
+    expect(facts).toMatchObject({
+      instance: 'app-db',
+      engineVersion: expect.stringMatching(/^16\./) as string,
+      encrypted: false,
+      targetKmsKeyArn: lab.keyArn,
+      resourceId: expect.stringMatching(/^db-/) as string,
+      masterUser: 'master',
+      databases: expect.arrayContaining(['shop']) as string[],
+    });
+  });
+
+  it('is not touched: everything in the account is as it was', async () => {
+    const before = await lab.standIn.control('GET', 'listing');
+    await preflight();
+    expect(await lab.standIn.control('GET', 'listing')).toEqual(before);
+  });
+
+  it('answers the same a second time', async () => {
+    const ref = migrationRef();
+    await lab.twice('runPreflight', ref);
+  });
+});
+
+describe('the source', () => {
+  it('that does not exist blocks', async () => {
+    expectOnly(
+      await blocksOf({ source: { ...source, instance: 'other-db' } }),
+      'source-exists',
+      'no DB instance other-db',
+    );
+  });
+
+  it('is looked for in the region of the plan', async () => {
+    const blocks = await blocksOf({ source: { ...source, region: 'us-west-2' } });
+    expect(codes(blocks)).toContain('source-exists');
+    expect(blocks.find(({ code }) => code === 'source-exists')?.message).toContain('in region us-west-2');
+  });
+
+  it('that is stopped blocks, with the command that starts it', async () => {
+    const { rds } = lab.aws();
+    await rds.send(new StopDBInstanceCommand({ DBInstanceIdentifier: source.instance }));
+    await lab.standIn.untilInstance(source.instance, 'stopped');
+    try {
+      const blocks = await blocksOf();
+      expectOnly(blocks, 'source-available', 'is in state stopped');
+      expect(blocks[0]?.remedy).toContain('aws rds start-db-instance');
+    } finally {
+      await rds.send(new StartDBInstanceCommand({ DBInstanceIdentifier: source.instance }));
+      await lab.standIn.untilInstance(source.instance);
+    }
+  });
+});
+
+describe('the key', () => {
+  let key: string;
+  const withKey = (kmsKeyId: string) => blocksOf({ target: { ...target, kmsKeyId } });
+
+  beforeAll(async () => {
+    const { KeyMetadata } = await lab.aws().kms.send(new CreateKeyCommand({}));
+    key = KeyMetadata?.Arn ?? '';
+  });
+
+  it.each(['alias/missing', 'a1b2c3d4-0000-0000-0000-000000000000', 'arn:aws:kms:eu-central-1:000000000000:key/x'])(
+    'that does not exist blocks (%s)',
+    async (missing) => {
+      expectOnly(await withKey(missing), 'key-usable', missing);
+    },
+  );
+
+  it('that is disabled blocks, with the command that enables it', async () => {
+    await lab.aws().kms.send(new DisableKeyCommand({ KeyId: key }));
+    try {
+      const blocks = await withKey(key);
+      expectOnly(blocks, 'key-usable', 'is disabled');
+      expect(blocks[0]?.remedy).toContain('aws kms enable-key');
+    } finally {
+      await lab.aws().kms.send(new EnableKeyCommand({ KeyId: key }));
+    }
+  });
+
+  it('that is pending deletion blocks', async () => {
+    const { kms } = lab.aws();
+    await kms.send(new ScheduleKeyDeletionCommand({ KeyId: key, PendingWindowInDays: 7 }));
+    try {
+      expectOnly(await withKey(key), 'key-usable', 'pending deletion');
+    } finally {
+      await kms.send(new CancelKeyDeletionCommand({ KeyId: key }));
+      await kms.send(new EnableKeyCommand({ KeyId: key }));
+    }
+  });
+
+  it('that KMS does not let the caller use blocks', async () => {
+    const denied = { operation: 'GenerateDataKey', kind: 'error', code: 'AccessDeniedException', status: 400 };
+    await lab.standIn.control('POST', 'faults', {
+      ...denied,
+      message: 'not authorized to perform: kms:GenerateDataKey',
+    });
+    const blocks = await withKey(key);
+    expectOnly(blocks, 'key-usable', 'does not let this caller use key');
+    expect(blocks[0]?.remedy).toContain('aws kms put-key-policy');
+  });
+});
+
+describe('the names that we need', () => {
+  it('block where the target is an instance of somebody else', async () => {
+    await lab.aws().rds.send(
+      new CreateDBInstanceCommand({
+        DBInstanceIdentifier: 'taken',
+        Engine: 'postgres',
+        EngineVersion: '16',
+        DBInstanceClass: 'db.m6g.large',
+        AllocatedStorage: 20,
+        MasterUsername: 'other',
+        MasterUserPassword: 'other-password',
+      }),
+    );
+    expectOnly(await blocksOf({ target: { ...target, instance: 'taken' } }), 'target-name', 'taken exists already');
+  });
+});
+
+describe('what is in the databases', () => {
+  it('blocks where a table has no replica identity, naming it', async () => {
+    await lab.sql(
+      source.instance,
+      'CREATE TABLE events (what text); CREATE TABLE logs (id int); ALTER TABLE logs REPLICA IDENTITY FULL',
+      'shop',
+    );
+    try {
+      const blocks = await blocksOf();
+      expectOnly(blocks, 'replica-identity', 'shop: public.events');
+      expect(blocks[0]?.message).not.toContain('logs');
+      expect(blocks[0]?.remedy).toContain('REPLICA IDENTITY');
+    } finally {
+      await lab.sql(source.instance, 'DROP TABLE events, logs', 'shop');
+    }
+  });
+
+  it('blocks where the plan names a database that there is not', async () => {
+    const blocks = await blocksOf({ databases: ['shop', 'ledger'] });
+    expectOnly(blocks, 'source-databases', 'no database ledger');
+  });
+});
+
+describe('the secret', () => {
+  it('that does not exist blocks', async () => {
+    expectOnly(await blocksOf({ source: { ...source, secret: 'missing' } }), 'source-credentials', 'no secret missing');
+  });
+
+  it('with a wrong password blocks, and the password is nowhere in the answer', async () => {
+    await lab.secret('wrong', 'master', 'not-the-password');
+    const { checks } = await preflight({ source: { ...source, secret: 'wrong' } });
+    expectOnly(blocking(checks), 'source-credentials', /refuses master with the password of secret wrong/);
+    expect(JSON.stringify(checks)).not.toContain('not-the-password');
+  });
+
+  it('of a role without privileges blocks, with the statements that would grant them', async () => {
+    await lab.secret('weak', 'app', 'app');
+    const blocks = await blocksOf({ source: { ...source, secret: 'weak' } });
+    const privileges = blocks.find(({ code }) => code === 'source-privileges');
+    expect(privileges?.message).toContain('app lacks');
+    expect(privileges?.message).toContain('rds_superuser');
+    expect(privileges?.remedy).toContain('GRANT');
+  });
+});
+
+describe('the account', () => {
+  it('blocks where a quota is used up, saying which and by how much', async () => {
+    await lab.standIn.control('PATCH', 'quotas', { instances: 1, manualSnapshots: 2 });
+    try {
+      const blocks = await blocksOf();
+      expectOnly(blocks, 'quota', /DBInstances .* of 1.*ManualSnapshots 0 of 2, needed 3/);
+    } finally {
+      await lab.standIn.control('PATCH', 'quotas', { instances: 40, manualSnapshots: 100 });
+    }
+  });
+});
+
+describe('the traffic switch', () => {
+  const traffic = (name: string) => ({ cutover: { traffic: [{ type: 'ssm-parameter' as const, name }] } });
+
+  it('blocks where it does not exist, or does not name the source', async () => {
+    expectOnly(await blocksOf(traffic('/missing')), 'traffic-switch', 'no SSM parameter /missing');
+    await lab.aws().ssm.send(new PutParameterCommand({ Name: '/other', Type: 'String', Value: 'other-db:5432' }));
+    expectOnly(await blocksOf(traffic('/other')), 'traffic-switch', 'does not name the source');
+  });
+
+  it('is a warning where the plan has none', async () => {
+    const { checks } = await preflight();
+    expect(checks).toContainEqual(expect.objectContaining({ code: 'traffic-switch', level: 'warn' }));
+  });
+});
+
+describe('many mistakes', () => {
+  it('are all found in one run', async () => {
+    await lab.sql(source.instance, 'CREATE TABLE bare (x int)', 'shop');
+    await lab.standIn.control('PATCH', 'quotas', { instances: 1 });
+    try {
+      const blocks = await blocksOf({
+        target: { instance: 'taken', kmsKeyId: 'alias/missing' },
+        databases: ['shop', 'ledger'],
+        cutover: { traffic: [{ type: 'secrets-manager', secret: 'missing' }] },
+      });
+      expect(codes(blocks).sort()).toEqual(
+        ['key-usable', 'quota', 'replica-identity', 'source-databases', 'target-name', 'traffic-switch'].sort(),
+      );
+    } finally {
+      await lab.standIn.control('PATCH', 'quotas', { instances: 40 });
+      await lab.sql(source.instance, 'DROP TABLE bare', 'shop');
+    }
+  });
+});

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CreateAliasCommand, CreateKeyCommand } from '@aws-sdk/client-kms';
+import { CreateDBInstanceCommand } from '@aws-sdk/client-rds';
+import { CreateSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import type { Activities } from '../../activities';
+import { createActivities } from '../../activities';
+import { SnapshotHolder } from '../../activities/compare/snapshot-holder';
+import type { Aws } from '../../activities/dependencies';
+import type { Plan, PlanInput } from '../../plan/plan';
+import { ActivityHeartbeat } from '../../worker/interceptors/activity-heartbeat';
+import { FailureClassifier } from '../../worker/interceptors/failure-classifier';
+import { parsedPlan, SMALLEST_PLAN } from './plan';
+import { MASTER, StandIn } from './stand-in';
+import { QUIET } from './workflow-lab';
+
+/** The product's activities against an embedded AWS of a test file's own: real dependencies, no workflow. */
+export class ActivityLab {
+  readonly snapshots = new SnapshotHolder();
+  readonly #clients = new Map<string, Aws>();
+  readonly #activities: Activities;
+  keyArn = '';
+
+  private constructor(readonly standIn: StandIn) {
+    this.#activities = createActivities({
+      aws: (region) => this.aws(region),
+      rdsCaBundle: readFileSync(join(standIn.stateDir, 'rds-combined-ca-bundle.pem'), 'utf8'),
+      snapshots: this.snapshots,
+      ownTaskQueue: 'holder',
+    });
+  }
+
+  /** Starts AWS with a key, an unencrypted instance `app-db` and the secret of its master user. */
+  static async open(engineVersion = '16'): Promise<ActivityLab> {
+    const lab = new ActivityLab(await StandIn.start());
+    try {
+      await lab.prepare(engineVersion);
+      return lab;
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
+  private async prepare(engineVersion: string): Promise<void> {
+    const { kms, rds } = this.aws();
+    const { KeyMetadata } = await kms.send(new CreateKeyCommand({}));
+    this.keyArn = KeyMetadata?.Arn ?? '';
+    const { target, source } = SMALLEST_PLAN;
+    await kms.send(new CreateAliasCommand({ AliasName: target.kmsKeyId, TargetKeyId: KeyMetadata?.KeyId }));
+    await rds.send(
+      new CreateDBInstanceCommand({
+        DBInstanceIdentifier: source.instance,
+        Engine: 'postgres',
+        EngineVersion: engineVersion,
+        DBInstanceClass: 'db.m6g.large',
+        AllocatedStorage: 20,
+        ...MASTER,
+      }),
+    );
+    await this.secret(source.secret, MASTER.MasterUsername, MASTER.MasterUserPassword);
+    await this.standIn.untilInstance(source.instance);
+  }
+
+  /** Clients of a region. */
+  aws(region = this.standIn.settings().region): Aws {
+    const known = this.#clients.get(region);
+    if (known) return known;
+    const { standIn } = this;
+    const made = {
+      region,
+      rds: standIn.rds({ region, maxAttempts: 3 }),
+      kms: standIn.kms(),
+      secrets: standIn.secrets(),
+      ssm: standIn.ssm(),
+    };
+    this.#clients.set(region, made);
+    return made;
+  }
+
+  /** Runs an activity as a worker does, interceptors included. */
+  run<Name extends keyof Activities>(
+    name: Name,
+    input: Parameters<Activities[Name]>[0],
+    attempt = 1,
+  ): ReturnType<Activities[Name]> {
+    const environment = new MockActivityEnvironment(
+      { activityType: name, attempt },
+      {
+        logger: QUIET,
+        interceptors: [
+          (context) => ({ inbound: new ActivityHeartbeat(context) }),
+          (context) => ({ inbound: new FailureClassifier(context) }),
+        ],
+      },
+    );
+    const activity = this.#activities[name] as unknown as (input: unknown) => Promise<unknown>;
+    return environment.run<[unknown], unknown, typeof activity>(activity, input) as ReturnType<Activities[Name]>;
+  }
+
+  /** Runs an activity twice in a row, as after a lost answer: the second run must answer what the first one did. */
+  async twice<Name extends keyof Activities>(
+    name: Name,
+    input: Parameters<Activities[Name]>[0],
+  ): Promise<Awaited<ReturnType<Activities[Name]>>> {
+    const first = await this.run(name, input);
+    const second = await this.run(name, input, 2);
+    expect(second).toEqual(first);
+    return first;
+  }
+
+  /** A secret as RDS writes it; made, or given a new value. */
+  async secret(name: string, username: string, password: string): Promise<void> {
+    const SecretString = JSON.stringify({ username, password });
+    const { secrets } = this.aws();
+    await secrets
+      .send(new CreateSecretCommand({ Name: name, SecretString }))
+      .catch(() => secrets.send(new PutSecretValueCommand({ SecretId: name, SecretString })));
+  }
+
+  /** Runs statements on an instance as its master user. */
+  sql<Row extends object>(instance: string, statement: string, database = 'postgres'): Promise<Row[]> {
+    return this.standIn.query<Row>(instance, statement, database);
+  }
+
+  async close(): Promise<void> {
+    await this.snapshots.releaseAll();
+    for (const clients of this.#clients.values()) {
+      for (const client of [clients.rds, clients.kms, clients.secrets, clients.ssm]) client.destroy();
+    }
+    await this.standIn.remove();
+  }
+}
+
+/** The part of an activity's input that says for which migration it works. */
+export function migrationRef(
+  input: PlanInput = SMALLEST_PLAN,
+  id = `m-${randomUUID().slice(0, 8)}`,
+): { id: string; plan: Plan } {
+  return { id, plan: parsedPlan(input) };
+}
