@@ -43,7 +43,11 @@ export interface Steps {
 }
 
 /** From the preflight to the restored target; rows are written at every stage, as by an application. */
-export async function captureAndClone(lab: ActivityLab, ref: MigrationRef): Promise<Steps> {
+export async function captureAndClone(
+  lab: ActivityLab,
+  ref: MigrationRef,
+  beforeSnapshot: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<Steps> {
   const { source } = await lab.run('runPreflight', ref);
   if (!source) throw new Error('the preflight blocks');
   const databases = source.databases.filter((name) => (DATABASES as readonly string[]).includes(name));
@@ -54,6 +58,7 @@ export async function captureAndClone(lab: ActivityLab, ref: MigrationRef): Prom
   await lab.run('createPublications', { ...input, mark: MARK });
   const slots = await lab.run('createSlots', input);
   await writeOrders(lab, 'between slot and snapshot');
+  await beforeSnapshot();
   await lab.run('createSnapshot', ref);
   await writeOrders(lab, 'after the snapshot');
   const encrypted = { ...ref, kmsKeyArn: source.targetKmsKeyArn };

@@ -1,0 +1,127 @@
+import { CreateDBParameterGroupCommand, CreateDBSnapshotCommand } from '@aws-sdk/client-rds';
+import { awsName, publicationName } from '../../../../plan/names';
+import { ActivityLab, migrationRef } from '../../../support/activity-lab';
+import { captureAndClone, createApplication, MARK, type Steps } from '../../../support/migration-steps';
+import { SMALLEST_PLAN } from '../../../support/plan';
+
+/** A migration that goes as far as its target; and one that meets what others made under its names. */
+const ours = migrationRef();
+const other = migrationRef(SMALLEST_PLAN, 'm-other');
+const NOT_OURS = { type: 'NotOurs', nonRetryable: true };
+
+let lab: ActivityLab;
+let steps: Steps;
+beforeAll(async () => {
+  lab = await ActivityLab.open();
+  await createApplication(lab);
+  steps = await captureAndClone(lab, ours);
+});
+afterAll(() => lab?.close());
+
+describe('what somebody else made under a name that we need', () => {
+  const input = { ...other, databases: ['shop'] };
+
+  it('is refused and left alone: a snapshot', async () => {
+    const DBSnapshotIdentifier = awsName(other.id, 'source');
+    await lab.aws().rds.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier: 'app-db', DBSnapshotIdentifier }));
+    await lab.standIn.untilSnapshot(DBSnapshotIdentifier);
+    await expect(lab.run('createSnapshot', other)).rejects.toMatchObject(NOT_OURS);
+    await lab.run('deleteSnapshot', other);
+    await expect(lab.standIn.snapshot(DBSnapshotIdentifier)).resolves.toMatchObject({ Status: 'available' });
+  });
+
+  it('is refused and left alone: an encrypted snapshot', async () => {
+    const DBSnapshotIdentifier = awsName(other.id, 'encrypted');
+    await lab.aws().rds.send(new CreateDBSnapshotCommand({ DBInstanceIdentifier: 'app-db', DBSnapshotIdentifier }));
+    await lab.standIn.untilSnapshot(DBSnapshotIdentifier);
+    await expect(lab.run('copySnapshot', { ...other, kmsKeyArn: lab.keyArn })).rejects.toMatchObject(NOT_OURS);
+    await lab.run('deleteEncryptedSnapshot', other);
+    await expect(lab.standIn.snapshot(DBSnapshotIdentifier)).resolves.toMatchObject({ Status: 'available' });
+  });
+
+  it('is refused and left alone: the target, also when another migration made it', async () => {
+    await expect(lab.run('restoreTarget', { ...other, kmsKeyArn: lab.keyArn })).rejects.toMatchObject(NOT_OURS);
+    await lab.run('deleteTarget', other);
+    await expect(lab.standIn.instance('app-db-encrypted')).resolves.toMatchObject({ DBInstanceStatus: 'available' });
+  });
+
+  it('is refused: a secret', async () => {
+    await lab.secret(awsName(other.id, 'replication'), 'somebody', 'their-password');
+    await expect(lab.run('createAccess', other)).rejects.toMatchObject(NOT_OURS);
+    await expect(lab.sql('app-db', `SELECT 1 FROM pg_roles WHERE rolname = 'somebody'`)).resolves.toEqual([]);
+  });
+
+  it('is refused: a publication with another mark', async () => {
+    await lab.sql('app-db', `CREATE PUBLICATION ${publicationName(other.id)}`, 'shop');
+    await expect(lab.run('createPublications', { ...input, mark: MARK })).rejects.toMatchObject({
+      ...NOT_OURS,
+      message: expect.stringContaining(`DROP PUBLICATION ${publicationName(other.id)};`) as string,
+    });
+  });
+
+  it('is refused: a slot of another plugin', async () => {
+    await lab.sql(
+      'app-db',
+      `SELECT pg_create_logical_replication_slot('keyshift_m_other_shop', 'test_decoding')`,
+      'shop',
+    );
+    await expect(lab.run('createSlots', input)).rejects.toMatchObject(NOT_OURS);
+    // The server would not start with it once it decodes no more.
+    await lab.sql('app-db', `SELECT pg_drop_replication_slot('keyshift_m_other_shop')`);
+  });
+
+  it('is not deleted: an instance that took over the name of the source', async () => {
+    await expect(lab.run('deleteSource', { ...ours, resourceId: 'db-THEONEBEFORE' })).rejects.toMatchObject(NOT_OURS);
+    await expect(lab.standIn.instance('app-db')).resolves.toMatchObject({ DBInstanceStatus: 'available' });
+  });
+});
+
+describe('what is ours', () => {
+  it('is adopted by its tag, and not made a second time', async () => {
+    const before = await lab.standIn.control('GET', 'listing');
+    await lab.run('createSnapshot', ours, 2);
+    await lab.run('copySnapshot', { ...ours, kmsKeyArn: lab.keyArn }, 2);
+    await lab.run('restoreTarget', { ...ours, kmsKeyArn: lab.keyArn }, 2);
+    expect(await lab.standIn.control('GET', 'listing')).toEqual(before);
+  });
+
+  it('is not adopted under another key than the wanted one', async () => {
+    const wanted = { ...ours, kmsKeyArn: `${lab.keyArn}-other` };
+    await expect(lab.run('copySnapshot', wanted)).rejects.toMatchObject({ type: 'ResourceFailed' });
+    await expect(lab.run('restoreTarget', wanted)).rejects.toMatchObject({ type: 'ResourceFailed' });
+  });
+
+  it('is undone, newest first, until the source is as it was found; undoing it again does no harm', async () => {
+    const { ref, input, source } = steps;
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      await lab.run('deleteTarget', ref, attempt);
+      await lab.run('deleteEncryptedSnapshot', ref, attempt);
+      await lab.run('deleteSnapshot', ref, attempt);
+      await lab.run('dropSlots', input, attempt);
+      await lab.run('dropPublications', input, attempt);
+      await lab.run('dropAccess', ref, attempt);
+      const { rebootNeeded } = await lab.run(
+        'restoreParameters',
+        { ...ref, previousGroup: source.parameterGroup },
+        attempt,
+      );
+      expect(rebootNeeded).toBe(true);
+    }
+    await lab.run('rebootSource', ref);
+    expect(JSON.stringify(await lab.standIn.control('GET', 'listing'))).not.toContain(`keyshift-${ref.id}`);
+    const [{ wal_level: walLevel }] = (await lab.sql<{ wal_level: string }>('app-db', 'SHOW wal_level')) as [
+      { wal_level: string },
+    ];
+    expect(walLevel).toBe('replica');
+  });
+
+  it('is refused where it is not ours after all: a parameter group, once the source needs one again', async () => {
+    const DBParameterGroupName = awsName(other.id, 'logical');
+    const group = { DBParameterGroupName, DBParameterGroupFamily: 'postgres16', Description: 'x' };
+    await lab.aws().rds.send(new CreateDBParameterGroupCommand(group));
+    await expect(lab.run('prepareParameters', other)).rejects.toMatchObject(NOT_OURS);
+    await expect(lab.standIn.instance('app-db')).resolves.toMatchObject({
+      DBParameterGroups: [{ DBParameterGroupName: 'default.postgres16' }],
+    });
+  });
+});
