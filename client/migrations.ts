@@ -7,6 +7,7 @@ import {
   type WorkflowHandle,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import type { Preflight } from '../plan/checks';
@@ -150,10 +151,11 @@ export function asCommandError(error: unknown, id = ''): unknown {
     const details: unknown = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
     return new CommandError(exitCode, cause?.message ?? error.message, details);
   }
-  if (error instanceof ServiceError && /deadline|timeout/i.test(error.message)) {
+  const late = error instanceof WorkflowUpdateRPCTimeoutOrCancelledError;
+  if (late || (error instanceof ServiceError && /deadline|timeout/i.test(error.message))) {
     return new CommandError(
       EXIT.unreachable,
-      `No answer from migration ${id} within ${ANSWER_TIMEOUT_MS / 1000} s: is a worker running on task queue ${TASK_QUEUE}?`,
+      `No answer from migration ${id} within ${ANSWER_TIMEOUT_MS / 1000} s: is a worker running on task queue ${TASK_QUEUE}?${late ? ' What was asked may still take effect when one does.' : ''}`,
     );
   }
   return error;

@@ -23,6 +23,12 @@ const earlier = (a: Lsn, b: Lsn): Lsn => (compareLsn(a, b) <= 0 ? a : b);
  * @see docs/how-it-works.md, "The position"
  */
 export function decidePosition(evidence: readonly PositionEvidence[], limits: PositionLimits): PositionDecision {
+  const all = decide(evidence, limits);
+  const firm = evidence.filter(({ tentative }) => !tentative);
+  return 'lsn' in all || firm.length === evidence.length ? all : decide(firm, limits);
+}
+
+function decide(evidence: readonly PositionEvidence[], limits: PositionLimits): PositionDecision {
   const kinds = new Set(evidence.map(({ kind }) => kind));
   if (kinds.size < 2) {
     return { disputed: `only ${kinds.size} kind of evidence; two of different kind must agree` };
@@ -39,7 +45,9 @@ export function decidePosition(evidence: readonly PositionEvidence[], limits: Po
   // Without an end that the clone itself shows, the byte behind the start of the last record is as right and can't be
   // too far (docs/how-it-works.md, "The position").
   const behindLast = after === undefined ? undefined : bytesToLsn(lsnToBytes(after) + 1n);
-  const lsn = exact[0] ?? upTo ?? behindLast;
+  // The xid split can confirm a value, never be one: it knows transactions, not records.
+  const shown = evidence.find(({ kind, upTo: end }) => kind !== 'xid-split' && end !== undefined)?.upTo;
+  const lsn = exact[0] ?? shown ?? behindLast;
   if (lsn === undefined) return { disputed: 'no source names an LSN or an upper bound' };
   if (after !== undefined && compareLsn(lsn, after) <= 0) {
     return { disputed: `${lsn} is not beyond ${after}, which the clone has replayed` };

@@ -21,6 +21,8 @@ export interface PositionEvidence {
   readonly upTo?: Lsn;
   /** The one LSN that this source names as the end, when it names one. */
   readonly exactly?: Lsn;
+  /** It may confirm the others, but not contradict them. */
+  readonly tentative?: boolean;
   /** Where the value was found: the log line, the function, the transaction. */
   readonly found: string;
 }

@@ -1,7 +1,7 @@
 import type { Approval, GateName } from './gates';
 import { type Phase, type StepName, STEP_NAMES, STEPS } from './steps';
 
-export type MigrationStatus = 'running' | 'waiting' | 'parked' | 'aborting' | 'aborted' | 'completed';
+export type MigrationStatus = 'running' | 'waiting' | 'parked' | 'aborting' | 'aborted' | 'failed' | 'completed';
 export type StepStatus = 'pending' | 'running' | 'done' | 'skipped' | 'failed';
 
 export interface StepProgress {

@@ -7,6 +7,9 @@ import type { Aws } from '../activities/dependencies';
 /** The SDK tries this often by itself; Temporal goes on from there. */
 const MAX_ATTEMPTS = 3;
 
+/** An answer that never comes must not hold up a pause, in milliseconds. */
+const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 20_000 };
+
 /** AWS clients per region, made once; credentials and endpoints come from the SDK's own chain. */
 export function awsClients(defaultRegion: string | undefined): (region: string | undefined) => Aws {
   const made = new Map<string, Aws>();
@@ -15,7 +18,7 @@ export function awsClients(defaultRegion: string | undefined): (region: string |
     if (!region) throw new Error('no AWS region: set source.region in the plan, or AWS_REGION for the worker');
     const existing = made.get(region);
     if (existing) return existing;
-    const config = { region, maxAttempts: MAX_ATTEMPTS };
+    const config = { region, maxAttempts: MAX_ATTEMPTS, requestHandler: TIMEOUTS };
     const clients: Aws = {
       region,
       rds: new RDSClient(config),

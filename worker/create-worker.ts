@@ -15,6 +15,9 @@ import { FailureClassifier } from './interceptors/failure-classifier';
 /** Workflow code as `npm run build` bundles it; absent in a checkout, where the worker bundles at start. */
 export const BUNDLE_FILE = path.join(__dirname, 'workflow-bundle.js');
 
+/** Module of the payload converter; goes into the workflow bundle, too. */
+export const PAYLOAD_CONVERTER = require.resolve('../plan/payload-converter');
+
 /** A worker of the common task queue, and one of the queue that only this process serves. */
 export interface Workers {
   readonly workers: readonly Worker[];
@@ -38,6 +41,7 @@ export async function createWorkers(
     connection,
     namespace,
     activities: createActivities(deps),
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     // A heartbeat that is held back can't tell what an activity waits for, nor that its worker lives.
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',

@@ -21,8 +21,7 @@ async function main(): Promise<void> {
 
   const connection = await Connection.connect(connectionOptions);
   releasers.push(() => connection.close());
-  const registered = await registerSearchAttributes(connection.operatorService, namespace);
-  if (registered.length > 0) logger.info({ registered }, 'search attributes registered');
+  await registerOrWarn(connection, namespace);
 
   const native = await NativeConnection.connect(connectionOptions);
   releasers.push(() => native.close());
@@ -44,6 +43,16 @@ async function main(): Promise<void> {
 
   logger.info({ namespace, pid: process.pid }, 'worker ready');
   await Promise.all(workers.map((worker) => worker.run()));
+}
+
+/** Where a worker may not look (Temporal Cloud), an administrator has made the attributes: a missing one shows at the first task. */
+async function registerOrWarn(connection: Connection, namespace: string): Promise<void> {
+  try {
+    const registered = await registerSearchAttributes(connection.operatorService, namespace);
+    if (registered.length > 0) logger.info({ registered }, 'search attributes registered');
+  } catch (error) {
+    logger.warn((error as Error).message);
+  }
 }
 
 async function release(): Promise<void> {

@@ -13,7 +13,7 @@ const PROFILES = {
   /** The critical section: a dead worker is replaced fast, since writes are stopped meanwhile. */
   pause: {
     startToCloseTimeout: '30 minutes',
-    heartbeatTimeout: '4 seconds',
+    heartbeatTimeout: '6 seconds',
     retry: { initialInterval: '200 milliseconds', backoffCoefficient: 1.5, maximumInterval: '2 seconds' },
   },
 } as const satisfies Record<string, ActivityOptions>;

@@ -25,7 +25,7 @@ export class Guard {
     const scope = new CancellationScope();
     this.#scope = scope;
     this.#ended = scope
-      .run(() => this.#watch())
+      .run(() => this.#watch(scope))
       .catch((error: unknown) => {
         if (!isCancellation(error)) throw error;
       });
@@ -37,7 +37,7 @@ export class Guard {
     await this.#ended;
   }
 
-  async #watch(): Promise<never> {
+  async #watch(scope: CancellationScope): Promise<void> {
     const { migration, databases } = this;
     for (;;) {
       try {
@@ -49,7 +49,8 @@ export class Guard {
         this.#reportAfterMs *= REPORT_GROWTH;
         migration.show();
       } catch (error) {
-        if (isCancellation(error)) throw error;
+        // A guard that was told to stop and lost its worker ends as a timeout, not as a cancellation.
+        if (isCancellation(error) || scope.consideredCancelled) return;
         migration.raiseAlarm(error);
         await condition(() => migration.alarm === undefined);
       }

@@ -1,4 +1,4 @@
-import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
 import type { Approval, GateAnswer } from '../plan/gates';
 import type { Progress } from '../plan/progress';
 import type { Report } from '../plan/report';
@@ -50,6 +50,7 @@ export function listen(migration: Answerable): void {
   setHandler(messages.retryUpdate, (input?: messages.Request) => migration.retry(input), {
     validator: (_input?: messages.Request) => refusing(migration.refuseRetry()),
   });
+  setDefaultSignalHandler((name) => migration.notice(`signal ${name} is not known: approve, reject, abort, retry`));
   setHandler(messages.progressQuery, () => migration.progress);
   setHandler(messages.reportQuery, () => migration.report);
 }

@@ -5,7 +5,6 @@ import {
   CancellationScope,
   condition,
   isCancellation,
-  log,
   setCurrentDetails,
   sleep,
   upsertSearchAttributes,
@@ -44,6 +43,8 @@ export class Migration implements Answerable {
   #abortRequested = false;
   #pastSwitch = false;
   #inPause = false;
+  /** Undoing: what anything beside the steps still finds is of no matter any more. */
+  #ending = false;
   #alarm: Error | undefined;
 
   constructor(
@@ -81,13 +82,17 @@ export class Migration implements Answerable {
       this.#end('completed');
     } catch (error) {
       // Only the preflight ends a migration by an error: before anything is touched.
-      if (!isCancellation(error)) throw error;
+      if (!isCancellation(error)) {
+        this.#end('failed');
+        throw error;
+      }
+      this.#ending = true;
       this.progress.status = 'aborting';
       delete this.progress.parked;
       // What it warned of is given up; it must not close the gate that the undo may open.
       this.#alarm = undefined;
       this.#openGate(undefined);
-      await this.undo.runAll(this.progress);
+      await this.undo.runAll(this.progress, (name, message) => this.#parkUndo(name, message));
       this.#end('aborted');
       if (!this.#abortRequested) throw error;
     }
@@ -96,7 +101,18 @@ export class Migration implements Answerable {
     return this.report;
   }
 
-  #end(status: 'completed' | 'aborted'): void {
+  /** An undo without which nothing older may be undone: waits until an operator has mended what it stumbles over. */
+  async #parkUndo(name: string, message: string): Promise<void> {
+    this.progress.parked = { step: 'pause', type: 'UndoFailed', message: `undo of ${name}: ${message}` };
+    this.progress.status = 'parked';
+    this.#retryRequested = false;
+    this.show();
+    await this.#timerWhile(() => this.#retryRequested, `parked: the undo of ${name} failed; retry`);
+    delete this.progress.parked;
+    this.progress.status = 'aborting';
+  }
+
+  #end(status: 'completed' | 'aborted' | 'failed'): void {
     this.progress.status = status;
     this.report.status = status;
     this.show();
@@ -113,13 +129,20 @@ export class Migration implements Answerable {
         try {
           return await work();
         } catch (error) {
-          await undo().catch((failed: unknown) => log.error('the fence may still be up', { error: failed }));
+          await undo().catch((failed: unknown) => this.#fenceInDoubt(failed));
           throw error;
         }
       });
     } finally {
       this.#inPause = false;
     }
+  }
+
+  /** Either traffic turned out to be on the target, and there is only forward, or nobody could look. */
+  #fenceInDoubt(error: unknown): void {
+    const failure = error instanceof ActivityFailure && error.cause ? error.cause : error;
+    if (failure instanceof ApplicationFailure && failure.type === 'AlreadySwitched') this.#pastSwitch = true;
+    else this.notice(`THE FENCE ON THE SOURCE MAY STILL BE UP: ${(failure as Error).message}`);
   }
 
   /** From here on neither abort nor cancel has an effect. */
@@ -141,7 +164,7 @@ export class Migration implements Answerable {
       step.status = 'running';
       this.show();
       try {
-        if (this.#alarm) throw this.#alarm;
+        this.#throwAlarm();
         const result = await work((text) => (step.note = text));
         step.status = 'done';
         step.endedAt = now();
@@ -168,7 +191,12 @@ export class Migration implements Answerable {
 
   /** A failure found beside the steps (the guard's): the next step to begin, or an open gate, parks with it. */
   raiseAlarm(error: unknown): void {
+    if (this.#ending || this.#pastSwitch) return;
     this.#alarm = error instanceof Error ? error : new Error(String(error));
+  }
+
+  #throwAlarm(): void {
+    if (this.#alarm) throw this.#alarm;
   }
 
   async #park(step: StepName, error: unknown): Promise<void> {
@@ -201,10 +229,16 @@ export class Migration implements Answerable {
 
   /**
    * Opens a gate and waits for its answer. A gate that the plan leaves without approval passes by itself. `rejectable`
-   * gates end with either answer; at the others a rejection is noted and the gate stays open.
+   * gates end with either answer; at the others a rejection is noted and the gate stays open. `always`: a person is asked
+   * whatever the plan says.
    */
-  async gate(name: GateName, findings: readonly string[], options: { rejectable?: boolean } = {}): Promise<Approval> {
-    if (!this.plan.gates[name].approval) {
+  async gate(
+    name: GateName,
+    findings: readonly string[],
+    options: { rejectable?: boolean; always?: boolean } = {},
+  ): Promise<Approval> {
+    this.#throwAlarm();
+    if (!this.plan.gates[name].approval && !options.always) {
       const approval: Approval = {
         gate: name,
         by: BY_PLAN,
@@ -212,7 +246,9 @@ export class Migration implements Answerable {
         at: now(),
         decision: 'approved',
       };
-      this.progress.approvals.push(approval);
+      if (!this.progress.approvals.some((one) => one.gate === name && one.by === BY_PLAN)) {
+        this.progress.approvals.push(approval);
+      }
       return approval;
     }
     this.#answer = undefined;
@@ -223,7 +259,7 @@ export class Migration implements Answerable {
           () => this.#answer !== undefined || this.#alarm !== undefined,
           `waiting for approval: ${name}`,
         );
-        if (this.#alarm) throw this.#alarm;
+        this.#throwAlarm();
         const answer = this.#answer as Approval | undefined;
         if (!answer) continue;
         this.progress.approvals.push(answer);
@@ -285,13 +321,14 @@ export class Migration implements Answerable {
   }
 
   answer(decision: Approval['decision'], input: GateAnswer): string {
-    this.#answer = { ...input, at: now(), decision };
+    const { gate, comment } = input;
+    this.#answer = { gate, by: words(input.by), ...(comment ? { comment: words(comment) } : {}), at: now(), decision };
     return `${input.gate}: ${decision} by ${input.by}`;
   }
 
   abort(input?: Request): string {
     this.#abortRequested = true;
-    this.notice(`abort requested${input?.by ? ` by ${input.by}` : ''}${input?.reason ? `: ${input.reason}` : ''}`);
+    this.notice(`abort requested by ${words(input?.by)}: ${words(input?.reason)}`);
     this.#scope.cancel();
     return this.#inPause
       ? 'the pause is under way: if it has not switched traffic when it ends, everything is undone; else the migration goes on'
@@ -300,7 +337,7 @@ export class Migration implements Answerable {
 
   retry(input?: Request): string {
     this.#retryRequested = true;
-    this.notice(`retry requested${input?.by ? ` by ${input.by}` : ''}`);
+    this.notice(`retry requested by ${words(input?.by)}`);
     return `retrying ${this.progress.parked?.step ?? ''}`;
   }
 
@@ -325,10 +362,14 @@ export class Migration implements Answerable {
 
   refuseAbort(): string | undefined {
     if (this.#pastSwitch) return 'abort refused: traffic is on the target already; writes there would be lost';
-    if (this.progress.status === 'aborting' || this.progress.status === 'aborted') return 'abort: already under way';
+    if (this.#ending) return 'abort: already under way';
     return undefined;
   }
 }
+
+/** What a person wrote, whatever a client made of it. */
+const words = (value: unknown): string =>
+  typeof value === 'string' && value !== '' ? value.slice(0, 500) : '(not said)';
 
 /** Workflow time, which replays. */
 const now = (): string => new Date().toISOString();

@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, CancellationScope, log } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, log } from '@temporalio/workflow';
 import type { Progress } from '../plan/progress';
 
 interface Undo {
@@ -26,18 +26,18 @@ export class UndoList {
   }
 
   /**
-   * Undoes everything, newest first, whatever is cancelled around it. An undo that fails is shown, not hidden. What was
-   * not tried, because a critical one failed, is shown as well.
+   * Undoes everything, newest first, whatever is cancelled around it. An undo that fails is shown, not hidden; a critical
+   * one is parked and tried again until it works.
    */
-  async runAll(progress: Progress): Promise<void> {
+  async runAll(progress: Progress, park: (name: string, message: string) => Promise<void>): Promise<void> {
     await CancellationScope.nonCancellable(async () => {
       for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
-        const result = await undo(entry);
+        let result = await undo(entry);
+        while (!result.ok && entry.critical) {
+          await park(entry.name, result.message ?? '');
+          result = await undo(entry);
+        }
         progress.undone.push(result);
-        if (!result.ok && entry.critical) break;
-      }
-      for (const { name } of this.#entries.splice(0).reverse()) {
-        progress.undone.push({ name, ok: false, message: 'not tried' });
       }
     });
   }
@@ -49,8 +49,6 @@ async function undo(entry: Undo): Promise<{ name: string; ok: boolean; message?:
     return { name: entry.name, ok: true };
   } catch (error) {
     const failure = error instanceof ActivityFailure ? error.cause : error;
-    // What somebody removed by hand needs no undoing.
-    if (failure instanceof ApplicationFailure && failure.type === 'ResourceGone') return { name: entry.name, ok: true };
     const message = failure instanceof Error ? failure.message : String(failure);
     log.error('undo failed', { undo: entry.name, message });
     return { name: entry.name, ok: false, message };

@@ -18,7 +18,8 @@ export type RowFingerprints = Map<string, string>;
 
 const SEED = 0;
 /** Hash of a whole row by its text: every type has one, and 1.0 differs from 1.00 (docs/performance.md). */
-const ROW_HASH = `hashtextextended(t::text, ${SEED})`;
+// `t.*`: a bare `t` would mean a column of that name where there is one.
+const ROW_HASH = `hashtextextended((t.*)::text, ${SEED})`;
 
 const from = ({ schema, name }: ComparedTable) => `${escapeIdentifier(schema)}.${escapeIdentifier(name)} AS t`;
 

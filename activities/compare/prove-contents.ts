@@ -1,6 +1,7 @@
 import type { Proof, TableDifference } from '../../plan/report';
+import { applicationName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import { type Access, accessTo, openSession } from '../postgres/session';
+import { type Access, accessTo, openSession, withSession } from '../postgres/session';
 import { reportProgress } from '../heartbeat';
 import { compareTable, type Disagreements, differenceOf, type Pair, pairTables } from './compare-tables';
 import { keysWrittenSince } from './fingerprints';
@@ -34,6 +35,7 @@ async function compareAsOfCutover(deps: Dependencies, input: ProveInput): Promis
   const startedAt = Date.now();
   const held = deps.snapshots.get(input.id);
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  if (!held) await endLostSnapshots(input.id, [source, target]);
   const total = { tables: 0, rows: 0, changedSince: 0, goneSince: 0, current: '' };
   const differences: TableDifference[] = [];
   reportProgress(() => ({ waitingFor: `comparing ${total.current}`, tables: total.tables, rows: total.rows }));
@@ -69,6 +71,17 @@ async function compareAsOfCutover(deps: Dependencies, input: ProveInput): Promis
     goneSince: total.goneSince,
     durationMs: Date.now() - startedAt,
   };
+}
+
+/** Ends the sessions of a process that held the snapshots and can't use them any more: they would hold back vacuum. */
+async function endLostSnapshots(migration: string, sides: readonly Access[]): Promise<void> {
+  for (const access of sides) {
+    await withSession(access, { step: 'end-snapshots', database: 'postgres' }, (session) =>
+      session.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [
+        applicationName(migration, 'proof'),
+      ]),
+    );
+  }
 }
 
 async function openPair(source: Access, target: Access, database: string): Promise<Pair> {

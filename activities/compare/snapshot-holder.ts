@@ -23,9 +23,10 @@ export class SnapshotHolder {
     return this.#held.get(migration);
   }
 
-  /** Ends the sessions of a migration. */
-  async release(migration: string): Promise<void> {
+  /** Ends the sessions of a migration; with `only`, if those are the ones that are held. */
+  async release(migration: string, only?: ReadonlyMap<string, HeldPair>): Promise<void> {
     const pairs = this.#held.get(migration);
+    if (only && pairs !== only) return;
     this.#held.delete(migration);
     for (const { source, target } of pairs?.values() ?? []) {
       await Promise.allSettled([source.end(), target.end()]);

@@ -8,9 +8,9 @@ import { subscriptionName } from '../../plan/names';
 import type { CutoverFacts } from '../../plan/report';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { fenceTable, readMark, writeMark } from '../postgres/fence-table';
-import { accessTo, queryOne, type Session, withSession } from '../postgres/session';
+import { accessTo, queryOne, queryRows, type Session, withSession } from '../postgres/session';
 import { findSubscription, originProgress } from '../postgres/subscriptions';
-import { findInstance } from '../rds/find-instance';
+import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { forgetCutover, readCutover, writeCutover } from './cutover-facts';
 import {
   type FencePlan,
@@ -19,17 +19,18 @@ import {
   foreignSessions,
   terminateForeignSessions,
   unfenceSql,
+  withoutDroppedRoles,
 } from './fence';
-import { type DatabasePair, type Endpoints, openPauseSessions, type PauseSessions } from './pause-sessions';
+import { type DatabasePair, openPauseSessions, type PauseSessions } from './pause-sessions';
 import { copySequences } from './sequences';
 import { Timeline } from './timeline';
-import { preparedSwitches, type PreparedSwitch } from './traffic-plan';
+import { namesTarget, preparedSwitches, type PreparedSwitch, SWITCH_UNCONFIRMED } from './traffic-plan';
 
 /** Between two looks inside the pause, in milliseconds: every one of them is downtime. */
 const LOOK_EVERY_MS = 2;
 /** Two empty looks this far apart: a login that was under way when the fence went up would show up in between. */
 const LATE_LOGIN_MS = 10;
-/** Half the heartbeat timeout of the pause: after this, Temporal may be about to begin another attempt. */
+/** A third of the heartbeat timeout of the pause: after this, Temporal may be about to begin another attempt. */
 const STALE_AFTER_MS = 2_000;
 
 export interface CutOverInput extends MigrationRef {
@@ -53,11 +54,19 @@ class PauseGivenUp extends Error {}
  */
 export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<CutOverResult> {
   const context = Context.current();
+  const overdue = await endOverduePause(deps, input);
+  if (overdue) return overdue;
   const sessions = await openPauseSessions(deps, input);
   let keepOpen = false;
   try {
     const switches = await preparedSwitches(awsOf(deps, input), input.plan.cutover.traffic, sessions);
     const earlier = await readCutover(sessions.first.target, input.id);
+    if (!earlier && switches.some(({ done }) => done)) {
+      throw finalFailure(
+        'AlreadySwitched',
+        'A traffic switch points at the target, but no pause of this migration is recorded there: somebody switched by hand. Put the endpoint of the source back into it, then send retry.',
+      );
+    }
     if (earlier && isUnderWay(switches)) {
       return await rollForward(switches, { ...earlier, attempts: context.info.attempt });
     }
@@ -67,6 +76,27 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
   } finally {
     await sessions.close({ keepSnapshots: keepOpen });
   }
+}
+
+/**
+ * A fence that an earlier attempt left up for longer than the budget comes down first of all. That needs the source only:
+ * the target may be the reason why the pause did not end.
+ */
+async function endOverduePause(deps: Dependencies, input: CutOverInput): Promise<CutOverResult | undefined> {
+  const [database] = input.databases;
+  if (database === undefined) throw new Error('no database to cut over');
+  const access = await accessTo(deps, input, 'source');
+  return withSession(access, { step: 'pause-budget', database }, async (source) => {
+    const [fenced] = await queryRows<{ ms: number }>(
+      source,
+      `SELECT extract(epoch FROM clock_timestamp() - fenced_at)::float8 * 1000 AS ms
+         FROM ${fenceTable(input.id)} WHERE purpose = 'pause' AND fenced_at IS NOT NULL`,
+    );
+    if (!fenced || fenced.ms <= input.plan.cutover.pauseBudgetMs || (await isCutOver(deps, input))) return undefined;
+    await lowerFenceOf(input, source);
+    const pauseMs = Math.round(fenced.ms);
+    return { switched: false, pauseMs, reason: 'the budget ended while no worker attended to the pause' };
+  });
 }
 
 /** A plan without switches is switched by whoever approved it, from the moment that the pause is recorded. */
@@ -86,6 +116,7 @@ async function applyAll(switches: readonly PreparedSwitch[]): Promise<void> {
     try {
       await one.apply();
     } catch (error) {
+      if (isUnconfirmed(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);
       throw ApplicationFailure.retryable(
         `Traffic is on its way to the target, but ${one.what} refuses: ${message}`,
@@ -94,6 +125,10 @@ async function applyAll(switches: readonly PreparedSwitch[]): Promise<void> {
     }
   }
 }
+
+/** AWS took the write, so traffic is on its way whatever a read says. */
+const isUnconfirmed = (error: unknown): boolean =>
+  error instanceof ApplicationFailure && error.type === SWITCH_UNCONFIRMED;
 
 async function pause(
   deps: Dependencies,
@@ -106,19 +141,23 @@ async function pause(
   await forgetCutover(first.target, input.id);
   const timeline = new Timeline();
   let pastSwitch = false;
-  const fenced = await raiseFence(input, first);
-  timeline.done('fence');
-  const deadline = Date.now() + input.plan.cutover.pauseBudgetMs - fenced.alreadyMs;
+  let alreadyMs = 0;
+  let deadline = Number.POSITIVE_INFINITY;
   const mayGoOn = () => {
+    // Superseded by another attempt, or its workflow is gone: this one must not switch.
+    if (context.cancellationSignal.aborted) throw new PauseGivenUp('Temporal does not wait for this attempt any more');
     if (Date.now() > deadline) throw new PauseGivenUp(`the budget of ${input.plan.cutover.pauseBudgetMs} ms ended`);
   };
   try {
+    alreadyMs = await raiseFence(input, first);
+    deadline = Date.now() + input.plan.cutover.pauseBudgetMs - alreadyMs;
+    timeline.done('fence');
     const drained = await drainUntilStill(input, sessions, timeline, mayGoOn);
     await sessions.holdSnapshots(deps, input.id);
     mayGoOn();
     const facts = (): CutoverFacts => ({
       timeline: timeline.steps,
-      pauseMs: fenced.alreadyMs + timeline.totalMs,
+      pauseMs: alreadyMs + timeline.totalMs,
       switchedAt: new Date().toISOString(),
       fenceLsn: drained.fenceLsn,
       fencedRoles: input.fence.roles,
@@ -131,6 +170,7 @@ async function pause(
     const recordingSince = Date.now();
     await writeCutover(first.target, input.id, facts());
     timeline.done('recorded');
+    mayGoOn();
     // Another attempt has ended this one's sessions by now if it took this one for dead.
     if (Date.now() - recordingSince > STALE_AFTER_MS)
       throw new PauseGivenUp('this process stood still before the switch');
@@ -141,34 +181,28 @@ async function pause(
     timeline.done('switch');
     return { switched: true, ...facts() };
   } catch (error) {
-    if (pastSwitch) throw error;
+    if (pastSwitch || isUnconfirmed(error)) throw error;
     // The first switch may have failed on its way out or on its way back: only the world knows. When it can't be asked,
     // this throws, the fence stays up, and the next attempt asks again.
-    if (switches.length > 0 && (await isSwitched(deps, input, sessions)))
+    if (switches.length > 0 && (await isCutOver(deps, input)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
     await lowerFenceOf(input, first.source);
     await forgetCutover(first.target, input.id).catch(() => undefined);
     timeline.done('unfence');
-    const pauseMs = fenced.alreadyMs + timeline.totalMs;
+    const pauseMs = alreadyMs + timeline.totalMs;
     return { switched: false, pauseMs, reason: error instanceof Error ? error.message : String(error) };
   }
-}
-
-/** True when traffic is on its way to the target, given that the pause was recorded there. */
-async function isSwitched(deps: Dependencies, input: MigrationRef, sessions: Endpoints): Promise<boolean> {
-  const switches = await preparedSwitches(awsOf(deps, input), input.plan.cutover.traffic, sessions);
-  return isUnderWay(switches);
 }
 
 /**
  * Takes down the fence of a pause whose end nobody knows, unless traffic is on the target already. Needs nothing of the
  * target: where that is gone, nothing can have been switched to it that would still be there.
- * @throws ApplicationFailure TrafficRefused when traffic is on the target: nothing may be undone then
+ * @throws ApplicationFailure AlreadySwitched when traffic is on the target: nothing may be undone then
  */
 export async function lowerFence(deps: Dependencies, input: CutOverInput): Promise<void> {
   if (await isCutOver(deps, input)) {
     throw finalFailure(
-      'TrafficRefused',
+      'AlreadySwitched',
       'Traffic is on the target already: undoing now would lose what was written there. Send retry to go forward (docs/operating.md, "After the switch").',
     );
   }
@@ -179,37 +213,52 @@ export async function lowerFence(deps: Dependencies, input: CutOverInput): Promi
   );
 }
 
-/** Whether the pause was recorded on the target and a switch points there. */
+/**
+ * Whether traffic is on its way to the target: a switch names it, or, where the plan has none, the pause was recorded
+ * there. A target that is gone has no traffic.
+ */
 async function isCutOver(deps: Dependencies, input: CutOverInput): Promise<boolean> {
   const aws = awsOf(deps, input);
   const target = await findInstance(aws, input.plan.target.instance);
   const [database] = input.databases;
-  if (!target || database === undefined) return false;
-  const [sourceAccess, targetAccess] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  const recorded = await withSession(targetAccess, { step: 'unfence', database, readOnly: true }, (session) =>
+  if (!target?.Endpoint?.Address || database === undefined) return false;
+  const { traffic } = input.plan.cutover;
+  if (traffic.length > 0) {
+    const source = await requireInstance(aws, input.plan.source.instance);
+    return namesTarget(aws, traffic, { sourceEndpoint: endpointOf(source), targetEndpoint: endpointOf(target) });
+  }
+  const access = await accessTo(deps, input, 'target');
+  const recorded = await withSession(access, { step: 'unfence', database, readOnly: true }, (session) =>
     readCutover(session, input.id),
   );
-  const endpoints = { sourceEndpoint: sourceAccess.endpoint, targetEndpoint: targetAccess.endpoint };
-  return recorded !== undefined && (await isSwitched(deps, input, endpoints));
+  return recorded !== undefined;
 }
 
 /**
- * Raises the fence and notes on the source since when it is up, so that an attempt that takes over a fence counts the
- * time before it against the budget.
+ * Notes on the source since when the fence is up, so that an attempt that takes it over counts the time before it against
+ * the budget, and raises it. The note comes first: a fence without one would have no end.
+ * @returns how long it has been up already, in milliseconds
  */
-async function raiseFence(input: CutOverInput, { source }: DatabasePair): Promise<{ alreadyMs: number }> {
-  await source.query(fenceSql(input.fence));
+async function raiseFence(input: CutOverInput, { source }: DatabasePair): Promise<number> {
+  const fence = await withoutDroppedRoles(source, input.fence);
   const { ms } = await queryOne<{ ms: number }>(
     source,
     `INSERT INTO ${fenceTable(input.id)} AS fence (purpose, mark, fenced_at) VALUES ('pause', '', clock_timestamp())
      ON CONFLICT (purpose) DO UPDATE SET fenced_at = coalesce(fence.fenced_at, excluded.fenced_at)
      RETURNING greatest(0, extract(epoch FROM clock_timestamp() - fenced_at) * 1000)::float8 AS ms`,
   );
-  return { alreadyMs: Math.round(ms) };
+  await source.query(fenceSql(fence));
+  return Math.round(ms);
 }
 
+/** Takes the fence down if it is up: what roles and databases have become since a fence that came down is not ours. */
 async function lowerFenceOf(input: CutOverInput, source: Session): Promise<void> {
-  await source.query(unfenceSql(input.fence));
+  const up = await queryRows(
+    source,
+    `SELECT 1 FROM ${fenceTable(input.id)} WHERE purpose = 'pause' AND fenced_at IS NOT NULL`,
+  );
+  if (up.length === 0) return;
+  await source.query(unfenceSql(await withoutDroppedRoles(source, input.fence)));
   await source.query(`UPDATE ${fenceTable(input.id)} SET fenced_at = NULL WHERE purpose = 'pause'`);
 }
 
@@ -241,9 +290,10 @@ interface Drained {
 }
 
 /**
- * Drains, copies the sequences and takes the snapshots, and begins again if anything was committed on the source
- * meanwhile: every transaction that writes takes a transaction id, so an unchanged next id proves that none did, by
- * whatever role and whatever way it came. (Autovacuum takes ids, too: that costs a round of a few milliseconds.)
+ * Drains, copies the sequences and takes the snapshots, and begins again if anything else was committed on the source
+ * meanwhile, by whatever role and whatever way it came: every transaction that writes takes a transaction id. No id may be
+ * in progress before the marks nor at the end (a prepared transaction counts as in progress), and the next id may have
+ * moved by the marks alone. (Autovacuum takes ids, too: that costs a round of a few milliseconds.)
  */
 async function drainUntilStill(
   input: CutOverInput,
@@ -255,7 +305,13 @@ async function drainUntilStill(
   for (;;) {
     await endForeignSessions(input, first, mayGoOn);
     timeline.done('sessions ended');
-    const { fenceLsn, nextXid } = await drain(input, pairs, mayGoOn);
+    const before = await nextXidWhenIdle(first);
+    if (before === undefined) {
+      mayGoOn();
+      await sleep(LOOK_EVERY_MS);
+      continue;
+    }
+    const fenceLsn = await drain(input, pairs, mayGoOn);
     timeline.done('drain');
     const counts = await Promise.all(
       [...pairs.values()].map((pair) => copySequences(pair.source, pair.target, pair.sequences)),
@@ -264,32 +320,32 @@ async function drainUntilStill(
     const targetSnapshots = await sessions.takeSnapshots();
     timeline.done('snapshots');
     const foreign = await foreignSessions(first.source, input.id, input.plan.cutover.spareRoles);
-    const still = foreign.length === 0 && (await readNextXid(first)) === nextXid;
+    const after = await nextXidWhenIdle(first);
     timeline.done('fence verified');
-    if (still) return { fenceLsn, targetSnapshots, sequences: counts.reduce((sum, count) => sum + count, 0) };
+    if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
+      return { fenceLsn, targetSnapshots, sequences: counts.reduce((sum, count) => sum + count, 0) };
+    }
     mayGoOn();
   }
 }
 
-async function readNextXid({ source }: DatabasePair): Promise<string> {
-  return (await queryOne<{ xid: string }>(source, 'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid')).xid;
+/** The next transaction id of the source; undefined while any transaction that has one is in progress. */
+async function nextXidWhenIdle({ source }: DatabasePair): Promise<bigint | undefined> {
+  const { xmin, xmax } = await queryOne<{ xmin: string; xmax: string }>(
+    source,
+    `SELECT pg_snapshot_xmin(s)::text AS xmin, pg_snapshot_xmax(s)::text AS xmax FROM pg_current_snapshot() AS s`,
+  );
+  return xmin === xmax ? BigInt(xmax) : undefined;
 }
 
 /**
  * Writes a mark behind everything that was committed on the source and waits until it is on the target. Proven there, by
  * the row itself and by the origin of the subscription, never by the sender's word.
  */
-async function drain(
-  input: CutOverInput,
-  pairs: ReadonlyMap<string, DatabasePair>,
-  mayGoOn: () => void,
-): Promise<{ fenceLsn: Lsn; nextXid: string }> {
+async function drain(input: CutOverInput, pairs: ReadonlyMap<string, DatabasePair>, mayGoOn: () => void): Promise<Lsn> {
   const mark = randomUUID();
   const entries = [...pairs];
   const positions = await Promise.all(entries.map(([, pair]) => writeMark(pair.source, input.id, 'pause', mark)));
-  const [, first] = entries[0] ?? [];
-  if (!first) throw new Error('no database to drain');
-  const nextXid = await readNextXid(first);
   await Promise.all(
     entries.map(async ([database, pair], index) => {
       const name = subscriptionName(input.id, database);
@@ -305,5 +361,5 @@ async function drain(
       }
     }),
   );
-  return { fenceLsn: positions.sort(compareLsn).at(-1) ?? '0/0', nextXid };
+  return positions.sort(compareLsn).at(-1) ?? '0/0';
 }

@@ -54,7 +54,7 @@ export async function planFence(
                WHERE s.setdatabase = d.oid AND s.setrole = 0 AND one LIKE 'default_transaction_read_only=%'
             ) AS "readOnlyBefore"
        FROM pg_database d
-      WHERE d.datname = ANY ($1::text[]) AND pg_has_role(current_user, d.datdba, 'member') ORDER BY 1`,
+      WHERE d.datname = ANY ($1::text[]) AND pg_has_role(current_user, d.datdba, 'usage') ORDER BY 1`,
     [databases],
   );
   return {
@@ -66,6 +66,17 @@ export async function planFence(
 
 const onDatabase = (name: string, what: string) => `ALTER DATABASE ${escapeIdentifier(name)} ${what};`;
 const SETTING = 'default_transaction_read_only';
+
+/** The plan without the roles that somebody has dropped since: to alter one of them would fail, and the rest with it. */
+export async function withoutDroppedRoles(source: Session, fence: FencePlan): Promise<FencePlan> {
+  const rows = await queryRows<{ rolname: string }>(
+    source,
+    'SELECT rolname FROM pg_roles WHERE rolname = ANY ($1::text[])',
+    [fence.roles],
+  );
+  const there = new Set(rows.map(({ rolname }) => rolname));
+  return { ...fence, roles: fence.roles.filter((role) => there.has(role)) };
+}
 
 /** Statements that raise the fence: no new logins, new sessions read-only. One transaction, one round trip. */
 export const fenceSql = (fence: FencePlan): string =>
@@ -105,9 +116,9 @@ export async function foreignSessions(
 
 const FOREIGN = `FROM pg_stat_activity
   WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
-    AND NOT starts_with(application_name, $1) AND usename <> ALL ($2::text[])`;
+    AND NOT starts_with(application_name, $1) AND coalesce(usename, '') <> ALL ($2::text[])`;
 
-const FOREIGN_SESSIONS = `SELECT pid, usename AS "user", application_name AS application, client_addr::text AS client,
+const FOREIGN_SESSIONS = `SELECT pid, coalesce(usename, '(logging in)') AS "user", application_name AS application, client_addr::text AS client,
   datname AS database ${FOREIGN} ORDER BY pid`;
 
 /** Ends the foreign sessions. Returns those that there still were. */

@@ -1,3 +1,4 @@
+import { subscriptionName } from '../../plan/names';
 import type { Lag } from '../../plan/progress';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { readLag } from '../follow/read-lag';
@@ -45,7 +46,7 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
       input.plan.cutover.spareRoles,
     ),
     sessions: await foreignSessions(session, input.id, input.plan.cutover.spareRoles),
-    long: await longTransactions(session),
+    long: [...(await longTransactions(session)), ...(await preparedTransactions(session))],
   }));
   red.push(...long);
   if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);
@@ -89,11 +90,11 @@ async function newTables(deps: Dependencies, input: GoNoGoInput): Promise<string
   const red: string[] = [];
   for (const database of input.databases) {
     const options = { step: 'go-no-go', database, readOnly: true };
-    const [there, here] = await Promise.all(
-      [source, target].map((access) => withSession(access, options, (session) => listTables(session, input.id))),
-    );
-    const known = new Set(here?.map(labelOf));
-    const missing = (there ?? []).map(labelOf).filter((table) => !known.has(table));
+    const [there, known] = await Promise.all([
+      withSession(source, options, (session) => listTables(session, input.id)),
+      withSession(target, options, (session) => subscribedTables(session, subscriptionName(input.id, database))),
+    ]);
+    const missing = there.map(labelOf).filter((table) => !known.has(table));
     if (missing.length > 0) {
       red.push(
         `database ${database}: ${missing.join(', ')} came after the snapshot, and this version can't take new tables along: drop them on the source, or abort and start again`,
@@ -101,6 +102,26 @@ async function newTables(deps: Dependencies, input: GoNoGoInput): Promise<string
     }
   }
   return red;
+}
+
+/** Tables that the subscription applies. One that was only created on the target is skipped in silence. */
+async function subscribedTables(session: Session, subscription: string): Promise<Set<string>> {
+  const rows = await queryRows<{ label: string }>(
+    session,
+    `SELECT n.nspname || '.' || c.relname AS label
+       FROM pg_subscription_rel r
+       JOIN pg_subscription s ON s.oid = r.srsubid AND s.subname = $1
+       JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE r.srsubstate = 'r'`,
+    [subscription],
+  );
+  return new Set(rows.map(({ label }) => label));
+}
+
+/** A prepared transaction would be decided by a coordinator that then looks for it on the target, where it isn't. */
+async function preparedTransactions(session: Session): Promise<string[]> {
+  const rows = await queryRows<{ gid: string; owner: string }>(session, 'SELECT gid, owner FROM pg_prepared_xacts');
+  return rows.map(({ gid, owner }) => `transaction "${gid}" of ${owner} is prepared: commit it or roll it back first`);
 }
 
 async function checkTraffic(deps: Dependencies, input: GoNoGoInput): Promise<{ red: string[]; findings: string[] }> {

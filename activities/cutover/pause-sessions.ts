@@ -38,7 +38,7 @@ export interface PauseSessions extends Endpoints {
 }
 
 /** A statement in the pause that takes longer than this is given up. */
-const STATEMENT_TIMEOUT_MS = 30_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
 /** The proof reads whole tables in the same sessions. */
 const PROOF_STATEMENT_TIMEOUT_MS = 24 * 3_600_000;
 
@@ -86,7 +86,7 @@ export async function openPauseSessions(
     },
     holdSnapshots: (dependencies, migration) => dependencies.snapshots.hold(migration, proofs),
     async close({ keepSnapshots }) {
-      if (!keepSnapshots) await deps.snapshots.release(input.id);
+      if (!keepSnapshots) await deps.snapshots.release(input.id, proofs);
       const held = new Set(keepSnapshots ? [...proofs.values()].flatMap((pair) => [pair.source, pair.target]) : []);
       await Promise.allSettled(opened.filter((session) => !held.has(session)).map((session) => session.end()));
     },

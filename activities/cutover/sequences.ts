@@ -29,7 +29,7 @@ const qualified = ({ schema, name }: SequenceName) => `${escapeIdentifier(schema
 
 /**
  * Logical replication leaves sequences behind; this brings them up to the source's state, `last_value` and `is_called`
- * as they are. Never backwards in the sequence's own direction, so a second run does no harm.
+ * as they are. Never backwards in the sequence's own direction (but for one that cycles), so a second run does no harm.
  * @returns how many sequences there are
  */
 export async function copySequences(source: Session, target: Session, names: readonly SequenceName[]): Promise<number> {
@@ -55,7 +55,7 @@ async function writeStates(target: Session, states: readonly SequenceState[]): P
     return `SELECT setval(${escapeLiteral(qualified(one))}::regclass, ${one.last_value}, ${one.is_called})
               FROM ${qualified(one)} AS now, pg_sequence AS s
              WHERE s.seqrelid = ${escapeLiteral(qualified(one))}::regclass
-               AND CASE WHEN s.seqincrement > 0 THEN ${ahead} < ${wanted}
+               AND CASE WHEN s.seqcycle THEN true WHEN s.seqincrement > 0 THEN ${ahead} < ${wanted}
                         ELSE (-now.last_value::numeric, now.is_called::int) < (-(${one.last_value})::numeric, ${one.is_called ? 1 : 0}) END`;
   });
   if (parts.length > 0) await target.query(parts.join(' UNION ALL '));

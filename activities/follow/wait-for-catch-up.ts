@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { finalFailure } from '../../plan/failures';
 import { subscriptionName } from '../../plan/names';
+import { compareLsn, type Lsn } from '../../plan/lsn';
 import type { Lag } from '../../plan/progress';
 import type { Dependencies } from '../dependencies';
 import { readMark, writeMark } from '../postgres/fence-table';
 import { accessTo, inEachDatabase, queryRows, type Session, withSession } from '../postgres/session';
+import { appliedUpTo } from '../postgres/subscriptions';
 import { waitUntil } from '../wait';
 import { largest, type LagInput, readSlots, trendOf } from './read-lag';
 
@@ -40,12 +42,16 @@ export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promi
 async function marksArrive(deps: Dependencies, input: LagInput, errorsBefore: ErrorsBefore): Promise<void> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const mark = randomUUID();
-  await inEachDatabase(source, input.databases, { step: 'catch-up' }, (session) =>
-    writeMark(session, input.id, 'catch-up', mark),
+  const before = new Map<string, Lsn>();
+  await inEachDatabase(source, input.databases, { step: 'catch-up' }, async (session, database) =>
+    before.set(database, await writeMark(session, input.id, 'catch-up', mark)),
   );
   await inEachDatabase(target, input.databases, { step: 'catch-up', readOnly: true }, (session, database) =>
     waitUntil(async () => {
       if ((await readMark(session, input.id, 'catch-up')) === mark) return { done: undefined };
+      // Another attempt may have written its own mark over this one: the origin tells as well.
+      const applied = await appliedUpTo(session, subscriptionName(input.id, database));
+      if (applied && compareLsn(applied, before.get(database) ?? applied) > 0) return { done: undefined };
       await refuseApplyErrors(session, input, database, errorsBefore);
       return { waitingFor: `mark in ${database}` };
     }),
@@ -67,7 +73,7 @@ async function refuseApplyErrors(
   if (failed < APPLY_ERRORS_MAX) return;
   throw finalFailure(
     'SubscriptionFailed',
-    `Apply in database ${database} of ${input.plan.target.instance} has failed ${failed} times since this step began. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${input.plan.target.instance} --log-file-name <newest>. A difference in the schema is mended there; then send retry.`,
+    `Apply in database ${database} of ${input.plan.target.instance} has failed ${failed} times since this step began. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${input.plan.target.instance} --log-file-name <newest>. If a table is missing there, it came to the source after the snapshot: drop it on the source, or abort and start again. Making it on the target does not help, its changes would be skipped. Any other difference in the schema is mended on the target; then send retry.`,
   );
 }
 

@@ -1,6 +1,8 @@
+import { fenceSchema } from '../../plan/names';
 import type { Dependencies } from '../dependencies';
 import { accessTo, escapeIdentifier, queryRows, type Session, withSession } from '../postgres/session';
 import { reportProgress } from '../heartbeat';
+import { throwIfCancelled } from '../wait';
 import type { LagInput } from './read-lag';
 
 const STATEMENT_TIMEOUT_MS = 6 * 3_600_000;
@@ -23,7 +25,7 @@ export async function warmTarget(deps: Dependencies, input: LagInput): Promise<W
   for (const database of input.databases) {
     const options = { step: 'warm-up', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
     await withSession(access, options, async (session) => {
-      await readBlocks(session, warmed, database);
+      await readBlocks(session, input.id, warmed, database);
       warmed.current = `statistics of ${database}`;
       await session.query('ANALYZE');
     });
@@ -33,10 +35,11 @@ export async function warmTarget(deps: Dependencies, input: LagInput): Promise<W
 
 async function readBlocks(
   session: Session,
+  migration: string,
   warmed: { relations: number; blocks: number; current: string },
   database: string,
 ): Promise<void> {
-  const schema = await installPrewarm(session);
+  const schema = await installPrewarm(session, fenceSchema(migration));
   if (!schema) return;
   const relations = await queryRows<{ oid: string; name: string }>(
     session,
@@ -45,6 +48,7 @@ async function readBlocks(
         AND n.nspname NOT IN ('pg_catalog', 'information_schema')`,
   );
   for (const { oid, name } of relations) {
+    await throwIfCancelled();
     warmed.current = `${database} ${name}`;
     const [row] = await queryRows<{ blocks: string }>(
       session,
@@ -58,7 +62,10 @@ async function readBlocks(
 }
 
 /** Schema of the extension; undefined where the server doesn't have it. */
-async function installPrewarm(session: Session): Promise<{ name: string; wasThere: boolean } | undefined> {
+async function installPrewarm(
+  session: Session,
+  ours: string,
+): Promise<{ name: string; wasThere: boolean } | undefined> {
   const find = () =>
     queryRows<{ name: string }>(
       session,
@@ -68,7 +75,7 @@ async function installPrewarm(session: Session): Promise<{ name: string; wasTher
   if (installed) return { name: installed.name, wasThere: true };
   const available = await queryRows(session, `SELECT 1 FROM pg_available_extensions WHERE name = 'pg_prewarm'`);
   if (available.length === 0) return undefined;
-  await session.query('CREATE EXTENSION pg_prewarm WITH SCHEMA public');
+  await session.query(`CREATE EXTENSION pg_prewarm WITH SCHEMA ${escapeIdentifier(ours)}`);
   const [made] = await find();
   return made && { name: made.name, wasThere: false };
 }

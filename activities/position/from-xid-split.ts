@@ -42,7 +42,16 @@ export function splitByCommitLog(
 export async function fromXidSplit(
   source: Session,
   target: Session,
-  where: { readonly slot: string; readonly publication: string; readonly suspected: Lsn },
+  where: {
+    readonly slot: string;
+    readonly publication: string;
+    readonly suspected: Lsn;
+    /**
+     * The first transaction id that the clone issued itself: its own transactions tell nothing of the source's. Where it is
+     * not known, the split may be taken too far, and is tentative.
+     */
+    readonly firstOwnXid: number | undefined;
+  },
 ): Promise<PositionEvidence | PositionSilence> {
   const kind = 'xid-split';
   const { distance, flushed } = await queryOne<{ distance: string; flushed: string }>(
@@ -69,15 +78,19 @@ export async function fromXidSplit(
   );
   const split = splitByCommitLog(
     decoded.map(({ xid, lsn }) => ({ xid: Number(xid), commitLsn: lsn })),
-    (xid) => committed.has(xid),
+    (xid) => committed.has(xid) && (where.firstOwnXid === undefined || isBefore(xid, where.firstOwnXid)),
   );
   if (!split) return { kind, why: 'transactions of the clone itself blur the split' };
   return {
     kind,
     ...split,
+    ...(where.firstOwnXid === undefined ? { tentative: true } : {}),
     found: `${decoded.length} transactions decoded, ${committed.size} of them committed on the clone`,
   };
 }
+
+/** Order of 32-bit transaction ids, which wrap around. */
+const isBefore = (xid: number, other: number): boolean => xid !== other && (other - xid) >>> 0 < 0x8000_0000;
 
 async function committedOn(target: Session, xids: readonly string[]): Promise<Set<number>> {
   // An xid of the current epoch; one that the clone has not reached yet makes pg_xact_status fail, so it is left out.

@@ -1,7 +1,7 @@
 import { decidePosition } from '../../plan/decide-position';
 import { finalFailure } from '../../plan/failures';
 import { compareLsn, type Lsn } from '../../plan/lsn';
-import { publicationName } from '../../plan/names';
+import { fenceSchema, publicationName } from '../../plan/names';
 import type { Position, PositionEvidence, PositionSilence, SlotFacts } from '../../plan/position';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { findSlot } from '../postgres/create-slots';
@@ -80,17 +80,23 @@ async function gather(
   if (!first) throw new Error('no slots');
   const target = await openSession(targetAccess, { ...options, database: first.database });
   try {
+    const slots = input.slots.map(({ slot }) => slot);
+    const walinspect = await asked('walinspect', () =>
+      fromWalinspect(target, { slots, schema: fenceSchema(input.id) }),
+    );
+    const firstOwnXid = 'firstOwnXid' in walinspect ? (walinspect.firstOwnXid as number | undefined) : undefined;
     const found = [
       await fromRecoveryLog(awsOf(deps, input), input.plan.target.instance),
       await asked('seed-function', () => fromSeedFunction(target)),
-      await asked('walinspect', () => fromWalinspect(target)),
+      walinspect,
     ];
     const suspected = found
       .flatMap((one) => ('found' in one ? (one.exactly ?? one.after ?? []) : []))
       .sort(compareLsn)
       .at(-1);
     if (suspected === undefined) return [...found, { kind: 'xid-split', why: 'nothing says where to look' }];
-    for (const slot of input.slots) found.push(await splitWith(sourceAccess, target, input, slot, suspected));
+    for (const slot of input.slots)
+      found.push(await splitWith(sourceAccess, target, input, slot, { suspected, firstOwnXid }));
     return found;
   } finally {
     await target.end();
@@ -102,12 +108,12 @@ async function splitWith(
   target: Session,
   input: ReadPositionInput,
   { database, slot }: SlotFacts,
-  suspected: Lsn,
+  known: { readonly suspected: Lsn; readonly firstOwnXid: number | undefined },
 ): Promise<PositionEvidence | PositionSilence> {
   const options = { step: 'position', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
   return asked('xid-split', () =>
     withSession(sourceAccess, options, (source) =>
-      fromXidSplit(source, target, { slot, publication: publicationName(input.id), suspected }),
+      fromXidSplit(source, target, { slot, publication: publicationName(input.id), ...known }),
     ),
   );
 }

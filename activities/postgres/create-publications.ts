@@ -1,6 +1,7 @@
 import { finalFailure } from '../../plan/failures';
 import { publicationName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { tablesOf } from '../preflight/check-replica-identity';
 import { createFenceTable, dropFenceTable } from './fence-table';
 import {
   accessIfThere,
@@ -38,6 +39,7 @@ export async function createPublications(deps: Dependencies, input: Publications
       );
     }
     if (found) return;
+    await refuseBareTables(session, database);
     await createFenceTable(session, input.id);
     await session.query(
       `BEGIN;
@@ -46,6 +48,16 @@ export async function createPublications(deps: Dependencies, input: Publications
        COMMIT`,
     );
   });
+}
+
+/** The preflight may be days old by now, and a table made since would break the application at once. */
+async function refuseBareTables(session: Session, database: string): Promise<void> {
+  const { bare } = await tablesOf(session);
+  if (bare.length === 0) return;
+  throw finalFailure(
+    'InvalidRequest',
+    `Database ${database}: ${bare.join(', ')} came after the preflight and has no usable replica identity: UPDATE and DELETE on it would fail once it is published. Give it a primary key or REPLICA IDENTITY FULL, then send retry.`,
+  );
 }
 
 /** Undo: publication and fence table go, in every database that still exists. */

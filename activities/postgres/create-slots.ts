@@ -37,7 +37,8 @@ export async function createSlots(deps: Dependencies, input: SlotsInput): Promis
 
 async function createSlot(access: Access, migration: string, database: string): Promise<SlotFacts> {
   const slot = slotName(migration, database);
-  const options = { step: 'slot', database, statementTimeoutMs: SLOT_CREATION_TIMEOUT_MS };
+  // It waits for open transactions by lock, and holds up nobody while it does.
+  const options = { step: 'slot', database, statementTimeoutMs: SLOT_CREATION_TIMEOUT_MS, lockTimeoutMs: 0 };
   return withSession(access, options, async (session) => {
     await endEarlierCreation(session, migration, slot);
     const existing = await findSlot(session, slot);

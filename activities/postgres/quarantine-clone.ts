@@ -34,18 +34,22 @@ export async function quarantineClone(deps: Dependencies, input: QuarantineInput
     requireMark(session, input, database),
   );
   const prepared = await withSession(access, { step: 'quarantine', database: 'postgres' }, (session) =>
-    queryRows<{ gid: string; database: string }>(
+    queryRows<{ gid: string; database: string; owner: string }>(
       session,
-      'SELECT gid, database FROM pg_prepared_xacts ORDER BY prepared',
+      'SELECT gid, database, owner FROM pg_prepared_xacts ORDER BY prepared',
     ),
   );
-  for (const { gid, database } of prepared) {
-    await withSession(access, { step: 'quarantine', database }, (session) =>
-      session.query(`ROLLBACK PREPARED ${escapeLiteral(gid)}`),
-    );
+  for (const { gid, database, owner } of prepared) {
+    await withSession(access, { step: 'quarantine', database }, (session) => rollBackPrepared(session, gid, owner));
   }
   const slots = await withSession(access, { step: 'quarantine', database: 'postgres' }, dropCopiedSlots);
   return { preparedTransactions: prepared.map(({ gid }) => gid), slots };
+}
+
+/** Only its owner or a superuser may roll a prepared transaction back. */
+async function rollBackPrepared(session: Session, gid: string, owner: string): Promise<void> {
+  await session.query(`SET ROLE ${escapeIdentifier(owner)}`);
+  await session.query(`ROLLBACK PREPARED ${escapeLiteral(gid)}`);
 }
 
 async function requireMark(session: Session, input: QuarantineInput, database: string): Promise<void> {

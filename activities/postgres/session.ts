@@ -36,6 +36,7 @@ export interface SessionOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+const ANSWER_GRACE_MS = 5_000;
 const DEFAULT_STATEMENT_TIMEOUT_MS = 60_000;
 const DEFAULT_LOCK_TIMEOUT_MS = 2_000;
 
@@ -72,6 +73,7 @@ export async function accessIfThere(deps: Dependencies, ref: MigrationRef, side:
  * The caller ends it.
  */
 export async function openSession(access: Access, options: SessionOptions): Promise<Session> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS;
   const config: ClientConfig = {
     host: access.endpoint.address,
     port: access.endpoint.port,
@@ -81,9 +83,10 @@ export async function openSession(access: Access, options: SessionOptions): Prom
     application_name: applicationName(access.migration, options.step),
     ssl: { ca: access.rdsCaBundle, rejectUnauthorized: true },
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS,
-    lock_timeout: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+    // A server that is cut off answers nothing, not even its own timeout.
+    query_timeout: statementTimeoutMs + ANSWER_GRACE_MS,
   };
   const client = new Client(config);
   // A connection that breaks while idle emits 'error'; the next query reports it to whoever needs the session.
@@ -91,11 +94,14 @@ export async function openSession(access: Access, options: SessionOptions): Prom
   try {
     await client.connect();
     // One spelling of every value on both sides: comparisons rely on it. A table whose rows row-level security would hide
-    // from us gives an error instead of a part of its rows.
+    // from us gives an error instead of a part of its rows. Idle sessions of ours stay: the parameter group may end them.
     await client.query(
-      `SET default_transaction_read_only = ${options.readOnly ? 'on' : 'off'}; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
+      `SET statement_timeout = ${statementTimeoutMs}; SET lock_timeout = ${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS};
+       SET synchronous_commit = on; SET default_transaction_read_only = ${options.readOnly ? 'on' : 'off'}; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
        SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1; SET search_path = pg_catalog;
-       SET row_security = off`,
+       SET row_security = off;
+       SELECT set_config(name, '0', false) FROM pg_settings
+        WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`,
     );
   } catch (error) {
     await client.end().catch(() => undefined);

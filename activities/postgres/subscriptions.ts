@@ -3,7 +3,7 @@ import { compareLsn, type Lsn } from '../../plan/lsn';
 import { publicationName, slotName, subscriptionName } from '../../plan/names';
 import { isSqlState } from '../classify-error';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
-import { endpointOf, requireInstance } from '../rds/find-instance';
+import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { waitUntil } from '../wait';
 import { conninfo } from './conninfo';
@@ -132,14 +132,23 @@ export async function originProgress(session: Session, origin: string): Promise<
   return lsn ?? undefined;
 }
 
+/** Position on the source up to which a subscription has applied; undefined when there is no such subscription. */
+export async function appliedUpTo(session: Session, name: string): Promise<Lsn | undefined> {
+  const subscription = await findSubscription(session, name);
+  return subscription && originProgress(session, originOf(subscription));
+}
+
 /** Enables each subscription and waits until its worker runs and its slot on the source is read from. */
-export async function enableSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
+export async function enableSubscriptions(
+  deps: Dependencies,
+  input: SubscriptionsInput & { position: Lsn },
+): Promise<void> {
   const access = await accessTo(deps, input, 'target');
   const giveUpAt = Date.now() + START_TIMEOUT_MS;
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
     const name = subscriptionName(input.id, database);
     const subscription = await requireSubscription(session, name);
-    if (!subscription.subenabled) await session.query(`ALTER SUBSCRIPTION ${escapeIdentifier(name)} ENABLE`);
+    if (!subscription.subenabled) await enableFrom(session, subscription, name, input.position);
     await waitUntil(async () => {
       if (await isReceiving(session, name)) return { done: undefined };
       if (Date.now() > giveUpAt) {
@@ -151,6 +160,22 @@ export async function enableSubscriptions(deps: Dependencies, input: Subscriptio
       return { waitingFor: `worker of ${name}` };
     });
   });
+}
+
+/**
+ * Advancing an origin alone is not flushed: a crash of the target within the next moments would lose it, and apply would
+ * begin too early. In one transaction with the ENABLE, whose commit is flushed, the two are there or not together.
+ */
+async function enableFrom(session: Session, subscription: SubscriptionRow, name: string, position: Lsn): Promise<void> {
+  await session.query('BEGIN');
+  try {
+    await session.query('SELECT pg_replication_origin_advance($1, $2::pg_lsn)', [originOf(subscription), position]);
+    await session.query(`ALTER SUBSCRIPTION ${escapeIdentifier(name)} ENABLE`);
+    await session.query('COMMIT');
+  } catch (error) {
+    await session.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
 }
 
 async function isReceiving(session: Session, name: string): Promise<boolean> {
@@ -167,6 +192,7 @@ async function isReceiving(session: Session, name: string): Promise<boolean> {
  * @see https://www.postgresql.org/docs/current/sql-dropsubscription.html
  */
 export async function dropSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
+  if (!(await findInstance(awsOf(deps, input), input.plan.target.instance))) return;
   const access = await accessTo(deps, input, 'target');
   await inEachDatabase(access, input.databases, { step: 'unsubscribe' }, async (session, database) => {
     const name = subscriptionName(input.id, database);

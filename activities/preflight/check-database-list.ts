@@ -35,9 +35,10 @@ export function checkDatabaseList(plan: Plan, list: readonly DatabaseRow[]): Che
   if (left.length > 0) {
     return {
       code,
-      level: 'warn',
+      // What is written to them meanwhile would be on the source only, and that is deleted in the end.
+      level: plan.keep.source ? 'warn' : 'block',
       message: `The target gets ${left.join(', ')} as of the snapshot only: the plan doesn't replicate it.`,
-      remedy: 'Leave "databases" out of the plan to replicate all.',
+      remedy: 'Leave "databases" out of the plan to replicate all, or keep the source: keep.source: true.',
     };
   }
   return { code, level: 'ok', message: `databases: ${wanted.join(', ')}` };

@@ -67,7 +67,8 @@ export async function databaseLacks(session: Session, database: string, username
      owners AS (SELECT DISTINCT relowner FROM relation WHERE relkind = 'r'),
      strange AS (
        SELECT string_agg(format('%I', pg_get_userbyid(relowner)), ', ') AS roles FROM owners
-        WHERE current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role(current_user, relowner, 'member'))
+        WHERE current_setting('server_version_num')::int >= 160000 
+          AND NOT pg_has_role(current_user, relowner, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END))
      SELECT 'CREATE on database ' || current_database() AS what,
             format('GRANT CREATE ON DATABASE %I TO ', current_database()) AS "grant"
       WHERE NOT has_database_privilege(current_database(), 'CREATE')

@@ -7,7 +7,7 @@ const NAMED = 10;
 
 /**
  * Tables of a database, and those of them on which UPDATE and DELETE would fail on the source as soon as they are
- * published.
+ * published. A deferrable primary key is of no use as replica identity.
  * @see https://www.postgresql.org/docs/current/logical-replication-publication.html#LOGICAL-REPLICATION-PUBLICATION-REPLICA-IDENTITY
  */
 export async function tablesOf(session: Session): Promise<{ tables: number; bare: string[] }> {
@@ -17,8 +17,8 @@ export async function tablesOf(session: Session): Promise<{ tables: number; bare
             CASE c.relreplident
               WHEN 'f' THEN false
               WHEN 'n' THEN true
-              WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid)
-              ELSE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid)
+              WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate)
+              ELSE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND i.indimmediate)
             END AS bare
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind = 'r' AND c.relpersistence = 'p'

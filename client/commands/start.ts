@@ -5,6 +5,7 @@ import { stepOf } from '../../plan/progress';
 import type { Report } from '../../plan/report';
 import { runCommand } from '../command';
 import { withClient } from '../connect';
+import { CommandError, EXIT } from '../exit-codes';
 import { Migrations } from '../migrations';
 import { renderChecks } from '../output';
 import { checkMigrationId, readPlan } from '../read-plan';
@@ -42,9 +43,15 @@ const isPast = ({ progress }: Report): boolean => stepOf(progress, 'preflight').
 async function preflightEnded(migrations: Migrations, id: string) {
   for (;;) {
     if (!(await migrations.isRunning(id))) return migrations.result(id);
-    const report = await migrations.report(id).catch(() => undefined);
+    const report = await migrations.report(id);
+    const { parked } = report.progress;
+    if (parked)
+      throw new CommandError(
+        EXIT.parked,
+        `The preflight of ${id} could not be made: ${parked.type}: ${parked.message}`,
+      );
     // A preflight that blocks ends the workflow; the next look finds it ended.
-    if (report && isPast(report) && blocking(report.checks).length === 0) return report;
+    if (isPast(report) && blocking(report.checks).length === 0) return report;
     await sleep(LOOK_EVERY_MS);
   }
 }

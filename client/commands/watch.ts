@@ -22,8 +22,7 @@ export function addWatch(program: Command): void {
           for (;;) {
             const [progress, live] = await Promise.all([migrations.progress(id), migrations.live(id)]);
             const text = json ? JSON.stringify({ ...progress, live }) : renderProgress(progress, live);
-            const ended = progress.status === 'completed' || progress.status === 'aborted';
-            if (ended) {
+            if (!(await migrations.isRunning(id))) {
               return {
                 text,
                 json: { ...progress, live },

@@ -73,7 +73,7 @@ export async function subscribe(lab: ActivityLab, { ref, input, slots }: Steps):
   await lab.run('quarantineClone', { ...input, mark: MARK });
   await lab.run('createSubscriptions', input);
   await lab.run('advanceOrigins', { ...input, position: position.lsn });
-  await lab.run('enableSubscriptions', input);
+  await lab.run('enableSubscriptions', { ...input, position: position.lsn });
   await lab.run('waitForCatchUp', input);
   return position;
 }

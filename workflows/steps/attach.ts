@@ -28,7 +28,7 @@ export async function attach(
     migration.undo.register('subscriptions', () => act('dropSubscriptions', input));
     await act('createSubscriptions', input);
     await act('advanceOrigins', { ...input, position: position.lsn });
-    await act('enableSubscriptions', input);
+    await act('enableSubscriptions', { ...input, position: position.lsn });
     note(`from ${position.lsn}`);
   });
 }

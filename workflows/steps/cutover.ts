@@ -9,56 +9,88 @@ import type { Activities } from '../../activities';
 
 const FIRST_WAIT_MS = 30_000;
 const LONGEST_WAIT_MS = 3_600_000;
+/** After so many pauses that were given up a person is asked, whatever the plan says: each was an outage for nothing. */
+const MAX_GIVEN_UP = 3;
 
 type Board = Awaited<ReturnType<Activities['readGoNoGo']>>;
 
 /** The board, the approval, the pause. A pause that is given up leads back to the board, with the reason. */
 export async function cutover(migration: Migration, source: SourceFacts, guard: Guard): Promise<CutoverFacts> {
-  for (;;) {
-    const board = await migration.step('go-no-go', () => approvedBoard(migration, source));
-    const facts = await migration.step('pause', async (note) => {
-      const input = { ...migration.ref, databases: source.databases, fence: board.fence };
-      await act('preparePause', input);
-      await guard.stop();
-      migration.undo.register('fence', () => act('lowerFence', input), { critical: true });
-      const result = await migration.uninterrupted(
-        () => act('cutOver', input),
-        () => act('lowerFence', input),
-      );
-      if (!result.switched) {
-        guard.start();
-        migration.notice(
-          `pause given up after ${duration(result.pauseMs)}, nothing lost, writes go on: ${result.reason}`,
-        );
-        note(`given up: ${result.reason}`);
-        if (!migration.plan.gates.cutover.approval) await sleep(FIRST_WAIT_MS, { summary: 'the pause was given up' });
-        return undefined;
-      }
-      note(`writes stopped for ${duration(result.pauseMs)}`);
-      return result;
-    });
+  for (let givenUp = 0; ; givenUp += 1) {
+    const board = await migration.step('go-no-go', () => approvedBoard(migration, source, givenUp));
+    const facts = await pauseOnce(migration, source, guard, board);
     if (facts) {
       migration.report.cutover = facts;
       return facts;
     }
+    if (!migration.plan.gates.cutover.approval)
+      await sleep(FIRST_WAIT_MS * 2 ** givenUp, { summary: 'the pause was given up' });
   }
+}
+
+/**
+ * One pause. Undefined when it was given up, or when it failed, an operator said `retry`, and traffic is still on the
+ * source: the board has to be looked at again before the next one.
+ */
+async function pauseOnce(
+  migration: Migration,
+  source: SourceFacts,
+  guard: Guard,
+  board: Board,
+): Promise<CutoverFacts | undefined> {
+  const input = { ...migration.ref, databases: source.databases, fence: board.fence };
+  const unfence = () => act('lowerFence', input);
+  let failed = false;
+  return migration.step('pause', async (note) => {
+    if (failed && !migration.pastSwitch) {
+      await unfence();
+      note('failed; back to the board');
+      return undefined;
+    }
+    try {
+      if (!failed) await act('preparePause', input);
+      await guard.stop();
+      if (migration.alarm) throw migration.alarm;
+      migration.undo.register('fence', unfence, { critical: true });
+      const result = await migration.uninterrupted(() => act('cutOver', input), unfence);
+      if (result.switched) {
+        note(`writes stopped for ${duration(result.pauseMs)}`);
+        return result;
+      }
+      migration.notice(
+        `pause given up after ${duration(result.pauseMs)}, nothing lost, writes go on: ${result.reason}`,
+      );
+      note(`given up: ${result.reason}`);
+    } catch (error) {
+      failed = true;
+      if (!migration.pastSwitch) guard.start();
+      throw error;
+    }
+    guard.start();
+    return undefined;
+  });
 }
 
 /**
  * Opens the gate with what is on the board, and looks once more when the approval has come: the facts may have changed
  * since. Without an approval to wait for, a red board is looked at again at growing distances.
  */
-async function approvedBoard(migration: Migration, { databases }: SourceFacts): Promise<Board> {
+async function approvedBoard(migration: Migration, { databases }: SourceFacts, givenUp: number): Promise<Board> {
   const look = () => act('readGoNoGo', { ...migration.ref, databases });
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     const before = await look();
     migration.progress.lag = before.lag;
-    const { by } = await migration.gate('cutover', [
-      ...before.red.map((reason) => `RED: ${reason}`),
-      `lag ${bytes(before.lag.bytes)}, ${before.lag.trend}`,
-      ...before.findings,
-      `writes stop for about a second, ${duration(migration.plan.cutover.pauseBudgetMs)} at most`,
-    ]);
+    const { by } = await migration.gate(
+      'cutover',
+      [
+        ...before.red.map((reason) => `RED: ${reason}`),
+        `lag ${bytes(before.lag.bytes)}, ${before.lag.trend}`,
+        ...before.findings,
+        `writes stop for about a second, ${duration(migration.plan.cutover.pauseBudgetMs)} at most`,
+        ...(givenUp > 0 ? [`${givenUp} pauses were given up before this`] : []),
+      ],
+      { always: givenUp >= MAX_GIVEN_UP },
+    );
     const board = by === BY_PLAN ? before : await look();
     if (board.red.length === 0) return board;
     migration.notice(`cutover not begun: ${board.red.join('; ')}`);

@@ -1,4 +1,4 @@
-import { ActivityFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import type { SourceFacts } from '../../plan/checks';
 import type { CutoverFacts, Proof } from '../../plan/report';
 import { act } from '../act';
@@ -40,9 +40,12 @@ async function prove(
         retry: { maximumAttempts: 1 },
       });
     } catch (error) {
-      const transient = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
-      if (isCancellation(error) || !transient) throw error;
-      migration.notice('the worker that held the snapshots of the pause is gone; the proof goes by row versions');
+      const final =
+        error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.nonRetryable;
+      if (isCancellation(error) || final) throw error;
+      migration.notice(
+        'the snapshots of the pause are lost with their worker or its sessions; the proof goes by row versions',
+      );
     }
   }
   return act('proveContents', input);

@@ -36,10 +36,18 @@ describe('the position', () => {
     expect(decidePosition([log('0/4F00', '0/5000'), split({ after: '0/4F00' })], limits)).toEqual({ lsn: '0/5000' });
   });
 
-  it('is the start of the first transaction that the clone lacks, where nothing names the end', () => {
+  it('is never what the xid split says: that can only confirm', () => {
     expect(decidePosition([log('0/4F00'), split({ after: '0/4E00', upTo: '0/5800' })], limits)).toEqual({
-      lsn: '0/5800',
+      lsn: '0/4F01',
     });
+  });
+
+  it('is not contradicted by a split that the own transactions of the clone may have taken too far', () => {
+    const tentative = { ...split({ after: '0/5400', upTo: '0/5800' }), tentative: true };
+    expect(decidePosition([seed('0/5000'), log('0/4F00'), tentative], limits)).toEqual({ lsn: '0/5000' });
+    expect(decidePosition([seed('0/5000'), log('0/4F00'), split({ after: '0/5400' })], limits)).toHaveProperty(
+      'disputed',
+    );
   });
 
   it('is the byte behind the last replayed record, where nothing shows an end', () => {

@@ -118,7 +118,7 @@ describe('every activity, run twice, does its work once', () => {
   it('subscriptions, from exactly the position', async () => {
     await lab.twice('createSubscriptions', input);
     await lab.twice('advanceOrigins', { ...input, position: position.lsn });
-    await lab.twice('enableSubscriptions', input);
+    await lab.twice('enableSubscriptions', { ...input, position: position.lsn });
     await expect(lab.run('waitForCatchUp', input)).resolves.toMatchObject({ trend: 'steady' });
     await lab.run('waitForCatchUp', input, 2);
     await lab.run('advanceOrigins', { ...input, position: position.lsn }, 3);

@@ -269,7 +269,7 @@ describe('an undo that fails', () => {
           throw finalFailure('TrafficRefused', 'somebody changed it');
         },
         lowerFence: () => {
-          throw finalFailure('TrafficRefused', 'traffic is on the target already');
+          throw finalFailure('AlreadySwitched', 'traffic is on the target already');
         },
       },
       UNATTENDED,
