@@ -241,16 +241,6 @@ describe('an undo that fails', () => {
     ]);
   });
 
-  it('because somebody removed the thing by hand is no failure', async () => {
-    const migration = await stuckIn('createSlots', {
-      dropSlots: () => {
-        throw finalFailure('ResourceGone', 'no such instance');
-      },
-    });
-    await abort(migration);
-    expect((await migration.result()).progress.undone[0]).toEqual({ name: 'replication slots', ok: true });
-  });
-
   it('for a passing reason is tried again', async () => {
     const migration = await stuckIn('createAccess', {
       dropAccess: (_, call) => {
@@ -262,28 +252,32 @@ describe('an undo that fails', () => {
     expect(migration.script.count('dropAccess')).toBe(2);
   });
 
-  it('stops the rest where going on would lose data: the fence', async () => {
+  it('stops the rest where going on would lose data, the fence, until a person has mended it', async () => {
+    let mended = false;
     const migration = await lab.migrate(
       {
         cutOver: () => {
-          throw finalFailure('TrafficRefused', 'somebody changed it');
+          throw finalFailure('AccessDenied', 'may not');
         },
         lowerFence: () => {
-          throw finalFailure('AlreadySwitched', 'traffic is on the target already');
+          if (!mended) throw finalFailure('AccessDenied', 'may not lower it');
         },
       },
       UNATTENDED,
     );
-    await migration.untilParked();
+    const { notices } = await migration.untilParked();
+    expect(notices.at(-1)?.text).toBe('THE FENCE ON THE SOURCE MAY STILL BE UP: may not lower it');
     await abort(migration);
-    const { progress } = await migration.result();
-    expect(progress.undone).toEqual([
-      { name: 'fence', ok: false, message: 'traffic is on the target already' },
-      ...UNDO.slice(0, -1)
-        .toReversed()
-        .map(([name]) => ({ name, ok: false, message: 'not tried' })),
-    ]);
+    const { parked } = await migration.until(
+      'the undo is parked',
+      (progress) => progress.parked?.type === 'UndoFailed',
+    );
+    expect(parked?.message).toBe('undo of fence: may not lower it');
     expect(migration.script.names.at(-1)).toBe('lowerFence');
+    mended = true;
+    await migration.update('retry', { by: 'anna' });
+    const { progress } = await migration.result();
+    expect(progress.undone).toEqual(UNDO.toReversed().map(([name]) => ({ name, ok: true })));
   });
 });
 
