@@ -19,25 +19,26 @@ export async function cutover(migration: Migration, source: SourceFacts, guard: 
   for (let givenUp = 0; ; givenUp += 1) {
     const board = await migration.step('go-no-go', () => approvedBoard(migration, source, givenUp));
     const facts = await pauseOnce(migration, source, guard, board);
-    if (facts) {
+    if (typeof facts === 'object') {
       migration.report.cutover = facts;
       return facts;
     }
-    if (!migration.plan.gates.cutover.approval)
+    if (facts === 'given up' && !migration.plan.gates.cutover.approval) {
       await sleep(FIRST_WAIT_MS * 2 ** givenUp, { summary: 'the pause was given up' });
+    }
   }
 }
 
 /**
- * One pause. Undefined when it was given up, or when it failed, an operator said `retry`, and traffic is still on the
- * source: the board has to be looked at again before the next one.
+ * One pause: its facts, or why there are none. `failed`: it parked, and an operator said `retry`. Either way traffic is
+ * still on the source, and the board has to be looked at again before the next one.
  */
 async function pauseOnce(
   migration: Migration,
   source: SourceFacts,
   guard: Guard,
   board: Board,
-): Promise<CutoverFacts | undefined> {
+): Promise<CutoverFacts | 'given up' | 'failed'> {
   const input = { ...migration.ref, databases: source.databases, fence: board.fence };
   const unfence = () => act('lowerFence', input);
   let failed = false;
@@ -45,7 +46,7 @@ async function pauseOnce(
     if (failed && !migration.pastSwitch) {
       await unfence();
       note('failed; back to the board');
-      return undefined;
+      return 'failed';
     }
     try {
       if (!failed) await act('preparePause', input);
@@ -67,7 +68,7 @@ async function pauseOnce(
       throw error;
     }
     guard.start();
-    return undefined;
+    return 'given up';
   });
 }
 

@@ -91,7 +91,7 @@ describe('a gate', () => {
     await migration.untilGate('reboot-source');
     const answers = await Promise.allSettled([
       migration.update('approve', anna('reboot-source')),
-      migration.update('reject', { gate: 'reboot-source', by: 'bob' }),
+      migration.update('approve', { gate: 'reboot-source', by: 'bob' }),
     ]);
     expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
