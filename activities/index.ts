@@ -4,6 +4,7 @@ import { cutOver, lowerFence } from './cutover/cut-over';
 import { readGoNoGo } from './cutover/go-no-go';
 import { preparePause } from './cutover/prepare-pause';
 import type { Dependencies } from './dependencies';
+import { checkSourceUnused } from './finish/check-source-unused';
 import { removeFromTarget } from './finish/remove-from-target';
 import { guardSource } from './follow/guard-source';
 import { waitForCatchUp } from './follow/wait-for-catch-up';
@@ -66,6 +67,7 @@ const IMPLEMENTATIONS = {
   lowerFence,
   proveContents,
   watchTraffic,
+  checkSourceUnused,
   removeFromTarget,
   deleteSource,
   deleteReplicationSecret,

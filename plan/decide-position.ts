@@ -42,26 +42,27 @@ function decide(evidence: readonly PositionEvidence[], limits: PositionLimits): 
   const upTo = evidence
     .flatMap((one) => one.upTo ?? [])
     .reduce<Lsn | undefined>((a, b) => (a ? earlier(a, b) : b), undefined);
-  // Without an end that the clone itself shows, the byte behind the start of the last record is as right and can't be
-  // too far (docs/how-it-works.md, "The position").
+  // The byte behind the start of the last record is as right as the end of that record, and can't be too far
+  // (docs/how-it-works.md, "The position").
   const behindLast = after === undefined ? undefined : bytesToLsn(lsnToBytes(after) + 1n);
   // The xid split can confirm a value, never be one: it knows transactions, not records.
   const shown = evidence.find(({ kind, upTo: end }) => kind !== 'xid-split' && end !== undefined)?.upTo;
-  const lsn = exact[0] ?? shown ?? behindLast;
-  if (lsn === undefined) return { disputed: 'no source names an LSN or an upper bound' };
-  if (after !== undefined && compareLsn(lsn, after) <= 0) {
-    return { disputed: `${lsn} is not beyond ${after}, which the clone has replayed` };
+  const named = exact[0] ?? shown ?? behindLast;
+  if (named === undefined) return { disputed: 'no source names an LSN or an upper bound' };
+  if (after !== undefined && compareLsn(named, after) <= 0) {
+    return { disputed: `${named} is not beyond ${after}, which the clone has replayed` };
   }
-  if (upTo !== undefined && compareLsn(lsn, upTo) > 0) {
-    return { disputed: `${lsn} is beyond ${upTo}, which the clone has not replayed` };
+  if (upTo !== undefined && compareLsn(named, upTo) > 0) {
+    return { disputed: `${named} is beyond ${upTo}, which the clone has not replayed` };
   }
-  if (compareLsn(lsn, limits.notBefore) < 0) {
-    return { disputed: `${lsn} lies before ${limits.notBefore}, where our slots begin` };
+  if (compareLsn(named, limits.notBefore) < 0) {
+    return { disputed: `${named} lies before ${limits.notBefore}, where our slots begin` };
   }
-  if (compareLsn(lsn, limits.notAfter) > 0) {
+  if (compareLsn(named, limits.notAfter) > 0) {
     return {
-      disputed: `${lsn} lies beyond ${limits.notAfter}, the end of the source's WAL: a position of another server`,
+      disputed: `${named} lies beyond ${limits.notAfter}, the end of the source's WAL: a position of another server`,
     };
   }
-  return { lsn };
+  // A value that nothing bounds from above could be too far without anybody noticing.
+  return { lsn: upTo === undefined ? (behindLast ?? named) : named };
 }

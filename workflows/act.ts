@@ -52,6 +52,7 @@ const ACTIVITIES = {
   lowerFence: ['pause', 'undo: take the fence down'],
   proveContents: ['waits', 'prove: compare everything as of the cutover'],
   watchTraffic: ['quick', 'look who is connected where'],
+  checkSourceUnused: ['quick', 'look whether anybody uses the source'],
   removeFromTarget: ['quick', 'remove what was only for the migration from the target'],
   deleteSource: ['waits', 'delete the source'],
   deleteReplicationSecret: ['quick', 'delete the secret of the replication role'],

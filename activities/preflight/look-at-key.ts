@@ -33,7 +33,7 @@ export async function checkKey(aws: Aws, plan: Plan): Promise<{ check: Check; ar
         code,
         level: 'block',
         message: `KMS does not let this caller use key ${kmsKeyId}: ${denied}.`,
-        remedy: `Allow kms:CreateGrant, kms:DescribeKey, kms:GenerateDataKey*, kms:Decrypt and kms:ReEncrypt* in the key policy: aws kms put-key-policy --key-id ${arn} --policy-name default --policy file://policy.json`,
+        remedy: `Allow kms:CreateGrant, kms:DescribeKey, kms:GenerateDataKey*, kms:Decrypt and kms:ReEncrypt* in the key policy: aws kms put-key-policy --key-id ${arn} --policy-name default --policy file://policy.json (also where it lets RDS use the key by kms:ViaService: Keyshift itself tries the key first)`,
       },
     };
   }

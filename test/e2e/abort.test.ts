@@ -1,3 +1,6 @@
+import { PutParameterCommand } from '@aws-sdk/client-ssm';
+import { SAMPLE } from '../../local/app/names';
+import { describeInstance } from '../../local/app/source';
 import type { World } from '../../local/world/world';
 import { everything } from './support/listing';
 import {
@@ -12,7 +15,7 @@ import {
   start,
   untilProgress,
 } from './support/migration';
-import { inWorld } from './support/worlds';
+import { awsOf, inWorld } from './support/worlds';
 
 /** An abort leaves source and account as they were found, wherever it comes. */
 
@@ -87,4 +90,18 @@ test('once traffic is on the target, an abort is refused and says why', () =>
     );
     expect(status).toBe('waiting');
     expect(notices.at(-1)?.text).toContain('traffic is on the target');
+
+    // Somebody goes back by hand: the source is not deleted under them.
+    const aws = awsOf(world);
+    const { Endpoint } = (await describeInstance(aws, SAMPLE.instance)) ?? {};
+    const Value = `${Endpoint?.Address}:${Endpoint?.Port}`;
+    await aws.ssm.send(new PutParameterCommand({ Name: SAMPLE.endpointParameter, Value, Overwrite: true }));
+    await approve(world, 'decommission');
+    const parked = await untilProgress(
+      world,
+      'the decommission is parked',
+      (progress) => progress.parked !== undefined,
+    );
+    expect(parked.parked).toMatchObject({ type: 'SourceInUse', step: 'decommission' });
+    expect((await describeInstance(aws, SAMPLE.instance))?.DBInstanceStatus).toBe('available');
   }));

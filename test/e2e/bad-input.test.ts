@@ -51,6 +51,19 @@ test('bad input is refused before anything is touched, and the error says what t
     );
     const key = async () => (await aws.kms.send(new CreateKeyCommand({}))).KeyMetadata?.KeyId ?? '';
     const [disabled, doomed] = [await key(), await key()];
+    // It may be looked at and administered, and used for nothing.
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Principal: { AWS: 'arn:aws:iam::123456789012:root' },
+          Action: ['kms:Describe*', 'kms:Put*', 'kms:List*'],
+          Resource: '*',
+        },
+      ],
+    });
+    const denied = (await aws.kms.send(new CreateKeyCommand({ Policy }))).KeyMetadata?.KeyId ?? '';
     await aws.kms.send(new DisableKeyCommand({ KeyId: disabled }));
     await aws.kms.send(new ScheduleKeyDeletionCommand({ KeyId: doomed, PendingWindowInDays: 7 }));
     const before = await everything(world);
@@ -70,6 +83,9 @@ test('bad input is refused before anything is touched, and the error says what t
     );
     expect(await startWith(world, { target: { ...target, kmsKeyId: doomed } })).toMatchObject(
       blocked('pending deletion', 'cancel-key-deletion'),
+    );
+    expect(await startWith(world, { target: { ...target, kmsKeyId: denied } })).toMatchObject(
+      blocked('KMS does not let this caller use key', 'put-key-policy'),
     );
     expect(await startWith(world, { target: { ...target, instance: 'somebody-elses' } })).toMatchObject(
       blocked('target-name: A DB instance somebody-elses exists already'),

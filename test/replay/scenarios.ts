@@ -15,7 +15,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     operate: (migration) => migration.approve('reboot-source', 'cutover', 'decommission'),
   },
   'aborted-at-the-cutover-gate': {
-    activities: { restoreParameters: () => ({ rebootNeeded: true }) },
+    activities: { restoreParameters: () => ({ rebootNeeded: true, slots: [] }) },
     async operate(migration) {
       await migration.approve('reboot-source');
       await migration.untilGate('cutover');

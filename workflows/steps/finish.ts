@@ -1,5 +1,5 @@
 import type { SourceFacts } from '../../plan/checks';
-import type { Report } from '../../plan/report';
+import type { CutoverFacts, Report } from '../../plan/report';
 import { act } from '../act';
 import type { Migration } from '../migration';
 import type { PreparedParameters } from './prepare';
@@ -17,37 +17,40 @@ function proofFindings(proof: Report['proof']): string[] {
 }
 
 /** Removes everything that was only for the migration, the source last. */
-export async function finish(migration: Migration, source: SourceFacts, parameters: PreparedParameters): Promise<void> {
+export async function finish(
+  migration: Migration,
+  source: SourceFacts,
+  parameters: PreparedParameters,
+  { fencedRoles }: CutoverFacts,
+): Promise<void> {
   const { ref, plan, report } = migration;
   const input = { ...ref, databases: source.databases };
+  let approved = false;
+  let finalSnapshot: string | undefined;
 
   await migration.step('decommission', async (note) => {
-    await migration.gate('decommission', [
-      plan.keep.source
-        ? `${source.instance} stays, fenced`
-        : `${source.instance} is deleted${plan.keep.finalSnapshot ? ', after a final snapshot' : ' WITHOUT a final snapshot'}`,
-      ...proofFindings(report.proof),
-      'replication ends: no way back from here',
-    ]);
+    // A retry after a failure is no new decision.
+    if (!approved) await approval(migration, source);
+    approved = true;
+    if (!plan.keep.source) await act('checkSourceUnused', { ...ref, fencedRoles });
     await act('dropSubscriptions', input);
     await act('dropSlots', input);
     await act('dropPublications', input);
     await act('dropAccess', ref);
     await act('removeFromTarget', input);
-    const removed = ['replication'];
-    if (plan.keep.source) {
-      report.stays.push({ what: 'source', name: source.instance, why: 'the plan keeps it; it is fenced' });
-    } else {
-      const { finalSnapshot } = await act('deleteSource', { ...ref, resourceId: source.resourceId });
-      removed.push(source.instance);
-      if (finalSnapshot) report.stays.push({ what: 'final snapshot', name: finalSnapshot, why: 'the plan keeps it' });
+    if (!plan.keep.source) {
+      finalSnapshot = (await act('deleteSource', { ...ref, resourceId: source.resourceId })).finalSnapshot;
     }
     await act('deleteEncryptedSnapshot', ref);
     await act('deleteSnapshot', ref);
-    note(`removed: ${[...removed, 'intermediate snapshots'].join(', ')}`);
+    note(`removed: replication, ${plan.keep.source ? '' : `${source.instance}, `}intermediate snapshots`);
   });
 
   await migration.step('evidence', async (note) => {
+    if (plan.keep.source) {
+      report.stays.push({ what: 'source', name: source.instance, why: 'the plan keeps it; it is fenced' });
+    }
+    if (finalSnapshot) report.stays.push({ what: 'final snapshot', name: finalSnapshot, why: 'the plan keeps it' });
     // A parameter group in use can't be deleted, and leaving it takes a reboot of what is production now.
     if (parameters.group) {
       report.stays.push({
@@ -59,4 +62,19 @@ export async function finish(migration: Migration, source: SourceFacts, paramete
     report.stays.push({ what: 'target', name: plan.target.instance, why: 'the new home' });
     note('keyshift report prints it; it is the result of this workflow');
   });
+}
+
+/** A person is asked whatever the plan says when the proof left rows open. */
+async function approval(migration: Migration, source: SourceFacts): Promise<void> {
+  const { plan, report } = migration;
+  const end = plan.keep.finalSnapshot ? ', after a final snapshot' : ' WITHOUT a final snapshot';
+  await migration.gate(
+    'decommission',
+    [
+      plan.keep.source ? `${source.instance} stays, fenced` : `${source.instance} is deleted${end}`,
+      ...proofFindings(report.proof),
+      'replication ends: no way back from here',
+    ],
+    { always: (report.proof?.goneSince ?? 0) > 0 },
+  );
 }

@@ -43,23 +43,24 @@ export async function prepare(migration: Migration, source: SourceFacts): Promis
 
 /** Taking the old group back waits for a reboot, too; whether that is made now is for a person to say. */
 async function undoParameters(migration: Migration, source: SourceFacts): Promise<void> {
-  const { rebootNeeded } = await act('restoreParameters', { ...migration.ref, previousGroup: source.parameterGroup });
+  const { rebootNeeded, slots } = await act('restoreParameters', {
+    ...migration.ref,
+    previousGroup: source.parameterGroup,
+  });
   if (!rebootNeeded) return;
+  const pending = (why: string) => migration.report.stays.push({ what: 'pending reboot', name: source.instance, why });
+  const applies = `parameter group ${source.parameterGroup} applies with the next reboot`;
+  if (slots.length > 0) {
+    const warning = `${applies}; drop its logical slots first, or it does not start: ${slots.join(', ')}`;
+    migration.notice(`${source.instance}: ${warning}`);
+    pending(warning);
+    return;
+  }
   const answer = await migration.gate(
     'undo-reboot',
-    [
-      `${source.instance} has its parameter group ${source.parameterGroup} back, which applies with the next reboot`,
-      'approve: it is rebooted now; reject: it stays pending-reboot',
-    ],
+    [`${source.instance}: ${applies}`, 'approve: it is rebooted now; reject: it stays pending-reboot'],
     { rejectable: true },
   );
-  if (answer.decision === 'approved') {
-    await act('rebootSource', migration.ref);
-  } else {
-    migration.report.stays.push({
-      what: 'pending reboot',
-      name: source.instance,
-      why: `parameter group ${source.parameterGroup} applies with the next reboot`,
-    });
-  }
+  if (answer.decision === 'approved') await act('rebootSource', migration.ref);
+  else pending(applies);
 }

@@ -23,6 +23,6 @@ export async function snapshotCdc(migration: Migration): Promise<void> {
   const facts = await cutover(migration, source, guard);
   await migration.forwardOnly(async () => {
     await soak(migration, source, facts);
-    await finish(migration, source, parameters);
+    await finish(migration, source, parameters, facts);
   });
 }

@@ -7,7 +7,7 @@ import { epochSeconds, page, readInput } from '../json-protocol';
 import { ACCOUNT_ID } from '../state';
 import { assertUsable, awsManagedKey, decryptAny, encryptUnder, findKey, makeKey, requireKey, SYMMETRIC } from './keys';
 import type { AliasRecord, KeyRecord } from './model';
-import { isKeyPolicy } from './policy';
+import { isKeyPolicy, policyLetsRdsUse } from './policy';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -158,6 +158,7 @@ export function kmsOperations({ store }: Context): Record<string, JsonOperation>
           KeySpec: z.enum(['AES_256', 'AES_128']).optional(),
           NumberOfBytes: z.int().min(1).max(1024).optional(),
           EncryptionContext: context,
+          DryRun: z.boolean().optional(),
         }),
         input,
       );
@@ -166,6 +167,16 @@ export function kmsOperations({ store }: Context): Record<string, JsonOperation>
       }
       const key = found(input, region);
       assertUsable(key);
+      if (!policyLetsRdsUse(key.policy, region)) {
+        throw new AwsError('AccessDeniedException', `The key policy of ${key.arn} does not allow kms:GenerateDataKey`);
+      }
+      if (request.DryRun) {
+        throw new AwsError(
+          'DryRunOperationException',
+          'The request would have succeeded, but the DryRun option is set.',
+          412,
+        );
+      }
       const plaintext = randomBytes(request.NumberOfBytes ?? (request.KeySpec === 'AES_128' ? 16 : 32));
       const ciphertext = encryptUnder(key, plaintext, request.EncryptionContext);
       return { CiphertextBlob: ciphertext.toString('base64'), Plaintext: plaintext.toString('base64'), KeyId: key.arn };

@@ -31,7 +31,7 @@ describe('the position', () => {
   });
 
   it('needs two kinds, and any two will do', () => {
-    expect(decidePosition([seed('0/5000'), log('0/4F00')], limits)).toEqual({ lsn: '0/5000' });
+    expect(decidePosition([seed('0/5000'), log('0/4F00', '0/5000')], limits)).toEqual({ lsn: '0/5000' });
     expect(decidePosition([seed('0/5000'), split({ upTo: '0/5000' })], limits)).toEqual({ lsn: '0/5000' });
     expect(decidePosition([log('0/4F00', '0/5000'), split({ after: '0/4F00' })], limits)).toEqual({ lsn: '0/5000' });
   });
@@ -44,10 +44,14 @@ describe('the position', () => {
 
   it('is not contradicted by a split that the own transactions of the clone may have taken too far', () => {
     const tentative = { ...split({ after: '0/5400', upTo: '0/5800' }), tentative: true };
-    expect(decidePosition([seed('0/5000'), log('0/4F00'), tentative], limits)).toEqual({ lsn: '0/5000' });
+    expect(decidePosition([seed('0/5000'), log('0/4F00'), tentative], limits)).toEqual({ lsn: '0/4F01' });
     expect(decidePosition([seed('0/5000'), log('0/4F00'), split({ after: '0/5400' })], limits)).toHaveProperty(
       'disputed',
     );
+  });
+
+  it('is the byte behind the last replayed record, where nothing bounds the end: a seed that is too far would show nowhere', () => {
+    expect(decidePosition([seed('0/5800'), log('0/4F00')], limits)).toEqual({ lsn: '0/4F01' });
   });
 
   it('is the byte behind the last replayed record, where nothing shows an end', () => {

@@ -282,7 +282,7 @@ describe('an undo that fails', () => {
 });
 
 describe('the reboot that an abort needs', () => {
-  const waiting: Overrides = { restoreParameters: () => ({ rebootNeeded: true }) };
+  const waiting: Overrides = { restoreParameters: () => ({ rebootNeeded: true, slots: [] }) };
 
   it('is made when it is approved', async () => {
     const migration = await stuckIn('createAccess', waiting);

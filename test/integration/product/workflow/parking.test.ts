@@ -41,6 +41,7 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['pause', 'cutOver'],
   ['proof', 'proveContents'],
   ['watch', 'watchTraffic'],
+  ['decommission', 'checkSourceUnused'],
   ['decommission', 'dropSubscriptions'],
   ['decommission', 'dropSlots'],
   ['decommission', 'dropPublications'],
@@ -274,7 +275,7 @@ describe('a slot that is lost', () => {
         guardSource: () => {
           throw lost;
         },
-        restoreParameters: () => ({ rebootNeeded: true }),
+        restoreParameters: () => ({ rebootNeeded: true, slots: [] }),
       },
       { ...UNATTENDED, gates: { 'reboot-source': FREE } },
     );

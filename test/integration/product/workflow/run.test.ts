@@ -41,6 +41,7 @@ describe('a migration that goes well', () => {
       'cutOver',
       'proveContents',
       'watchTraffic',
+      'checkSourceUnused',
       'dropSubscriptions',
       'dropSlots',
       'dropPublications',
