@@ -102,8 +102,11 @@ async function startParts(
   const scale = options.timeScale === undefined ? {} : { KEYSHIFT_LOCAL_TIME_SCALE: String(options.timeScale) };
   const bare = { ...childEnvironment(process.env, {}), ...scale, ...options.env };
 
+  // The CLI notes versions that it has seen in the user's configuration; here, in the world's.
+  const ofTheWorld = { XDG_CONFIG_HOME: files.root };
+
   const starting = [
-    TemporalServer.start(cli.path, files, registry, bare, options.signal),
+    TemporalServer.start(cli.path, files, registry, { ...bare, ...ofTheWorld }, options.signal),
     EmbeddedAws.start(files, registry, bare),
   ] as const;
   // Both are awaited even if one fails, so that the other is stopped as well.
@@ -135,7 +138,7 @@ async function startParts(
     ...addresses,
     accountId,
     temporalCli: cli.path,
-    temporal: (args, timeoutMs = 30_000) => runCommand(cli.path, args, { env, timeoutMs }),
+    temporal: (args, timeoutMs = 30_000) => runCommand(cli.path, args, { env: { ...env, ...ofTheWorld }, timeoutMs }),
     launchWorker,
     async startWorker() {
       const worker = launchWorker();

@@ -26,7 +26,9 @@ const ARGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-back
       await start(world, planFile(world));
       await untilProgress(world, 'the reboot gate is open', gateIsOpen('reboot-source'));
 
-      const browser = await chromium.launch({ executablePath: browserPath as string, args: ARGS });
+      // What it keeps in a home goes with the world.
+      const env = { ...process.env, HOME: world.root, XDG_CONFIG_HOME: world.root, XDG_CACHE_HOME: world.root };
+      const browser = await chromium.launch({ executablePath: browserPath as string, args: ARGS, env });
       try {
         const page = await browser.newPage({ viewport: { width: 1400, height: 1500 } });
         const { stdout } = await world.temporal(['workflow', 'describe', '--workflow-id', MIGRATION, '-o', 'json']);
