@@ -13,9 +13,13 @@ export function toText(history: History): string {
   return `${JSON.stringify(plain, anonymous, 1)}\n`;
 }
 
-/** Who recorded it, and where, is nobody's business; it is in the identity of a worker and the name of its own queue. */
+/**
+ * Who recorded it, and where, is nobody's business; it is in the identity of a worker, the name of
+ * its own queue, and the paths of a stack trace.
+ */
 function anonymous(key: string, value: unknown): unknown {
   if (key === 'identity') return 'recorder';
+  if (key === 'stackTrace') return String(value).split('\n')[0];
   return key === 'name' && String(value).includes(hostname()) ? 'queue-of-the-recorder' : value;
 }
 

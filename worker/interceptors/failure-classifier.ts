@@ -10,7 +10,10 @@ export class FailureClassifier implements ActivityInboundCallsInterceptor {
     try {
       return await next(input);
     } catch (error) {
-      throw classifyError(error, this.context.info.activityType);
+      const failure = classifyError(error, this.context.info.activityType);
+      // A stack trace would bring paths of this machine into the history; type and message say what is needed.
+      if (failure instanceof Error) failure.stack = `${failure.name}: ${failure.message}`;
+      throw failure;
     }
   }
 }
