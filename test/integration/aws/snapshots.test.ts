@@ -114,6 +114,8 @@ describe('snapshots and what is restored from them', () => {
       const cloned = await aws.query<{ id: number }>('clone', 'SELECT id FROM t');
       expect(cloned.length).toBeGreaterThan(500);
       const all = await aws.query<{ id: number }>('source', 'SELECT id FROM t');
+      // Decoding ends at what is flushed, and half of the writers commit without waiting for that: a commit that waits takes them along.
+      await aws.query('source', "SELECT pg_logical_emit_message(true, 'test', 'the writers are done')");
       const changes = await aws.query<{ xid: string; data: string; behind: boolean }>(
         'source',
         `SELECT xid::text, data, lsn > '${seed?.lsn}'::pg_lsn AS behind FROM pg_logical_slot_peek_changes('kept', NULL, NULL)`,
