@@ -1,3 +1,6 @@
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import type { EC2Client } from '@aws-sdk/client-ec2';
+import type { IAMClient } from '@aws-sdk/client-iam';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -12,6 +15,9 @@ export interface Aws {
   readonly kms: KMSClient;
   readonly secrets: SecretsManagerClient;
   readonly ssm: SSMClient;
+  readonly ec2: EC2Client;
+  readonly iam: IAMClient;
+  readonly cloudwatch: CloudWatchClient;
 }
 
 /** What the worker gives to every activity. */

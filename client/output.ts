@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { Check } from '../plan/checks';
+import { waiverFor } from '../plan/judge-checks';
 import { bytes, duration } from '../plan/format';
 import type { Progress } from '../plan/progress';
 
@@ -37,12 +38,12 @@ function plainTable(head: string[], rows: string[][]): string {
 
 export function renderChecks(checks: readonly Check[]): string {
   return checks
-    .map(
-      ({ level, code, message, remedy }) =>
-        `${LEVELS[level]} ${code}: ${message}${remedy && level !== 'ok' ? `\n        ${remedy}` : ''}`,
-    )
+    .map((check) => `${LEVELS[check.level]} ${check.code}: ${[check.message, ...adviceFor(check)].join('\n        ')}`)
     .join('\n');
 }
+
+const adviceFor = (check: Check): string[] =>
+  check.level === 'ok' ? [] : [check.remedy, waiverFor(check)].filter((line) => line !== undefined);
 
 /** A migration as `status` and `watch` show it. `live` is what its running activities said last. */
 export function renderProgress(progress: Progress, live: readonly string[]): string {

@@ -1,32 +1,54 @@
+/** How a check of the preflight may be answered by the plan, and when it is made. */
+export interface CheckDefinition {
+  /** Whether a block may be overridden, by code and reason. Where the migration would lose data or can't run at all: never. */
+  readonly overridable: boolean;
+  /** Whether it is made again before the cutover gate opens: the facts may have changed meanwhile. */
+  readonly again: boolean;
+}
+
+const never = { overridable: false, again: false } as const;
+const neverAgain = { overridable: false, again: true } as const;
+
+/** Every check, in the order of docs/checks.md, where each has its paragraph. */
+export const CHECKS = {
+  'source-exists': never,
+  'source-engine': never,
+  'source-available': never,
+  'source-encryption': never,
+  'source-credentials': never,
+  'source-privileges': neverAgain,
+  'source-databases': neverAgain,
+  'source-capacity': never,
+  'source-subscriptions': never,
+  'replica-identity': neverAgain,
+  'target-name': never,
+  'target-network': never,
+  'key-usable': neverAgain,
+  quota: never,
+  'traffic-switch': neverAgain,
+  'fence-roles': neverAgain,
+} as const satisfies Record<string, CheckDefinition>;
+export type CheckCode = keyof typeof CHECKS;
+export const CHECK_CODES = Object.keys(CHECKS) as CheckCode[];
+
 /** One result of the preflight; `code` is stable and has its paragraph in docs/checks.md. */
 export interface Check {
   readonly code: CheckCode;
+  /**
+   * `ok`: nothing to decide, though the message may be worth reading. `warn`: something will be different or needs a
+   * decision; the plan has to acknowledge it by code. `block`: rows or the migration would be lost.
+   */
   readonly level: 'ok' | 'warn' | 'block';
   /** What was found, where. */
   readonly message: string;
-  /** What to run or change; absent when nothing is to be done. */
+  /** The SQL or AWS command to run; absent when nothing is to be done. */
   readonly remedy?: string;
+  /** What was found, as data: names, counts, figures with their unit in the key. Bounded (`EVIDENCE_MAX` items a list). */
+  readonly evidence?: Readonly<Record<string, unknown>>;
 }
 
-export const CHECK_CODES = [
-  'source-exists',
-  'source-engine',
-  'source-available',
-  'source-encryption',
-  'source-credentials',
-  'source-privileges',
-  'source-databases',
-  'source-capacity',
-  'source-subscriptions',
-  'replica-identity',
-  'target-name',
-  'target-network',
-  'key-usable',
-  'quota',
-  'traffic-switch',
-  'fence-roles',
-] as const;
-export type CheckCode = (typeof CHECK_CODES)[number];
+/** So many names of a kind go into a check's evidence; the count is always exact. */
+export const EVIDENCE_MAX = 20;
 
 /** What the preflight learnt of the source and later steps build on. */
 export interface SourceFacts {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CHECK_CODES, CHECKS, type CheckCode } from './checks';
 import { STRATEGIES } from './strategies';
 
 // The sandbox of Temporal workflows has no `Function` constructor that could be relied on.
@@ -22,6 +23,12 @@ const milliseconds = (what: string, minimum: number, maximum: number) =>
     .int()
     .min(minimum, `is below ${minimum} ms`)
     .max(maximum, `is above ${maximum} ms`);
+
+const percent = (what: string) => z.number(`is not a number: give ${what} in percent`).min(0).max(100);
+
+const checkCode = z.enum(CHECK_CODES as [CheckCode, ...CheckCode[]], {
+  error: 'is not the code of a check: see docs/checks.md',
+});
 
 const gate = z
   .strictObject({
@@ -73,10 +80,54 @@ export const planSchema = z.strictObject({
   /** Default: every database that accepts connections, `rdsadmin` and templates apart. */
   databases: z.array(nonEmpty('a database name')).min(1).optional(),
   gates: z.strictObject({ 'reboot-source': gate, cutover: gate, decommission: gate, 'undo-reboot': gate }).prefault({}),
+  /** Codes of warnings of the preflight that are accepted. One that is not stops the migration before it begins. */
+  acknowledge: z.array(checkCode).default([]),
+  /** Blocks of the preflight that are overridden; the reason goes into the evidence. Some can never be. */
+  override: z
+    .array(
+      z.strictObject({
+        code: checkCode.refine((code) => CHECKS[code].overridable, 'can not be overridden: see docs/checks.md'),
+        reason: nonEmpty('why the block does not matter here'),
+      }),
+    )
+    .default([]),
   guard: z
     .strictObject({
       /** Ceiling on WAL that PostgreSQL keeps for our slots, in MiB (`max_slot_wal_keep_size`). */
       maxSlotWalKeepMiB: z.number().int().min(64).max(16_777_216).default(51_200),
+      /** Free storage of the source, in percent of what is allocated, below which the guard warns. */
+      warnFreeStoragePercent: percent('free storage').default(25),
+      /** Below this, verify and warm-up pause until there is more again. */
+      pauseFreeStoragePercent: percent('free storage').default(15),
+      /** Below this, our slots are given up rather than the source: the migration fails and is undone. */
+      giveUpFreeStoragePercent: percent('free storage').default(7),
+    })
+    .prefault({}),
+  /** What becomes of tables without usable replica identity: `require` blocks; `set` sets one and restores it afterwards. */
+  replicaIdentity: z.enum(['require', 'set']).default('require'),
+  ddl: z
+    .strictObject({
+      /** `watch`: a change of the schema on the source parks the cutover; `block`: an event trigger refuses it. */
+      mode: z.enum(['watch', 'block']).default('watch'),
+      /** With `block`: a role whose members may still change the schema. */
+      passRole: nonEmpty('a role name').optional(),
+    })
+    .prefault({}),
+  /** What logical replication leaves behind (docs/how-it-works.md, "What replication leaves behind"). */
+  carry: z
+    .strictObject({
+      /** `copy`: inside the pause; `refuse`: the preflight blocks where there are any. */
+      largeObjects: z.enum(['refuse', 'copy']).default('refuse'),
+      /** `copy`: contents inside the pause; `empty`: the target's stay empty, as after a crash. */
+      unloggedTables: z.enum(['refuse', 'copy', 'empty']).default('refuse'),
+      /** `refresh`: before the cutover gate; `keep`: as of the snapshot. */
+      materializedViews: z.enum(['refresh', 'keep']).default('refresh'),
+      /** `move`: the target takes the upstream slot over in the cutover; `refuse`: the preflight blocks. */
+      subscriptions: z.enum(['refuse', 'move']).default('refuse'),
+      /** `move`: jobs run on the target from the cutover on, and no more on the source. `refuse`: the preflight blocks. */
+      cronJobs: z.enum(['refuse', 'move']).default('refuse'),
+      /** Sequences of the target are set so many values ahead of the source's. */
+      sequenceMargin: z.number().int().min(0).max(1_000_000_000).default(0),
     })
     .prefault({}),
   cutover: z
@@ -95,6 +146,12 @@ export const planSchema = z.strictObject({
     .strictObject({
       /** `false` skips the comparison before the cutover; the proof after it is always made. */
       beforeCutover: z.boolean().default(true),
+      /** Sessions that read each side at the same time. */
+      workers: z.number().int().min(1).max(32).default(2),
+      /** Share of the time in which the live comparison works on the source, in percent. */
+      dutyPercent: z.number().int().min(1).max(100).default(50),
+      /** Values of differing rows go into failures and the report. They are rows of your users: off by default. */
+      showValues: z.boolean().default(false),
     })
     .prefault({}),
   keep: z

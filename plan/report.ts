@@ -1,4 +1,5 @@
 import type { Check, SourceFacts } from './checks';
+import type { Overridden } from './judge-checks';
 import type { Lsn } from './lsn';
 import type { Plan } from './plan';
 import type { Position, SlotFacts } from './position';
@@ -76,6 +77,7 @@ export interface Report {
   readonly plan: Plan;
   readonly progress: Progress;
   checks: readonly Check[];
+  overridden: readonly Overridden[];
   source?: SourceFacts;
   slots?: readonly SlotFacts[];
   position?: Position;

@@ -1,3 +1,6 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { IAMClient } from '@aws-sdk/client-iam';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -25,6 +28,9 @@ export function awsClients(defaultRegion: string | undefined): (region: string |
       kms: new KMSClient(config),
       secrets: new SecretsManagerClient(config),
       ssm: new SSMClient(config),
+      ec2: new EC2Client(config),
+      iam: new IAMClient(config),
+      cloudwatch: new CloudWatchClient(config),
     };
     made.set(region, clients);
     return clients;

@@ -52,7 +52,15 @@ export class Migration implements Answerable {
     readonly plan: Plan,
   ) {
     this.progress = newProgress(id);
-    this.report = { migration: id, status: 'running', plan, progress: this.progress, checks: [], stays: [] };
+    this.report = {
+      migration: id,
+      status: 'running',
+      plan,
+      progress: this.progress,
+      checks: [],
+      overridden: [],
+      stays: [],
+    };
     listen(this);
     upsertSearchAttributes([
       { key: attribute(SEARCH_ATTRIBUTES.source), value: plan.source.instance },

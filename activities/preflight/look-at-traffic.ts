@@ -14,10 +14,8 @@ export async function checkTraffic(aws: Aws, plan: Plan, source: Endpoint): Prom
     return [
       {
         code,
-        level: 'warn',
-        message:
-          'The plan names no traffic switch: after the pause, applications have to be pointed at the target by hand.',
-        remedy: 'Name an SSM parameter or a secret in cutover.traffic.',
+        level: 'ok',
+        message: 'The plan names no traffic switch: after the pause, you point applications at the target by hand.',
       },
     ];
   }

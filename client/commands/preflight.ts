@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { blocking } from '../../plan/checks';
+import { judgeChecks } from '../../plan/judge-checks';
+import { parsePlan } from '../../plan/parse-plan';
 import { runCommand } from '../command';
 import { withClient } from '../connect';
 import { EXIT } from '../exit-codes';
@@ -17,11 +18,11 @@ export function addPreflight(program: Command): void {
         const plan = await readPlan(file);
         const id = checkMigrationId(options.id);
         const preflight = await withClient((client) => new Migrations(client).preflight(id, plan));
-        const blocks = blocking(preflight.checks).length;
+        const stops = judgeChecks(preflight.checks, parsePlan(plan, id)).stops.length;
         return {
-          text: `${renderChecks(preflight.checks)}\n\n${blocks === 0 ? 'nothing blocks' : `${blocks} of ${preflight.checks.length} checks block`}`,
+          text: `${renderChecks(preflight.checks)}\n\n${stops === 0 ? 'nothing stops the migration' : `${stops} of ${preflight.checks.length} checks stop the migration`}`,
           json: preflight,
-          exitCode: blocks === 0 ? EXIT.ok : EXIT.blocked,
+          exitCode: stops === 0 ? EXIT.ok : EXIT.blocked,
         };
       }),
     );

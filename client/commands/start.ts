@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { blocking } from '../../plan/checks';
+import { judgeChecks } from '../../plan/judge-checks';
 import { stepOf } from '../../plan/progress';
 import type { Report } from '../../plan/report';
 import { runCommand } from '../command';
@@ -51,7 +51,7 @@ async function preflightEnded(migrations: Migrations, id: string) {
         `The preflight of ${id} could not be made: ${parked.type}: ${parked.message}`,
       );
     // A preflight that blocks ends the workflow; the next look finds it ended.
-    if (isPast(report) && blocking(report.checks).length === 0) return report;
+    if (isPast(report) && judgeChecks(report.checks, report.plan).stops.length === 0) return report;
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -75,6 +75,9 @@ export class ActivityLab {
       kms: standIn.kms(),
       secrets: standIn.secrets(),
       ssm: standIn.ssm(),
+      ec2: standIn.ec2(),
+      iam: standIn.iam(),
+      cloudwatch: standIn.cloudwatch(),
     };
     this.#clients.set(region, made);
     return made;
@@ -128,7 +131,8 @@ export class ActivityLab {
   async close(): Promise<void> {
     await this.snapshots.releaseAll();
     for (const clients of this.#clients.values()) {
-      for (const client of [clients.rds, clients.kms, clients.secrets, clients.ssm]) client.destroy();
+      const { region: _region, ...made } = clients;
+      for (const client of Object.values(made)) client.destroy();
     }
     await this.standIn.remove();
   }

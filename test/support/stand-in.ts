@@ -3,6 +3,9 @@ import { DescribeDBInstancesCommand, DescribeDBSnapshotsCommand, RDSClient } fro
 import type { DBInstance, DBSnapshot } from '@aws-sdk/client-rds';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { IAMClient } from '@aws-sdk/client-iam';
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
@@ -97,6 +100,18 @@ export class StandIn {
 
   ssm(): SSMClient {
     return new SSMClient(this.settings());
+  }
+
+  ec2(): EC2Client {
+    return new EC2Client(this.settings());
+  }
+
+  iam(): IAMClient {
+    return new IAMClient(this.settings());
+  }
+
+  cloudwatch(): CloudWatchClient {
+    return new CloudWatchClient(this.settings());
   }
 
   settings() {

@@ -70,6 +70,8 @@ describe('checks on a terminal', () => {
         { code: 'key-usable', level: 'block', message: 'disabled', remedy: 'enable it' },
         { code: 'fence-roles', level: 'warn', message: 'master' },
       ]),
-    ).toBe('ok    quota: enough\nBLOCK key-usable: disabled\n        enable it\nWARN  fence-roles: master');
+    ).toBe(
+      'ok    quota: enough\nBLOCK key-usable: disabled\n        enable it\nWARN  fence-roles: master\n        or accept it in the plan: acknowledge: [fence-roles]',
+    );
   });
 });

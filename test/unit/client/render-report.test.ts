@@ -8,6 +8,7 @@ const bare = (): Report => ({
   status: 'aborted',
   plan: parsedPlan(),
   progress: newProgress('encrypt-app-db'),
+  overridden: [],
   checks: [],
   stays: [],
 });

@@ -32,9 +32,26 @@ describe('the smallest plan', () => {
         decommission: { approval: true },
         'undo-reboot': { approval: true },
       },
-      guard: { maxSlotWalKeepMiB: 51_200 },
+      acknowledge: [],
+      override: [],
+      guard: {
+        maxSlotWalKeepMiB: 51_200,
+        warnFreeStoragePercent: 25,
+        pauseFreeStoragePercent: 15,
+        giveUpFreeStoragePercent: 7,
+      },
+      replicaIdentity: 'require',
+      ddl: { mode: 'watch' },
+      carry: {
+        largeObjects: 'refuse',
+        unloggedTables: 'refuse',
+        materializedViews: 'refresh',
+        subscriptions: 'refuse',
+        cronJobs: 'refuse',
+        sequenceMargin: 0,
+      },
       cutover: { pauseBudgetMs: 30_000, maxLagBytes: 16_777_216, spareRoles: [], traffic: [] },
-      verify: { beforeCutover: true },
+      verify: { beforeCutover: true, workers: 2, dutyPercent: 50, showValues: false },
       keep: { finalSnapshot: true, source: false },
     });
   });
@@ -46,6 +63,20 @@ describe('the smallest plan', () => {
 
   it('is the same in the spelling that RDS gives identifiers', () => {
     expect(parsedPlan({ ...SMALLEST_PLAN, source: { ...source, instance: 'App-DB' } })).toEqual(parsedPlan());
+  });
+});
+
+describe('waivers', () => {
+  it('name codes that there are', () => {
+    expect(problemsOf({ ...SMALLEST_PLAN, acknowledge: ['rain'] })).toEqual([
+      { path: 'acknowledge.0', message: expect.stringContaining('docs/checks.md') as string },
+    ]);
+  });
+
+  it('can not override what would lose data', () => {
+    expect(problemsOf({ ...SMALLEST_PLAN, override: [{ code: 'replica-identity', reason: 'in a hurry' }] })).toEqual([
+      { path: 'override.0.code', message: expect.stringContaining('can not be overridden') as string },
+    ]);
   });
 });
 
