@@ -14,6 +14,7 @@ export const FAILURE_TYPES = {
   QuotaExceeded: 'a quota of the AWS account is exhausted',
   InvalidRequest: 'AWS refuses a request for good',
   SlotLost: 'a replication slot is lost, gone or recreated: changes of the source are missing',
+  SourceAtRisk: 'the source was about to run out of storage, so our slots were given up',
   PositionDisputed: 'the sources of the position disagree, or there is only one',
   ProvenanceFailed: 'the clone does not carry the mark that was made on the source',
   TargetCannotReachSource: 'the target has no connection to the source',
@@ -24,6 +25,12 @@ export const FAILURE_TYPES = {
   AlreadySwitched: 'traffic is on the target: the migration only goes forward',
 } as const;
 export type FailureType = keyof typeof FAILURE_TYPES;
+
+/**
+ * Failures behind which no `retry` can lead anywhere, since changes of the source are gone for good, and with which
+ * waiting for a person would only harm the source: everything is undone, and the workflow fails.
+ */
+export const ENDING_FAILURES: ReadonlySet<string> = new Set<FailureType>(['SlotLost', 'SourceAtRisk']);
 
 /**
  * A failure that no retry mends.

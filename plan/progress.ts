@@ -23,6 +23,12 @@ export interface Lag {
   at: string;
 }
 
+/** What the guard of the source comes back with. */
+export interface GuardReport extends Lag {
+  /** What an operator should look at. `code` stays the same while it lasts: each is noticed once, and once when it is over. */
+  readonly warnings?: readonly { readonly code: string; readonly text: string }[];
+}
+
 export interface OpenGate {
   readonly name: GateName;
   readonly openedAt: string;

@@ -1,4 +1,5 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import type { GuardReport } from '../plan/progress';
 import { act } from './act';
 import type { Migration } from './migration';
 
@@ -15,6 +16,7 @@ export class Guard {
   #scope: CancellationScope | undefined;
   #ended: Promise<void> = Promise.resolve();
   #reportAfterMs = FIRST_REPORT_MS;
+  readonly #warned = new Set<string>();
 
   constructor(
     private readonly migration: Migration,
@@ -41,11 +43,14 @@ export class Guard {
     const { migration, databases } = this;
     for (;;) {
       try {
-        migration.progress.lag = await act('guardSource', {
+        const report: GuardReport = await act('guardSource', {
           ...migration.ref,
           databases,
           reportAfterMs: this.#reportAfterMs,
         });
+        const { warnings = [], ...lag } = report;
+        migration.progress.lag = lag;
+        this.#warn(warnings);
         this.#reportAfterMs *= REPORT_GROWTH;
         migration.show();
       } catch (error) {
@@ -54,6 +59,19 @@ export class Guard {
         migration.raiseAlarm(error);
         await condition(() => migration.alarm === undefined);
       }
+    }
+  }
+
+  #warn(warnings: NonNullable<GuardReport['warnings']>): void {
+    const codes = new Set(warnings.map(({ code }) => code));
+    for (const { code, text } of warnings) {
+      if (!this.#warned.has(code)) this.migration.notice(`${code}: ${text}`);
+      this.#warned.add(code);
+    }
+    for (const code of this.#warned) {
+      if (codes.has(code)) continue;
+      this.#warned.delete(code);
+      this.migration.notice(`${code}: over`);
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { ENDING_FAILURES } from '../plan/failures';
 import type { Approval, GateAnswer, GateName } from '../plan/gates';
 import type { Plan } from '../plan/plan';
 import { newProgress, type Progress, stepOf } from '../plan/progress';
@@ -46,6 +47,8 @@ export class Migration implements Answerable {
   /** Undoing: what anything beside the steps still finds is of no matter any more. */
   #ending = false;
   #alarm: Error | undefined;
+  /** What ends the migration, though nobody said `abort`. */
+  #ruin: ApplicationFailure | undefined;
 
   constructor(
     readonly id: string,
@@ -75,6 +78,11 @@ export class Migration implements Answerable {
     return { id: this.id, plan: this.plan };
   }
 
+  /** The migration ends because it can't succeed any more; nobody is there who could be asked. */
+  get ruined(): boolean {
+    return this.#ruin !== undefined;
+  }
+
   /** Behind the switch the migration only goes forward. */
   get pastSwitch(): boolean {
     return this.#pastSwitch;
@@ -82,15 +90,16 @@ export class Migration implements Answerable {
 
   /**
    * Runs the strategy to its end, or, when an operator aborts before the switch, undoes everything, newest first.
-   * A cancellation by Temporal (`temporal workflow cancel`) does the same.
+   * A cancellation by Temporal (`temporal workflow cancel`) does the same, and so does a failure of ENDING_FAILURES, with
+   * which the workflow then fails.
    */
   async run(strategy: () => Promise<void>): Promise<Report> {
     try {
       await this.#scope.run(strategy);
       this.#end('completed');
     } catch (error) {
-      // Only the preflight ends a migration by an error: before anything is touched.
-      if (!isCancellation(error)) {
+      // Beside what ruins it, only the preflight ends a migration by an error: before anything is touched.
+      if (!isCancellation(error) && !this.#ruin) {
         this.#end('failed');
         throw error;
       }
@@ -101,7 +110,8 @@ export class Migration implements Answerable {
       this.#alarm = undefined;
       this.#openGate(undefined);
       await this.undo.runAll(this.progress, (name, message) => this.#parkUndo(name, message));
-      this.#end('aborted');
+      this.#end(this.#ruin ? 'failed' : 'aborted');
+      if (this.#ruin) throw this.#ruin;
       if (!this.#abortRequested) throw error;
     }
     // A cancellation that came behind the switch had no effect, and has none here.
@@ -148,7 +158,7 @@ export class Migration implements Answerable {
 
   /** Either traffic turned out to be on the target, and there is only forward, or nobody could look. */
   #fenceInDoubt(error: unknown): void {
-    const failure = error instanceof ActivityFailure && error.cause ? error.cause : error;
+    const failure = failureOf(error);
     if (failure instanceof ApplicationFailure && failure.type === 'AlreadySwitched') this.#pastSwitch = true;
     else this.notice(`THE FENCE ON THE SOURCE MAY STILL BE UP: ${(failure as Error).message}`);
   }
@@ -200,7 +210,19 @@ export class Migration implements Answerable {
   /** A failure found beside the steps (the guard's): the next step to begin, or an open gate, parks with it. */
   raiseAlarm(error: unknown): void {
     if (this.#ending || this.#pastSwitch) return;
+    if (this.#ruinedBy(error)) return;
     this.#alarm = error instanceof Error ? error : new Error(String(error));
+  }
+
+  /** Ends the migration if the failure is one that nothing mends. */
+  #ruinedBy(error: unknown): boolean {
+    const failure = failureOf(error);
+    if (!(failure instanceof ApplicationFailure) || !ENDING_FAILURES.has(failure.type ?? '')) return false;
+    if (this.#pastSwitch || this.#ending) return false;
+    this.#ruin = failure;
+    this.notice(`${failure.type}: ${failure.message} Everything is undone.`);
+    this.#scope.cancel();
+    return true;
   }
 
   #throwAlarm(): void {
@@ -208,7 +230,8 @@ export class Migration implements Answerable {
   }
 
   async #park(step: StepName, error: unknown): Promise<void> {
-    const failure = error instanceof ActivityFailure && error.cause ? error.cause : error;
+    if (this.#ruinedBy(error)) throw error;
+    const failure = failureOf(error);
     // Not one of ours: a mistake in the workflow's own code. Temporal retries the task until a mended worker comes.
     if (!(failure instanceof ApplicationFailure) && !(error instanceof ActivityFailure)) throw error;
     const known = failure instanceof ApplicationFailure ? failure : undefined;
@@ -369,11 +392,15 @@ export class Migration implements Answerable {
   }
 
   refuseAbort(): string | undefined {
+    if (this.#ruin) return `abort: already under way, because of ${this.#ruin.type}`;
     if (this.#pastSwitch) return 'abort refused: traffic is on the target already; writes there would be lost';
     if (this.#ending) return 'abort: already under way';
     return undefined;
   }
 }
+
+/** What an activity threw; anything else as it is. */
+const failureOf = (error: unknown): unknown => (error instanceof ActivityFailure && error.cause ? error.cause : error);
 
 /** What a person wrote, whatever a client made of it. */
 const words = (value: unknown): string =>

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { Lag } from '../../plan/progress';
+import type { GuardReport, Lag } from '../../plan/progress';
 import type { Dependencies } from '../dependencies';
 import { writeMark } from '../postgres/fence-table';
 import { reportProgress } from '../heartbeat';
@@ -19,7 +19,7 @@ export interface GuardInput extends LagInput {
  * Web UI find them at any time. Gives an idle database a heartbeat, so that its slot moves.
  * @throws ApplicationFailure SlotLost
  */
-export async function guardSource(deps: Dependencies, input: GuardInput): Promise<Lag> {
+export async function guardSource(deps: Dependencies, input: GuardInput): Promise<GuardReport> {
   const context = Context.current();
   const startedAt = Date.now();
   const access = await accessTo(deps, input, 'source');

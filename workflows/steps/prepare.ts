@@ -56,6 +56,12 @@ async function undoParameters(migration: Migration, source: SourceFacts): Promis
     pending(warning);
     return;
   }
+  // Nobody waits for a migration that ended by itself; what it leaves pending is in the report.
+  if (migration.ruined && migration.plan.gates['undo-reboot'].approval) {
+    migration.notice(`${source.instance}: ${applies}`);
+    pending(applies);
+    return;
+  }
   const answer = await migration.gate(
     'undo-reboot',
     [`${source.instance}: ${applies}`, 'approve: it is rebooted now; reject: it stays pending-reboot'],

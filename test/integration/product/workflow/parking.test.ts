@@ -219,7 +219,7 @@ describe('a transient error', () => {
 describe('a slot that is lost', () => {
   const lost = finalFailure('SlotLost', 'Replication slot keyshift_m_shop is gone');
 
-  it('parks a migration that waits for an approval', async () => {
+  it('ends a migration that waits for an approval: all is undone, the workflow fails with the reason', async () => {
     const loss = new Door();
     const migration = await lab.migrate(
       {
@@ -232,8 +232,92 @@ describe('a slot that is lost', () => {
     );
     await migration.untilGate('cutover');
     loss.open();
+    await expect(migration.failure()).resolves.toMatchObject({
+      type: 'SlotLost',
+      message: expect.stringContaining('shop is gone') as string,
+    });
+    const { status, progress } = await migration.report();
+    expect(status).toBe('failed');
+    expect(progress.gate).toBeUndefined();
+    expect(progress.undone.map(({ name, ok }) => [name, ok])).toEqual([
+      ['subscriptions', true],
+      ['target instance', true],
+      ['encrypted snapshot', true],
+      ['snapshot of the source', true],
+      ['replication slots', true],
+      ['publications and fence tables', true],
+      ['replication role and its secret', true],
+      ['parameter group of the source', true],
+    ]);
+  });
+
+  it.each(['waitForCatchUp', 'readGoNoGo'] as const)('found by %s ends it without being parked', async (name) => {
+    const migration = await lab.migrate(
+      {
+        [name]: () => {
+          throw lost;
+        },
+      },
+      UNATTENDED,
+    );
+    await expect(migration.failure()).resolves.toMatchObject({ type: 'SlotLost' });
+    expect(migration.script.count('deleteTarget')).toBe(1);
+    expect(migration.script.count('cutOver')).toBe(0);
+  });
+
+  it('asks nobody for a second reboot: that stays pending, and the report says so', async () => {
+    const migration = await lab.migrate(
+      {
+        waitForCatchUp: () => {
+          throw lost;
+        },
+        restoreParameters: () => ({ rebootNeeded: true, slots: [] }),
+      },
+      UNATTENDED,
+    );
+    await migration.failure();
+    const { stays } = await migration.report();
+    expect(migration.script.count('rebootSource')).toBe(1);
+    expect(stays).toMatchObject([{ what: 'pending reboot', name: SMALLEST_PLAN.source.instance }]);
+  });
+
+  it('refuses an abort meanwhile, with the reason', async () => {
+    const undoing = new Door();
+    const migration = await lab.migrate(
+      {
+        waitForCatchUp: () => {
+          throw lost;
+        },
+        deleteTarget: () => undoing.goThrough(),
+      },
+      UNATTENDED,
+    );
+    await migration.untilNotice(/SlotLost/);
+    await migration.signal('abort', { by: 'anna', reason: 'too late' });
+    await migration.untilNotice('abort: already under way, because of SlotLost');
+    undoing.open();
+    await expect(migration.failure()).resolves.toMatchObject({ type: 'SlotLost' });
+  });
+});
+
+describe('a failure of the guard', () => {
+  const denied = finalFailure('AccessDenied', 'The guard may not read the slots of the source');
+
+  it('parks a migration that waits for an approval', async () => {
+    const loss = new Door();
+    const migration = await lab.migrate(
+      {
+        guardSource: async () => {
+          await loss.goThrough();
+          throw denied;
+        },
+      },
+      { ...UNATTENDED, gates: { 'reboot-source': FREE } },
+    );
+    await migration.untilGate('cutover');
+    loss.open();
     const { parked, gate } = await migration.untilParked();
-    expect(parked).toMatchObject({ step: 'go-no-go', type: 'SlotLost' });
+    expect(parked).toMatchObject({ step: 'go-no-go', type: 'AccessDenied' });
     expect(gate).toBeUndefined();
   });
 
@@ -249,7 +333,7 @@ describe('a slot that is lost', () => {
         guardSource: async (_, call) => {
           if (call === 1) {
             await begun.goThrough();
-            throw lost;
+            throw denied;
           }
           found.open();
           return untilCancelled();
@@ -262,7 +346,7 @@ describe('a slot that is lost', () => {
       return events?.some((event) => event.activityTaskFailedEventAttributes);
     });
     warming.open();
-    await expect(migration.untilParked()).resolves.toMatchObject({ parked: { step: 'verify', type: 'SlotLost' } });
+    await expect(migration.untilParked()).resolves.toMatchObject({ parked: { step: 'verify', type: 'AccessDenied' } });
     expect(migration.script.count('verifyContents')).toBe(0);
     await migration.update('retry', { by: 'anna' });
     await found.opened;
@@ -273,14 +357,14 @@ describe('a slot that is lost', () => {
     const migration = await lab.migrate(
       {
         guardSource: () => {
-          throw lost;
+          throw denied;
         },
         restoreParameters: () => ({ rebootNeeded: true, slots: [] }),
       },
       { ...UNATTENDED, gates: { 'reboot-source': FREE } },
     );
     await migration.untilParked();
-    await migration.update('abort', { reason: 'the slot is lost' });
+    await migration.update('abort', { reason: 'no permission' });
     await migration.approve('undo-reboot');
     const { progress } = await migration.result();
     expect(progress.undone.filter(({ ok }) => !ok)).toEqual([]);
@@ -312,8 +396,8 @@ describe('what ends the migration at once', () => {
     });
     const { type, message, details } = await migration.failure();
     expect(type).toBe('PreflightBlocked');
-    expect(message).toContain('2 checks of the preflight block the migration; nothing was touched');
-    expect(message).toContain('key-usable: disabled\n    enable it');
+    expect(message).toContain('2 checks of the preflight stop the migration; nothing was touched');
+    expect(message).toContain('key-usable (block): disabled\n    enable it');
     expect(details?.[0]).toMatchObject([{ code: 'key-usable' }, { code: 'quota' }]);
     expect(migration.script.names).toEqual(['runPreflight']);
   });

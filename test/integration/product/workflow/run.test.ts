@@ -1,6 +1,6 @@
 import { waitFor } from '../../../../local/world/wait-for';
 import { stepOf } from '../../../../plan/progress';
-import { Door, LAG, switched } from '../../../support/scripted-activities';
+import { Door, LAG, switched, untilCancelled } from '../../../support/scripted-activities';
 import { SMALLEST_PLAN } from '../../../support/plan';
 import { WorkflowLab } from '../../../support/workflow-lab';
 
@@ -164,6 +164,23 @@ describe('the guard', () => {
     await migration.untilGate('cutover');
     const distances = migration.script.inputsOf('guardSource').map(({ reportAfterMs }) => reportAfterMs);
     expect(distances).toEqual([10_000, 40_000, 160_000]);
+  });
+
+  it('warns once of what lasts, and says when it is over', async () => {
+    const low = { code: 'free-storage', text: '20 % of the storage of app-db is free' };
+    const reports = [[low], [low], []];
+    const migration = await lab.migrate({
+      guardSource: async (_, call) => {
+        const warnings = reports[call - 1];
+        if (!warnings) return untilCancelled();
+        return { ...LAG, warnings };
+      },
+    });
+    await migration.approve('reboot-source');
+    await migration.untilNotice('free-storage: over');
+    const { notices, lag } = await migration.progress();
+    expect(notices.map(({ text }) => text)).toEqual([`free-storage: ${low.text}`, 'free-storage: over']);
+    expect(lag).toEqual(LAG);
   });
 
   it('rests inside the pause', async () => {
