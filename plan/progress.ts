@@ -21,6 +21,33 @@ export interface Lag {
   trend: 'falling' | 'steady' | 'rising';
   /** ISO 8601. */
   at: string;
+  /** While it falls: when it is gone at the present pace, in milliseconds. */
+  goneInMs?: number;
+  /** What the guard saw of the source beside the lag. */
+  source?: SourceHealth;
+  /** What the guard found since its report before; each belongs into the notices. */
+  warnings?: readonly string[];
+}
+
+/** How the source bears the migration, as the guard last saw it (docs/how-it-works.md, "The source guard"). */
+export interface SourceHealth {
+  /** WAL that the source keeps for that slot of ours which keeps most, in bytes. */
+  readonly retainedBytes: number;
+  /** WAL that may still be written before PostgreSQL gives up that slot, in bytes; absent: no ceiling. */
+  readonly safeWalBytes?: number;
+  readonly freeStorageBytes?: number;
+  readonly freeStoragePercent?: number;
+  /** When the storage is full at the present pace, in milliseconds; absent: it does not fill, or nobody knows. */
+  readonly storageFullInMs?: number;
+  /** When PostgreSQL gives up a slot at the present pace, in milliseconds. */
+  readonly slotLostInMs?: number;
+  readonly oldestTransactionMs?: number;
+  /** Transactions since the oldest catalog row that our slots keep from being vacuumed. */
+  readonly catalogXminAge?: number;
+  /** What decoding for our slots has written to disk since the server's statistics began, in bytes (14+). */
+  readonly spilledBytes?: number;
+  /** Databases whose schema, grants or settings are not what they were at capture. */
+  readonly changedSchemas?: readonly string[];
 }
 
 /** What the guard of the source comes back with. */
