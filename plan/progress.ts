@@ -25,8 +25,6 @@ export interface Lag {
   goneInMs?: number;
   /** What the guard saw of the source beside the lag. */
   source?: SourceHealth;
-  /** What the guard found since its report before; each belongs into the notices. */
-  warnings?: readonly string[];
 }
 
 /** How the source bears the migration, as the guard last saw it (docs/how-it-works.md, "The source guard"). */
