@@ -1,3 +1,4 @@
+import { asyncLocalStorage } from '@temporalio/activity';
 import { escapeIdentifier, escapeLiteral, Client, type ClientConfig } from 'pg';
 import { applicationName } from '../../plan/names';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
@@ -24,7 +25,10 @@ export interface SessionOptions {
   /** Goes into `application_name`. */
   readonly step: string;
   readonly database: string;
-  /** `statement_timeout` in milliseconds; default 60 s. */
+  /**
+   * `statement_timeout` in milliseconds; default 60 s. A statement that may take longer than that is cancelled when its
+   * activity is: an abort does not wait for it.
+   */
   readonly statementTimeoutMs?: number;
   /**
    * `lock_timeout` in milliseconds; default 2 s, so that a statement of ours that waits for a lock never queues
@@ -107,7 +111,23 @@ export async function openSession(access: Access, options: SessionOptions): Prom
     await client.end().catch(() => undefined);
     throw error;
   }
+  const signal = asyncLocalStorage.getStore()?.cancellationSignal;
+  if (signal && statementTimeoutMs > DEFAULT_STATEMENT_TIMEOUT_MS) cancelWithActivity(client, access, signal);
   return client;
+}
+
+/** The server goes on with a statement whose client only stops listening, so it has to be told. */
+function cancelWithActivity(client: Client, access: Access, signal: AbortSignal): void {
+  const cancel = () => {
+    const options = { step: 'cancel', database: 'postgres' };
+    const { processID } = client as Client & { processID: number | null };
+    // Best effort: the activity ends in any case, and the timeout ends the statement.
+    withSession(access, options, (session) => session.query('SELECT pg_cancel_backend($1)', [processID])).catch(
+      () => undefined,
+    );
+  };
+  signal.addEventListener('abort', cancel, { once: true });
+  client.once('end', () => signal.removeEventListener('abort', cancel));
 }
 
 /** Runs `work` in a session that is ended afterwards. */

@@ -89,6 +89,15 @@ export class ActivityLab {
     input: Parameters<Activities[Name]>[0],
     attempt = 1,
   ): ReturnType<Activities[Name]> {
+    return this.start(name, input, attempt).result;
+  }
+
+  /** Starts an activity that the test will cancel. */
+  start<Name extends keyof Activities>(
+    name: Name,
+    input: Parameters<Activities[Name]>[0],
+    attempt = 1,
+  ): { result: ReturnType<Activities[Name]>; cancel: () => void } {
     const environment = new MockActivityEnvironment(
       { activityType: name, attempt },
       {
@@ -100,7 +109,10 @@ export class ActivityLab {
       },
     );
     const activity = this.#activities[name] as unknown as (input: unknown) => Promise<unknown>;
-    return environment.run<[unknown], unknown, typeof activity>(activity, input) as ReturnType<Activities[Name]>;
+    return {
+      result: environment.run<[unknown], unknown, typeof activity>(activity, input) as ReturnType<Activities[Name]>,
+      cancel: () => environment.cancel(),
+    };
   }
 
   /** Runs an activity twice in a row, as after a lost answer: the second run must answer what the first one did. */

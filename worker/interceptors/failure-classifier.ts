@@ -1,6 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
-import { classifyError } from '../../activities/classify-error';
+import { classifyError, isSqlState } from '../../activities/classify-error';
+import { SQLSTATE } from '../../activities/postgres/sqlstates';
 
 /** Turns errors of AWS and PostgreSQL that no retry mends into typed final failures, for every activity. */
 export class FailureClassifier implements ActivityInboundCallsInterceptor {
@@ -10,6 +11,10 @@ export class FailureClassifier implements ActivityInboundCallsInterceptor {
     try {
       return await next(input);
     } catch (error) {
+      // The statement was cancelled because the activity is.
+      if (this.context.cancellationSignal.aborted && isSqlState(error, SQLSTATE.queryCanceled)) {
+        await this.context.cancelled;
+      }
       const failure = classifyError(error, this.context.info.activityType);
       // A stack trace would bring paths of this machine into the history; type and message say what is needed.
       if (failure instanceof Error) failure.stack = `${failure.name}: ${failure.message}`;
