@@ -12,6 +12,11 @@ export interface GateAnswer {
   /** Who answers; goes into the evidence. */
   readonly by: string;
   readonly comment?: string;
+  /**
+   * Which opening of the gate is answered (`opening` in the progress). An answer that names another one is refused: what
+   * it answered has changed since. Left out: whatever is open.
+   */
+  readonly opening?: number;
 }
 
 export interface Approval extends GateAnswer {

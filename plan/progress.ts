@@ -56,6 +56,8 @@ export interface GuardReport extends Lag {
 
 export interface OpenGate {
   readonly name: GateName;
+  /** Counts every opening of a gate of this migration, from 1. */
+  readonly opening: number;
   readonly openedAt: string;
   /** What the approver should know: what was found, what will happen. */
   readonly findings: readonly string[];

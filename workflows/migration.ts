@@ -40,6 +40,7 @@ export class Migration implements Answerable {
   readonly progress: Progress;
   readonly #scope = new CancellationScope();
   #answer: Approval | undefined;
+  #openings = 0;
   #retryRequested = false;
   #abortRequested = false;
   #pastSwitch = false;
@@ -311,8 +312,9 @@ export class Migration implements Answerable {
       delete this.progress.gate;
       if (this.progress.status === 'waiting') this.progress.status = 'running';
     } else {
-      const command = signalCommand(this.id, MESSAGES.approve, JSON.stringify({ gate: name, by: '<you>' }));
-      this.progress.gate = { name, openedAt: now(), findings, command };
+      const opening = ++this.#openings;
+      const command = signalCommand(this.id, MESSAGES.approve, JSON.stringify({ gate: name, by: '<you>', opening }));
+      this.progress.gate = { name, opening, openedAt: now(), findings, command };
       if (this.progress.status === 'running') this.progress.status = 'waiting';
     }
     upsertSearchAttributes([{ key: attribute(SEARCH_ATTRIBUTES.gate), value: name ?? null }]);
@@ -384,6 +386,10 @@ export class Migration implements Answerable {
     }
     if (typeof input.by !== 'string' || input.by.trim() === '') {
       return `answer for ${input.gate} refused: "by" has to say who answers`;
+    }
+    const opening = this.progress.gate?.opening;
+    if (input.gate === open && input.opening !== undefined && input.opening !== opening) {
+      return `answer for ${input.gate} by ${input.by} refused: it is for opening ${input.opening}, and this is opening ${opening}; look at the findings again`;
     }
     if (input.gate !== open) return `answer for ${input.gate} by ${input.by} refused: ${state}`;
     if (this.#answer)

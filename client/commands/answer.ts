@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GATES, type GateName } from '../../plan/gates';
 import { runCommand } from '../command';
 import { withClient } from '../connect';
@@ -10,7 +10,13 @@ interface AnswerOptions {
   readonly gate: GateName;
   readonly by: string;
   readonly comment?: string;
+  readonly opening?: number;
 }
+
+const wholeNumber = (text: string): number => {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('give the number of the opening, for example 2');
+};
 
 /** `approve` and `reject`: answer a gate by an update, so that the answer's fate is known at once. */
 export function addAnswers(program: Command): void {
@@ -21,6 +27,7 @@ export function addAnswers(program: Command): void {
       .addOption(new Option('--gate <gate>', 'the gate that is answered').choices([...GATES]).makeOptionMandatory())
       .option('--by <who>', 'who answers; goes into the report', userInfo().username)
       .option('--comment <text>', 'why; goes into the report')
+      .option('--opening <n>', 'answer only this opening of the gate, as status shows it', wholeNumber)
       .action((id: string, options: AnswerOptions, command: Command) =>
         runCommand(command, async () => {
           const answer = await withClient((client) => new Migrations(client)[name](id, options));

@@ -26,7 +26,13 @@ describe('a progress on a terminal', () => {
 
   it('of an open gate ends with the command that approves', () => {
     const progress = progressAt([], 'go-no-go');
-    progress.gate = { name: 'cutover', openedAt: '', findings: ['lag 0 bytes'], command: 'temporal workflow signal' };
+    progress.gate = {
+      name: 'cutover',
+      opening: 2,
+      openedAt: '',
+      findings: ['lag 0 bytes'],
+      command: 'temporal workflow signal',
+    };
     expect(renderProgress(progress, [])).toMatch(
       /WAITING FOR APPROVAL: cutover\n {2}- lag 0 bytes\n\napprove with:\ntemporal workflow signal$/,
     );

@@ -12,6 +12,7 @@ const withGate = (progress: Progress): Progress => {
   progress.status = 'waiting';
   progress.gate = {
     name: 'cutover',
+    opening: 2,
     openedAt: '2026-11-21T10:02:00.000Z',
     findings: ['lag 0 bytes, steady', 'sessions that will be ended: 8'],
     command: signalCommand(progress.migration, 'approve', '{"gate":"cutover","by":"<you>"}'),

@@ -19,7 +19,7 @@ describe('a gate', () => {
     expect(status).toBe('waiting');
     expect(gate?.findings[0]).toContain('app-db has to be rebooted once');
     expect(gate?.command).toContain(`--workflow-id ${migration.id}`);
-    expect(gate?.command).toContain(`--input '{"gate":"reboot-source","by":"<you>"}'`);
+    expect(gate?.command).toContain(`--input '{"gate":"reboot-source","by":"<you>","opening":1}'`);
     expect(migration.script.count('rebootSource')).toBe(0);
 
     await migration.signal('approve', { ...anna('reboot-source'), comment: 'night shift knows' });
@@ -63,6 +63,31 @@ describe('a gate', () => {
       ['cutover', 'plan'],
       ['decommission', 'plan'],
     ]);
+  });
+
+  it('does not take an answer for an earlier opening: what it answered has changed since', async () => {
+    const red = {
+      lag: LAG,
+      fence: { roles: [], unlockable: [], databases: [] },
+      red: ['a long transaction'],
+      findings: [],
+    };
+    const looks = [{ ...red, red: [] }, red];
+    const migration = await lab.migrate({
+      readGoNoGo: (_, call) => looks[call - 1] ?? { ...red, red: [] },
+    });
+    await migration.approve('reboot-source');
+    const { gate } = await migration.untilGate('cutover');
+    await migration.update('approve', { ...anna('cutover'), opening: gate?.opening });
+    const again = await migration.until('the gate is open again', (progress) => progress.gate?.opening === 3);
+    expect(gate?.opening).toBe(2);
+    await expect(migration.update('approve', { ...anna('cutover'), opening: 2 })).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('it is for opening 2, and this is opening 3') as string },
+    });
+    expect(migration.script.count('cutOver')).toBe(0);
+    await migration.update('approve', { ...anna('cutover'), opening: again.gate?.opening });
+    await migration.approve('decommission');
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
   });
 
   it('stays open when it is rejected, and says who rejected it and why', async () => {
