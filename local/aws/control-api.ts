@@ -6,7 +6,11 @@ import { listEverything } from './listing';
 /** Where the region of an instance isn't given. */
 const DEFAULT_REGION = 'eu-central-1';
 
-const switchesRequest = z.strictObject({ rdsTools: z.boolean().optional(), seedLsnOffset: z.int().optional() });
+const switchesRequest = z.strictObject({
+  rdsTools: z.boolean().optional(),
+  seedLsnOffset: z.int().optional(),
+  describes: z.record(z.string(), z.string()).optional(),
+});
 const restartRequest = z.strictObject({ mode: z.enum(['fast', 'immediate']).default('fast') });
 const quotasRequest = z.strictObject({
   instances: z.int().min(0).optional(),
@@ -27,7 +31,7 @@ interface ControlReply {
  *     GET    listing                              everything that exists, sorted
  *     GET|POST|DELETE faults[?operation=]         see faults.ts
  *     GET|PATCH quotas                            {instances, manualSnapshots, parameterGroups}
- *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset}; also before the instance exists
+ *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, describes}; also before the instance exists
  *     POST   instances/<id>/restart[?region=]     {mode: fast|immediate}; RDS shows nothing of it
  */
 export function controlApi(context: Context): (method: string, url: URL, body: string) => Promise<ControlReply> {

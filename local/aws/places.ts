@@ -5,8 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import type { ServerAccount } from '../postgres/unprivileged';
 import { isReachable, serverAccount } from '../postgres/unprivileged';
 
-/** A Unix socket's path ends at 103 bytes on macOS; `/.s.PGSQL.65535` is added to the directory. */
-const LONGEST_SOCKET_DIRECTORY = 85;
+/** A Unix socket's path ends at 103 bytes on macOS; the name of the instance and `/.s.PGSQL.65535` are added to the directory. */
+const LONGEST_SOCKET_DIRECTORY = 76;
 
 /** The checkout's own cache, ignored by git. */
 const DEFAULT_CACHE = resolve(__dirname, '..', '..', '.keyshift', 'cache');

@@ -128,6 +128,8 @@ const ITEM_NAMES: Readonly<Record<string, string>> = {
   ValidUpgradeTarget: 'UpgradeTarget',
   SupportedCharacterSets: 'CharacterSet',
   AccountQuotas: 'AccountQuota',
+  OptionGroupsList: 'OptionGroup',
+  DBSubnetGroups: 'DBSubnetGroup',
 };
 
 const builder = new XMLBuilder({ suppressEmptyNode: true, format: false, ignoreAttributes: false });

@@ -23,6 +23,8 @@ export interface InstanceSwitches {
   rdsTools?: boolean | undefined;
   /** Bytes by which `rds_tools.logical_seed_lsn()` is wrong. */
   seedLsnOffset?: number | undefined;
+  /** Members that the description of the instance has besides, as if AWS had added a setting. */
+  describes?: Record<string, string> | undefined;
 }
 
 /** How many there may be in a region; AWS's defaults (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html). */

@@ -32,8 +32,15 @@ export async function createAuthority(commonName: string): Promise<Certificate> 
   return { certificatePem: `${certificate.toString('pem')}\n`, privateKeyPem: await exportKey(keys.privateKey) };
 }
 
-/** A server certificate for this machine's loopback names, signed by the authority. */
-export async function createServerCertificate(authority: Certificate, commonName: string): Promise<Certificate> {
+/**
+ * A server certificate for this machine's loopback names and, if it's another one, the address that the server listens on, signed by the authority.
+ * The address is also given as a name: libpq looks for addresses in certificates only from 15 on.
+ */
+export async function createServerCertificate(
+  authority: Certificate,
+  commonName: string,
+  address?: string,
+): Promise<Certificate> {
   const keys = await newKeys();
   const issuer = new x509.X509Certificate(authority.certificatePem);
   const certificate = await x509.X509CertificateGenerator.create({
@@ -51,6 +58,12 @@ export async function createServerCertificate(authority: Certificate, commonName
       new x509.SubjectAlternativeNameExtension([
         { type: 'dns', value: 'localhost' },
         { type: 'ip', value: '127.0.0.1' },
+        ...(address === undefined
+          ? []
+          : [
+              { type: 'ip' as const, value: address },
+              { type: 'dns' as const, value: address },
+            ]),
       ]),
       await x509.AuthorityKeyIdentifierExtension.create(issuer, false),
     ],

@@ -17,10 +17,11 @@ export async function findFreePort(taken: ReadonlySet<number>): Promise<number> 
   throw new Error('no free port');
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Whether nobody listens on the port of a loopback address, and the machine has that address. */
+export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }

@@ -10,6 +10,8 @@ import type { Context } from '../context';
 import type { Fault } from '../faults';
 import { runInBackground } from './background';
 import { noteEvent } from './events';
+import { settle } from './instance-settings';
+import { deleteMasterSecret } from './master-secret';
 import { createInitialContents, setMasterPassword } from './initial-database';
 import type { InstanceOperation, InstanceRecord, InstanceStatus } from './model';
 import { effectiveParameters, placesOf, prepareInstanceHome } from './server-configuration';
@@ -74,7 +76,7 @@ function jobOf(operation: InstanceOperation): Job {
     case 'create':
       return (context, instance, stall) => create(context, instance, operation.password, stall);
     case 'restore':
-      return (context, instance, stall) => restore(context, instance, operation.snapshotId, stall);
+      return (context, instance, stall) => restore(context, instance, operation.snapshotId, operation.password, stall);
     case 'delete':
       return (context, instance, stall) => remove(context, instance, operation.finalSnapshotId, stall);
     case 'reboot':
@@ -122,6 +124,7 @@ async function create(
   await clock.pass(AWS_SECONDS.createInstance);
   await hold(context, stall, 'creating');
   instance.status = 'available';
+  activateSecret(instance);
   note(context, instance, 'creation', 'DB instance created');
 }
 
@@ -133,6 +136,7 @@ async function restore(
   context: Context,
   instance: InstanceRecord,
   snapshotId: string,
+  password: string | undefined,
   stall: Fault | undefined,
 ): Promise<void> {
   const { clock, log, places, servers, store } = context;
@@ -154,6 +158,7 @@ async function restore(
   instance.seedLsn = await readSeedPosition(server.server, control, log);
   store.changed();
   await server.restart('fast');
+  if (password !== undefined) await setMasterPassword(server.server, instance, password);
   await clock.pass(AWS_SECONDS.restoreInstance);
   await hold(context, stall, 'creating');
   if (instance.kmsKeyArn !== undefined && !isKeyAccessible(context, instance.region, instance.kmsKeyArn)) {
@@ -161,6 +166,7 @@ async function restore(
     throw keyNotAccessible(instance.kmsKeyArn);
   }
   instance.status = 'available';
+  activateSecret(instance);
   note(context, instance, 'restoration', `Restored from snapshot ${snapshotId}`);
 }
 
@@ -204,7 +210,8 @@ const modify: Job = async (context, instance, stall) => {
   }
   await clock.pass(AWS_SECONDS.modifyInstance);
   await hold(context, stall, instance.status);
-  instance.settings = { ...instance.settings, ...values };
+  instance.settings = settle({ ...instance.settings, ...values });
+  activateSecret(instance);
   instance.pending = {};
   if (newId !== undefined) rename(context, instance, newId);
   instance.status = 'available';
@@ -261,9 +268,14 @@ async function remove(
   await clock.pass(AWS_SECONDS.deleteInstance);
   await hold(context, stall, 'deleting');
   servers.forget(instance);
+  deleteMasterSecret(context, instance);
   delete rds.instances[instance.id];
   note(context, instance, 'deletion', 'DB instance deleted');
   await rm(placesOf(places, instance).home, { recursive: true, force: true });
+}
+
+function activateSecret({ masterSecret }: InstanceRecord): void {
+  if (masterSecret) masterSecret.status = 'active';
 }
 
 async function hold(context: Context, stall: Fault | undefined, state: string): Promise<void> {

@@ -4,9 +4,10 @@ import type { Answer } from '../query-protocol';
 import { arnOf } from './arns';
 import { resolveEngineVersion } from './engine-versions';
 import { startInstanceOperation } from './instance-jobs';
-import { defaultSettings, readSettings } from './instance-settings';
+import { defaultSettings, readSettings, settle } from './instance-settings';
 import { instanceShape } from './instance-shape';
-import type { InstanceRecord } from './model';
+import { createMasterSecret, keyFor, managesPassword } from './master-secret';
+import type { InstanceRecord, InstanceSettings } from './model';
 import { addInstance } from './new-instance';
 import type { RdsCall } from './request';
 import { assertInstanceState, newIdentifier, readTags, requireInstance } from './request';
@@ -23,7 +24,8 @@ export async function createDBInstance(call: RdsCall): Promise<Answer> {
   const engine = parameters.required('Engine');
   if (engine !== 'postgres') throw new AwsError('InvalidParameterValue', `Invalid DB engine: ${engine}`);
   parameters.required('DBInstanceClass');
-  const password = parameters.required('MasterUserPassword');
+  const managed = managesPassword(parameters);
+  const given = managed ? undefined : parameters.required('MasterUserPassword');
   const masterUsername = parameters.required('MasterUsername');
   if (!/^[a-z]\w{0,62}$/i.test(masterUsername) || RESERVED.includes(masterUsername.toLowerCase())) {
     throw new AwsError(
@@ -31,7 +33,7 @@ export async function createDBInstance(call: RdsCall): Promise<Answer> {
       `MasterUsername ${masterUsername} cannot be used as it is a reserved word used by the engine`,
     );
   }
-  assertPassword(password);
+  if (given !== undefined) assertPassword(given);
   const { major, version } = resolveEngineVersion(parameters.text('EngineVersion'));
   const encrypted = parameters.flag('StorageEncrypted') ?? false;
   const key = parameters.text('KmsKeyId');
@@ -41,6 +43,7 @@ export async function createDBInstance(call: RdsCall): Promise<Answer> {
       'KmsKeyId can be specified only for an encrypted DB instance. (StorageEncrypted is not set)',
     );
   }
+  const requested = withInsightsKey(call, readSettings(parameters));
   const instance = await addInstance(call, {
     id,
     major,
@@ -48,11 +51,12 @@ export async function createDBInstance(call: RdsCall): Promise<Answer> {
     masterUsername,
     dbName: parameters.text('DBName'),
     kmsKeyArn: encrypted ? requireStorageKey(context, region, key) : undefined,
-    settings: { ...defaultSettings(region, major), ...readSettings(parameters) },
+    settings: settle({ ...defaultSettings(region, major), ...requested }, requested),
     tags: readTags(parameters) ?? [],
   });
+  const password = given ?? createMasterSecret(context, instance, parameters.text('MasterUserSecretKmsKeyId')).password;
   startInstanceOperation(context, instance, { kind: 'create', password }, call.stall);
-  return { DBInstance: instanceShape(instance) };
+  return { DBInstance: instanceShape(instance, call) };
 }
 
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBInstances.html */
@@ -73,7 +77,7 @@ export function describeDBInstances(call: RdsCall): Answer {
     !filters.has('db-cluster-id') &&
     !filters.has('domain');
   const page = paginate(parameters, wanted.filter(passes), ({ id }) => id);
-  return { DBInstances: page.items.map(instanceShape), Marker: page.marker };
+  return { DBInstances: page.items.map((instance) => instanceShape(instance, call)), Marker: page.marker };
 }
 
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html */
@@ -89,7 +93,7 @@ export function rebootDBInstance(call: RdsCall): Answer {
   assertKey(call, instance);
   instance.status = 'rebooting';
   startInstanceOperation(call.context, instance, { kind: 'reboot' }, call.stall);
-  return { DBInstance: instanceShape(instance) };
+  return { DBInstance: instanceShape(instance, call) };
 }
 
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StopDBInstance.html */
@@ -98,7 +102,7 @@ export function stopDBInstance(call: RdsCall): Answer {
   assertInstanceState(instance, ['available']);
   instance.status = 'stopping';
   startInstanceOperation(call.context, instance, { kind: 'stop' }, call.stall);
-  return { DBInstance: instanceShape(instance) };
+  return { DBInstance: instanceShape(instance, call) };
 }
 
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartDBInstance.html */
@@ -112,7 +116,7 @@ export function startDBInstance(call: RdsCall): Answer {
   assertKey(call, instance);
   instance.status = 'starting';
   startInstanceOperation(call.context, instance, { kind: 'start' }, call.stall);
-  return { DBInstance: instanceShape(instance) };
+  return { DBInstance: instanceShape(instance, call) };
 }
 
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBInstance.html */
@@ -153,7 +157,7 @@ export function deleteDBInstance(call: RdsCall): Answer {
   instance.status = 'deleting';
   const operation = { kind: 'delete', ...(finalSnapshotId === undefined ? {} : { finalSnapshotId }) } as const;
   startInstanceOperation(context, instance, operation, call.stall);
-  return { DBInstance: instanceShape(instance) };
+  return { DBInstance: instanceShape(instance, call) };
 }
 
 /** Passwords of PostgreSQL instances: 8 to 128 printable characters but / ' " @ and blank. */
@@ -164,6 +168,16 @@ export function assertPassword(password: string): void {
       "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.",
     );
   }
+}
+
+/** Performance Insights are encrypted under a key that is shown by its ARN; by default AWS's own. */
+export function withInsightsKey(
+  { context, parameters, region }: RdsCall,
+  settings: Partial<InstanceSettings>,
+): Partial<InstanceSettings> {
+  if (!parameters.flag('EnablePerformanceInsights')) return settings;
+  const key = keyFor(context, region, settings.PerformanceInsightsKMSKeyId, 'rds');
+  return { ...settings, PerformanceInsightsKMSKeyId: key };
 }
 
 /** States in which nothing is under way. */

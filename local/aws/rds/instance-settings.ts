@@ -35,6 +35,60 @@ export function defaultSettings(region: string, major: number): InstanceSettings
   };
 }
 
+/**
+ * Settings as AWS shows them once they are taken together: a small gp3 volume has a fixed performance that nobody may give, a ceiling at the size itself
+ * means none, and Performance Insights has a key and a retention.
+ * @throws AwsError for what does not go together
+ */
+export function settle(settings: InstanceSettings, given: Partial<InstanceSettings> = {}): InstanceSettings {
+  const settled = { ...settings };
+  const { StorageType, AllocatedStorage } = settled;
+  const striped = AllocatedStorage >= GP3_STRIPED_GIB;
+  if (StorageType === 'gp3') {
+    if (!striped && (given.Iops !== undefined || given.StorageThroughput !== undefined)) {
+      throw new AwsError(
+        'InvalidParameterCombination',
+        `You can't specify IOPS or storage throughput for engine postgres and a storage size less than ${GP3_STRIPED_GIB}.`,
+      );
+    }
+    settled.Iops = striped ? (settled.Iops ?? 12_000) : 3_000;
+    settled.StorageThroughput = striped ? (settled.StorageThroughput ?? 500) : 125;
+  } else if (StorageType === 'io1' || StorageType === 'io2') {
+    if (settled.Iops === undefined) {
+      throw new AwsError(
+        'InvalidParameterCombination',
+        `The storage type ${StorageType} requires iops to be specified.`,
+      );
+    }
+    settled.StorageThroughput = undefined;
+  } else {
+    if (given.Iops !== undefined || given.StorageThroughput !== undefined) {
+      throw new AwsError('InvalidParameterCombination', `You can't specify IOPS for the storage type ${StorageType}.`);
+    }
+    settled.Iops = settled.StorageThroughput = undefined;
+  }
+  if ((settled.MaxAllocatedStorage ?? 0) <= AllocatedStorage) settled.MaxAllocatedStorage = undefined;
+  if (settled.MonitoringInterval > 0 && settled.MonitoringRoleArn === undefined) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      'A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0.',
+    );
+  }
+  if (settled.MonitoringInterval === 0) settled.MonitoringRoleArn = undefined;
+  if (settled.PerformanceInsightsEnabled) settled.PerformanceInsightsRetentionPeriod ??= 7;
+  else settled.PerformanceInsightsKMSKeyId = settled.PerformanceInsightsRetentionPeriod = undefined;
+  if (settled.DatabaseInsightsMode === 'advanced' && (settled.PerformanceInsightsRetentionPeriod ?? 0) < 465) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      'To enable the Advanced mode of Database Insights, you must enable Performance Insights with a retention of 465 days.',
+    );
+  }
+  return settled;
+}
+
+/** From this size on a gp3 volume of PostgreSQL is striped, and its performance may be chosen. */
+const GP3_STRIPED_GIB = 400;
+
 /** What a request says about settings. Names differ between request and answer here and there. */
 export function readSettings(parameters: QueryParameters): Partial<InstanceSettings> {
   const settings: { [Name in keyof InstanceSettings]?: InstanceSettings[Name] | undefined } = {
@@ -79,7 +133,8 @@ export function readSettings(parameters: QueryParameters): Partial<InstanceSetti
 }
 
 function assertPlausible(settings: Partial<InstanceSettings>): void {
-  const { DBInstanceClass, BackupRetentionPeriod, StorageType, EnabledCloudwatchLogsExports } = settings;
+  const { DBInstanceClass, BackupRetentionPeriod, StorageType, EnabledCloudwatchLogsExports, MonitoringInterval } =
+    settings;
   if (DBInstanceClass !== undefined && !/^db\.[a-z0-9-]+\.[a-z0-9.-]+$/.test(DBInstanceClass)) {
     throw new AwsError('InvalidParameterValue', `Invalid DB Instance class: ${DBInstanceClass}`);
   }
@@ -91,6 +146,15 @@ function assertPlausible(settings: Partial<InstanceSettings>): void {
   }
   if (StorageType !== undefined && !['standard', 'gp2', 'gp3', 'io1', 'io2'].includes(StorageType)) {
     throw new AwsError('InvalidParameterValue', `Invalid storage type: ${StorageType}`);
+  }
+  if (MonitoringInterval !== undefined && ![0, 1, 5, 10, 15, 30, 60].includes(MonitoringInterval)) {
+    throw new AwsError('InvalidParameterValue', `Invalid monitoring interval: ${MonitoringInterval}`);
+  }
+  if (settings.AvailabilityZone !== undefined && settings.MultiAZ) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      'Requesting a specific availability zone is not valid for Multi-AZ instances.',
+    );
   }
   const log = EnabledCloudwatchLogsExports?.find((name) => !LOG_TYPES.includes(name));
   if (log !== undefined)

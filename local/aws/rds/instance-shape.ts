@@ -1,13 +1,15 @@
 import type { Answer } from '../query-protocol';
 import { arnOf } from './arns';
+import { ACCOUNT_ID } from '../state';
 import type { InstanceRecord } from './model';
+import type { RdsCall } from './request';
 import { subnetGroupShape } from './subnet-groups';
 
 /** Server certificates are valid for a year. */
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 /** An instance as `DescribeDBInstances` shows it. */
-export function instanceShape(instance: InstanceRecord): Answer {
+export function instanceShape(instance: InstanceRecord, { rds, context }: Pick<RdsCall, 'rds' | 'context'>): Answer {
   const { settings, region, pending } = instance;
   const { VpcSecurityGroupIds, DBSubnetGroupName, OptionGroupName, EnabledCloudwatchLogsExports, ...shown } = settings;
   const hasEndpoint = !['creating', 'failed', 'inaccessible-encryption-credentials'].includes(instance.status);
@@ -20,7 +22,15 @@ export function instanceShape(instance: InstanceRecord): Answer {
     EngineVersion: instance.engineVersion,
     MasterUsername: instance.masterUsername,
     DBName: instance.dbName,
-    ...(hasEndpoint ? { Endpoint: { Address: 'localhost', Port: instance.port, HostedZoneId: 'Z2R2ITUGPM61AM' } } : {}),
+    ...(hasEndpoint
+      ? {
+          Endpoint: {
+            Address: instance.address ?? 'localhost',
+            Port: instance.port,
+            HostedZoneId: 'Z2R2ITUGPM61AM',
+          },
+        }
+      : {}),
     DbInstancePort: 0,
     InstanceCreateTime: instance.status === 'creating' ? undefined : new Date(instance.createdAt),
     ...shown,
@@ -29,7 +39,7 @@ export function instanceShape(instance: InstanceRecord): Answer {
     ],
     DBSecurityGroups: [],
     VpcSecurityGroups: VpcSecurityGroupIds.map((id) => ({ VpcSecurityGroupId: id, Status: 'active' })),
-    DBSubnetGroup: subnetGroupShape(region, DBSubnetGroupName),
+    DBSubnetGroup: subnetGroupShape(region, DBSubnetGroupName, rds.subnetGroups?.[DBSubnetGroupName]),
     OptionGroupMemberships: [{ OptionGroupName, Status: 'in-sync' }],
     PendingModifiedValues: {
       ...pending,
@@ -41,8 +51,21 @@ export function instanceShape(instance: InstanceRecord): Answer {
     KmsKeyId: instance.kmsKeyArn,
     EnabledCloudwatchLogsExports: EnabledCloudwatchLogsExports.length > 0 ? EnabledCloudwatchLogsExports : undefined,
     DomainMemberships: [],
-    AssociatedRoles: [],
+    AssociatedRoles: (instance.roles ?? []).map((role) => ({ ...role })),
+    MasterUserSecret: instance.masterSecret && {
+      SecretArn: instance.masterSecret.arn,
+      SecretStatus: instance.masterSecret.status,
+      KmsKeyId: instance.masterSecret.kmsKeyArn,
+    },
+    SecondaryAvailabilityZone: settings.MultiAZ
+      ? `${region}${settings.AvailabilityZone.endsWith('b') ? 'a' : 'b'}`
+      : undefined,
+    EnhancedMonitoringResourceArn:
+      settings.MonitoringInterval > 0
+        ? `arn:aws:logs:${region}:${ACCOUNT_ID}:log-group:RDSOSMetrics:log-stream:${instance.resourceId}`
+        : undefined,
     TagList: instance.tags.map(({ Key, Value }) => ({ Key, Value })),
+    ...context.store.switches(region, instance.id).describes,
     ActivityStreamStatus: 'stopped',
     CertificateDetails: {
       CAIdentifier: settings.CACertificateIdentifier,

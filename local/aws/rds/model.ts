@@ -61,10 +61,24 @@ export interface PendingValues {
   DBInstanceIdentifier?: string;
 }
 
+/** An IAM role that an instance uses for a feature. */
+export interface InstanceRole {
+  readonly RoleArn: string;
+  readonly FeatureName: string;
+  Status: 'ACTIVE' | 'PENDING';
+}
+
+/** The secret in which RDS keeps the master user's password. */
+export interface MasterSecret {
+  readonly arn: string;
+  readonly kmsKeyArn: string;
+  status: 'creating' | 'active' | 'rotating';
+}
+
 /** What is under way for an instance. It is kept in the state, so that a restart of the stand-in takes it up again. */
 export type InstanceOperation =
   | { readonly kind: 'create'; readonly password: string }
-  | { readonly kind: 'restore'; readonly snapshotId: string }
+  | { readonly kind: 'restore'; readonly snapshotId: string; readonly password?: string }
   | { readonly kind: 'reboot' }
   | { readonly kind: 'modify' }
   | { readonly kind: 'stop' }
@@ -98,6 +112,8 @@ export interface InstanceRecord {
   readonly major: Major;
   readonly engineVersion: string;
   readonly port: number;
+  /** Loopback address that it listens on; absent: 127.0.0.1, which is called `localhost`. */
+  readonly address?: string;
   readonly masterUsername: string;
   readonly dbName: string | undefined;
   readonly kmsKeyArn: string | undefined;
@@ -110,6 +126,8 @@ export interface InstanceRecord {
   activeParameterGroup: string;
   /** The values that the server runs with, where they differ from the engine's. */
   activeParameters: Record<string, string>;
+  roles?: InstanceRole[];
+  masterSecret?: MasterSecret | undefined;
   /** Where the clone ends in the source's WAL; only of instances that were restored. */
   seedLsn?: string;
   operation?: InstanceOperation | undefined;
@@ -147,6 +165,22 @@ export interface ParameterGroupRecord {
   values: Record<string, { value: string; applyMethod: 'immediate' | 'pending-reboot' }>;
 }
 
+/** An option group. PostgreSQL has no options, so only its name matters. */
+export interface OptionGroupRecord {
+  readonly name: string;
+  readonly majorEngineVersion: string;
+  readonly description: string;
+  tags: Tag[];
+}
+
+/** A subnet group that a user made. */
+export interface SubnetGroupRecord {
+  readonly name: string;
+  readonly description: string;
+  readonly subnetIds: readonly string[];
+  tags: Tag[];
+}
+
 /** Something that happened, for `DescribeEvents`. */
 export interface EventRecord {
   readonly sourceId: string;
@@ -163,4 +197,6 @@ export interface RdsState {
   snapshots: Record<string, SnapshotRecord>;
   parameterGroups: Record<string, ParameterGroupRecord>;
   events: EventRecord[];
+  optionGroups?: Record<string, OptionGroupRecord>;
+  subnetGroups?: Record<string, SubnetGroupRecord>;
 }

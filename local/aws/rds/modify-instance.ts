@@ -4,13 +4,16 @@ import { AWS_SECONDS } from '../clock';
 import { runInBackground } from './background';
 import { resolveEngineVersion } from './engine-versions';
 import { startInstanceOperation } from './instance-jobs';
-import { assertPassword } from './instance-operations';
-import { LOG_TYPES, readSettings } from './instance-settings';
+import { assertPassword, withInsightsKey } from './instance-operations';
+import { LOG_TYPES, readSettings, settle } from './instance-settings';
 import { instanceShape } from './instance-shape';
+import { createMasterSecret, deleteMasterSecret, managesPassword, rotateMasterSecret } from './master-secret';
 import type { InstanceRecord, InstanceSettings, PendingValues } from './model';
+import { requireOptionGroup } from './option-groups';
 import { requireParameterGroup } from './parameter-groups';
 import type { RdsCall } from './request';
 import { assertInstanceState, newIdentifier, requireInstance } from './request';
+import { assertSubnetGroup } from './subnet-groups';
 
 /** Settings that wait for the maintenance window unless `ApplyImmediately` is set; AWS applies all others at once. */
 const WAITING = [
@@ -31,9 +34,10 @@ const WAITING = [
 export function modifyDBInstance(call: RdsCall): Answer {
   const { context, parameters } = call;
   const instance = requireInstance(call, parameters.required('DBInstanceIdentifier'));
-  const requested = readSettings(parameters);
-  const password = parameters.text('MasterUserPassword');
-  if (password !== undefined) assertPassword(password);
+  const requested = withInsightsKey(call, readSettings(parameters));
+  const managed = managesPassword(parameters);
+  const given = parameters.text('MasterUserPassword');
+  if (given !== undefined) assertPassword(given);
   assertVersion(call, instance);
   const newId = parameters.has('NewDBInstanceIdentifier')
     ? newIdentifier(call, 'NewDBInstanceIdentifier', 63)
@@ -55,6 +59,10 @@ export function modifyDBInstance(call: RdsCall): Answer {
     );
   }
 
+  settle({ ...instance.settings, ...instance.pending, ...requested }, performanceGiven(instance, requested));
+  if (requested.OptionGroupName !== undefined) requireOptionGroup(call, requested.OptionGroupName);
+  if (requested.DBSubnetGroupName !== undefined) assertSubnetGroup(call, requested.DBSubnetGroupName);
+
   const waiting: PendingValues = {};
   for (const [name, value] of Object.entries(requested)) {
     const current = instance.settings[name as keyof InstanceSettings];
@@ -62,7 +70,8 @@ export function modifyDBInstance(call: RdsCall): Answer {
     else if (value === current) delete instance.pending[name as keyof PendingValues];
     else Object.assign(waiting, { [name]: value });
   }
-  instance.settings.EnabledCloudwatchLogsExports = logExports(call, instance);
+  instance.settings = settle({ ...instance.settings, EnabledCloudwatchLogsExports: logExports(call, instance) });
+  const password = changedSecret(call, instance, managed) ?? given;
   if (password !== undefined) waiting.MasterUserPassword = password;
   if (newId !== undefined && newId !== instance.id) waiting.DBInstanceIdentifier = newId;
   Object.assign(instance.pending, waiting);
@@ -77,7 +86,51 @@ export function modifyDBInstance(call: RdsCall): Answer {
   ) {
     startInstanceOperation(context, instance, { kind: 'modify' }, call.stall);
   }
-  return { DBInstance: instanceShape(instance) };
+  return { DBInstance: instanceShape(instance, call) };
+}
+
+/** A small gp3 volume shows its fixed performance; saying it again is refused by RDS, too. */
+function performanceGiven(
+  instance: InstanceRecord,
+  requested: Partial<InstanceSettings>,
+): Pick<Partial<InstanceSettings>, 'Iops' | 'StorageThroughput'> {
+  const { Iops, StorageThroughput } = requested;
+  if (Iops !== undefined && requested.AllocatedStorage === undefined && requested.StorageType === undefined) {
+    if (instance.settings.StorageType !== 'gp3') {
+      throw new AwsError(
+        'InvalidParameterCombination',
+        'You must specify both the storage size and iops when modifying the storage size or iops on a DB instance that has iops.',
+      );
+    }
+  }
+  return { ...(Iops === undefined ? {} : { Iops }), ...(StorageThroughput === undefined ? {} : { StorageThroughput }) };
+}
+
+/** A password that RDS makes and keeps in a secret; or that it hands over to the user, who then has to give one. */
+function changedSecret(call: RdsCall, instance: InstanceRecord, managed: boolean): string | undefined {
+  const { context, parameters } = call;
+  if (managed && !instance.masterSecret) {
+    return createMasterSecret(context, instance, parameters.text('MasterUserSecretKmsKeyId')).password;
+  }
+  if (parameters.flag('RotateMasterUserPassword')) {
+    if (!instance.masterSecret || !parameters.flag('ApplyImmediately')) {
+      throw new AwsError(
+        'InvalidParameterCombination',
+        'RotateMasterUserPassword needs a managed master password and ApplyImmediately.',
+      );
+    }
+    return rotateMasterSecret(context, instance, instance.masterSecret);
+  }
+  if (parameters.flag('ManageMasterUserPassword') === false && instance.masterSecret) {
+    if (!parameters.has('MasterUserPassword')) {
+      throw new AwsError(
+        'InvalidParameterCombination',
+        'MasterUserPassword is required when ManageMasterUserPassword is turned off.',
+      );
+    }
+    deleteMasterSecret(context, instance);
+  }
+  return undefined;
 }
 
 /** The association changes at once; the values take effect with the next reboot, dynamic ones as well. */

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { findFreePort } from '../../postgres/free-port';
 import { AwsError } from '../errors';
 import type { InstanceRecord } from './model';
+import { findNetworkPlace } from './network-place';
+import { requireOptionGroup } from './option-groups';
 import { defaultGroupName, requireParameterGroup } from './parameter-groups';
 import type { RdsCall } from './request';
+import { assertSubnetGroup } from './subnet-groups';
 
 /** Puts a new instance into the state, in state `creating`. */
 export async function addInstance(
@@ -26,17 +28,16 @@ export async function addInstance(
       `The Parameter Group ${parameterGroup} with DBParameterGroupFamily ${family} cannot be used for this instance. Please use a Parameter Group with DBParameterGroupFamily postgres${options.major}`,
     );
   }
-  const taken = context.store
-    .regions()
-    .flatMap(([, state]) => Object.values(state.rds.instances).map(({ port }) => port));
-  const port = await findFreePort(new Set(taken));
+  requireOptionGroup(call, options.settings.OptionGroupName);
+  assertSubnetGroup(call, options.settings.DBSubnetGroupName);
+  const place = await findNetworkPlace(context, parameters.integer('Port'));
   const instance: InstanceRecord = {
     ...options,
     region,
     resourceId: `db-${randomBytes(20).toString('hex').toUpperCase().slice(0, 26)}`,
     status: 'creating',
     createdAt: new Date().toISOString(),
-    port,
+    ...place,
     pending: {},
     parameterGroup,
     parameterApplyStatus: 'in-sync',

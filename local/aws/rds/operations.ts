@@ -11,6 +11,7 @@ import {
 } from './instance-operations';
 import { describeDBLogFiles, downloadDBLogFilePortion } from './log-operations';
 import { modifyDBInstance } from './modify-instance';
+import { createOptionGroup, deleteOptionGroup, describeOptionGroups } from './option-groups';
 import {
   createDBParameterGroup,
   deleteDBParameterGroup,
@@ -27,7 +28,8 @@ import {
   describeDBSnapshots,
   restoreDBInstanceFromDBSnapshot,
 } from './snapshot-operations';
-import { describeDBSubnetGroups } from './subnet-groups';
+import { addRoleToDBInstance, removeRoleFromDBInstance } from './role-operations';
+import { createDBSubnetGroup, describeDBSubnetGroups } from './subnet-groups';
 import { addTagsToResource, listTagsForResource, removeTagsFromResource } from './tag-operations';
 
 /** The operations of RDS that the stand-in knows. */
@@ -58,5 +60,11 @@ export const RDS_OPERATIONS: Readonly<Record<string, RdsOperation>> = {
   DescribeDBEngineVersions: describeDBEngineVersions,
   DescribeEvents: describeEvents,
   DescribeAccountAttributes: describeAccountAttributes,
+  CreateDBSubnetGroup: createDBSubnetGroup,
   DescribeDBSubnetGroups: describeDBSubnetGroups,
+  CreateOptionGroup: createOptionGroup,
+  DescribeOptionGroups: describeOptionGroups,
+  DeleteOptionGroup: deleteOptionGroup,
+  AddRoleToDBInstance: addRoleToDBInstance,
+  RemoveRoleFromDBInstance: removeRoleFromDBInstance,
 };

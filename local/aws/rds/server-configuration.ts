@@ -19,6 +19,9 @@ export interface InstancePlaces extends ServerPlaces {
   readonly tlsDir: string;
 }
 
+/** Long enough to tell instances apart, short enough for the path of a socket. */
+const SOCKET_NAME_LENGTH = 8;
+
 /** The directories of an instance, named by its resource id, which outlives a renaming. */
 export function placesOf(places: Places, instance: Pick<InstanceRecord, 'resourceId'>): InstancePlaces {
   const home = join(places.serversDir, instance.resourceId);
@@ -27,7 +30,8 @@ export function placesOf(places: Places, instance: Pick<InstanceRecord, 'resourc
     dataDir: join(home, 'data'),
     logDir: join(home, 'log'),
     tlsDir: join(home, 'tls'),
-    socketDir: places.socketDir,
+    // Instances may have the same port, and a socket is named by it.
+    socketDir: join(places.socketDir, instance.resourceId.slice(-SOCKET_NAME_LENGTH)),
   };
 }
 
@@ -46,8 +50,8 @@ export function effectiveParameters(major: Major, group: ParameterGroupRecord | 
 
 /** Makes the directories of an instance and its certificate, unless they are there. */
 export async function prepareInstanceHome(places: Places, instance: InstanceRecord): Promise<void> {
-  const { home, logDir, tlsDir } = placesOf(places, instance);
-  for (const directory of [home, logDir, join(logDir, 'error'), tlsDir]) {
+  const { home, logDir, tlsDir, socketDir } = placesOf(places, instance);
+  for (const directory of [home, logDir, join(logDir, 'error'), tlsDir, socketDir]) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   if (!existsSync(join(tlsDir, 'server.key'))) {
@@ -55,11 +59,12 @@ export async function prepareInstanceHome(places: Places, instance: InstanceReco
       certificatePem: readFileSync(join(places.stateDir, 'ca.pem'), 'utf8'),
       privateKeyPem: readFileSync(join(places.stateDir, 'ca.key'), 'utf8'),
     };
-    const certificate = await createServerCertificate(authority, 'localhost');
+    const certificate = await createServerCertificate(authority, 'localhost', instance.address);
     writeFileSync(join(tlsDir, 'server.crt'), certificate.certificatePem, { mode: 0o600 });
     writeFileSync(join(tlsDir, 'server.key'), certificate.privateKeyPem, { mode: 0o600 });
   }
   giveTo(places.account, home);
+  giveTo(places.account, socketDir);
 }
 
 /** Writes `postgresql.conf` and `pg_hba.conf` anew from what the instance runs with. */
@@ -84,7 +89,7 @@ function serverSettings(places: Places, instance: InstanceRecord, switches: Inst
     'rds.force_ssl': values['rds.force_ssl'] === '1' ? 'on' : 'off',
     [SEED_LSN_SETTING]: seedLsn(instance, switches),
     port: String(instance.port),
-    listen_addresses: '127.0.0.1',
+    listen_addresses: instance.address ?? '127.0.0.1',
     unix_socket_directories: socketDir,
     unix_socket_permissions: '0700',
     ssl: 'on',

@@ -5,8 +5,10 @@ import type { Answer } from '../query-protocol';
 import { arnOf, parseArn } from './arns';
 import { noteEvent } from './events';
 import { startInstanceOperation } from './instance-jobs';
-import { defaultSettings, readSettings } from './instance-settings';
+import { withInsightsKey } from './instance-operations';
+import { defaultSettings, readSettings, settle } from './instance-settings';
 import { instanceShape } from './instance-shape';
+import { createMasterSecret, managesPassword } from './master-secret';
 import type { InstanceSettings, SnapshotRecord } from './model';
 import { addInstance } from './new-instance';
 import type { RdsCall } from './request';
@@ -133,7 +135,8 @@ export async function restoreDBInstanceFromDBSnapshot(call: RdsCall): Promise<An
   }
   if (snapshot.kmsKeyArn !== undefined) requireStorageKey(context, region, snapshot.kmsKeyArn);
   const { major, engineVersion, masterUsername, dbName, settings: origin } = snapshot.instance;
-  const requested = readSettings(parameters);
+  const requested = withInsightsKey(call, readSettings(parameters));
+  const managed = managesPassword(parameters);
   if (requested.AllocatedStorage !== undefined && requested.AllocatedStorage < origin.AllocatedStorage) {
     throw new AwsError(
       'InvalidParameterValue',
@@ -158,9 +161,12 @@ export async function restoreDBInstanceFromDBSnapshot(call: RdsCall): Promise<An
     masterUsername,
     dbName,
     kmsKeyArn: snapshot.kmsKeyArn,
-    settings,
+    settings: settle(settings, requested),
     tags: readTags(parameters) ?? [],
   });
-  startInstanceOperation(context, instance, { kind: 'restore', snapshotId: snapshot.id }, call.stall);
-  return { DBInstance: instanceShape(instance) };
+  const secret = managed
+    ? createMasterSecret(context, instance, parameters.text('MasterUserSecretKmsKeyId'))
+    : undefined;
+  startInstanceOperation(context, instance, { kind: 'restore', snapshotId: snapshot.id, ...secret }, call.stall);
+  return { DBInstance: instanceShape(instance, call) };
 }
