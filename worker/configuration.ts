@@ -8,6 +8,8 @@ export interface WorkerConfiguration {
   readonly awsRegion: string | undefined;
   /** Address on which `/healthz` answers; undefined: nowhere. */
   readonly healthPort: number | undefined;
+  /** Deployment version of this worker; undefined: worker versioning is not used. */
+  readonly deployment: { readonly deploymentName: string; readonly buildId: string } | undefined;
 }
 
 const BUNDLE_SOURCE = 'https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem';
@@ -28,7 +30,18 @@ export function readConfiguration(env: NodeJS.ProcessEnv): WorkerConfiguration {
     rdsCaBundle: readBundle(path),
     awsRegion: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'],
     healthPort: healthPort === undefined ? undefined : Number(healthPort),
+    deployment: readDeployment(env),
   };
+}
+
+/** The variables that Temporal's Worker Controller sets. @see https://docs.temporal.io/production-deployment/worker-deployments/kubernetes-controller */
+function readDeployment(env: NodeJS.ProcessEnv): WorkerConfiguration['deployment'] {
+  const [deploymentName, buildId] = [env['TEMPORAL_DEPLOYMENT_NAME'], env['TEMPORAL_WORKER_BUILD_ID']];
+  if (!deploymentName && !buildId) return undefined;
+  if (deploymentName && buildId) return { deploymentName, buildId };
+  throw new Error(
+    `Worker versioning needs both TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID; ${deploymentName ? 'the second' : 'the first'} is not set`,
+  );
 }
 
 function readBundle(path: string): string {

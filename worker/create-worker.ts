@@ -61,10 +61,28 @@ export async function createWorkers(
         taskQueue: TASK_QUEUE,
         // A worker that died leaves its cached workflows behind; another takes them over after this.
         stickyQueueScheduleToStartTimeout: '3 seconds',
+        ...versioning(configuration),
         ...workflowCode(),
       }),
       await Worker.create({ ...common, taskQueue: ownTaskQueue }),
     ],
+  };
+}
+
+/**
+ * A migration stays on the version that began it: the next one may do the steps in another order, which a history of this
+ * one can't be replayed with.
+ */
+export function versioning({
+  deployment,
+}: Pick<WorkerConfiguration, 'deployment'>): Pick<WorkerOptions, 'workerDeploymentOptions'> {
+  if (!deployment) return {};
+  return {
+    workerDeploymentOptions: {
+      version: deployment,
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'PINNED',
+    },
   };
 }
 

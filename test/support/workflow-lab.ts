@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundle,
+} from '@temporalio/worker';
 import { silently } from '../../local/tools/report';
 import { findTemporalCli } from '../../local/tools/temporal-cli';
 import { waitFor } from '../../local/world/wait-for';
@@ -51,6 +58,27 @@ export class WorkflowLab {
   async migrate(overrides: Overrides = {}, plan: PlanInput = SMALLEST_PLAN): Promise<ScriptedMigration> {
     const script = new ScriptedActivities(overrides);
     const taskQueue = `test-${randomUUID()}`;
+    const stop = await this.startWorker(taskQueue, script);
+    const handle = await this.start(taskQueue, plan);
+    const migration = new ScriptedMigration(handle, script, stop);
+    this.#migrations.push(migration);
+    return migration;
+  }
+
+  start(taskQueue: string, plan: PlanInput = SMALLEST_PLAN): Promise<WorkflowHandle> {
+    return this.environment.client.workflow.start(WORKFLOW_TYPE, {
+      taskQueue,
+      workflowId: `m-${randomUUID().slice(0, 12)}`,
+      args: [plan],
+    });
+  }
+
+  /** Starts a worker that answers by the script; the function that it resolves to stops it. */
+  async startWorker(
+    taskQueue: string,
+    script: ScriptedActivities,
+    options: Partial<WorkerOptions> = {},
+  ): Promise<() => Promise<void>> {
     const worker = await Worker.create({
       connection: this.environment.nativeConnection,
       taskQueue,
@@ -60,20 +88,13 @@ export class WorkflowLab {
       maxHeartbeatThrottleInterval: '20 milliseconds',
       defaultHeartbeatThrottleInterval: '20 milliseconds',
       shutdownGraceTime: '1 millisecond',
+      ...options,
     });
     const running = worker.run();
-    const handle = await this.environment.client.workflow.start(WORKFLOW_TYPE, {
-      taskQueue,
-      workflowId: `m-${randomUUID().slice(0, 12)}`,
-      args: [plan],
-    });
-    const stop = async () => {
+    return async () => {
       worker.shutdown();
       await running;
     };
-    const migration = new ScriptedMigration(handle, script, stop);
-    this.#migrations.push(migration);
-    return migration;
   }
 
   /** Ends every migration that a test left, and its worker. */
