@@ -6,6 +6,7 @@ export function renderReport(report: Report): string {
   return [
     `Migration ${report.migration}: ${report.status}`,
     ...sourceLines(report),
+    ...waiverLines(report),
     ...positionLines(report),
     ...cutoverLines(report),
     ...proofLines(report),
@@ -21,6 +22,17 @@ function sourceLines({ source, plan }: Report): string[] {
   return [
     `Source  ${source.instance}, PostgreSQL ${source.engineVersion}, ${source.encrypted ? `encrypted under ${source.kmsKeyId}` : 'not encrypted'}\nTarget  ${plan.target.instance}, encrypted under ${source.targetKmsKeyArn}`,
   ];
+}
+
+/** What the plan let pass. The checks that were fine are in `--json`. */
+function waiverLines({ checks, overridden }: Report): string[] {
+  const reasons = new Map(overridden.map(({ code, reason }) => [code, reason]));
+  const lines = checks.flatMap(({ level, code, message }) => {
+    const reason = reasons.get(code);
+    if (level === 'block' && reason !== undefined) return [`  ${code} overridden: ${message}\n    because: ${reason}`];
+    return level === 'warn' ? [`  ${code} acknowledged: ${message}`] : [];
+  });
+  return lines.length > 0 ? [`Let pass by the plan\n${lines.join('\n')}`] : [];
 }
 
 function positionLines({ position }: Report): string[] {

@@ -96,6 +96,26 @@ describe('the report as text', () => {
     }
   });
 
+  it('says what the plan let pass, and why', () => {
+    const report = {
+      ...bare(),
+      checks: [
+        { code: 'quota', level: 'ok', message: 'enough' },
+        { code: 'fence-roles', level: 'warn', message: 'the master user is connected' },
+        { code: 'source-capacity', level: 'block', message: 'too few slots' },
+      ],
+      overridden: [{ code: 'source-capacity', reason: 'raised at the reboot' }],
+    } satisfies Report;
+    expect(renderReport(report)).toContain(
+      [
+        'Let pass by the plan',
+        '  fence-roles acknowledged: the master user is connected',
+        '  source-capacity overridden: too few slots',
+        '    because: raised at the reboot',
+      ].join('\n'),
+    );
+  });
+
   it('does not call a proof by row versions exact', () => {
     const report = complete();
     if (report.proof) report.proof = { ...report.proof, method: 'row-versions', changedSince: 7, goneSince: 3 };
