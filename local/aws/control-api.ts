@@ -1,22 +1,38 @@
 import { z } from 'zod';
 import type { Context } from './context';
 import { faultRequest } from './faults';
+import { policyDocument } from './iam/policy';
 import { listEverything } from './listing';
+import { maintenanceAction } from './rds/model';
+import type { Answer } from './query-protocol';
+import type { InstanceSwitches } from './state';
 
 /** Where the region of an instance isn't given. */
 const DEFAULT_REGION = 'eu-central-1';
 
+/** Members of a description; `null` hides one. The whole set, so that `{}` takes them all away. */
+const describedMembers = z.record(
+  z.string(),
+  z.json().transform((value) => (value === null ? undefined : value) as Answer),
+);
+
 const switchesRequest = z.strictObject({
   rdsTools: z.boolean().optional(),
   seedLsnOffset: z.int().optional(),
-  describes: z.record(z.string(), z.string()).optional(),
+  /** By name; the whole set, so that `{}` takes them all away. */
+  metrics: z.record(z.string(), z.number()).optional(),
+  describes: describedMembers.optional(),
 });
 const restartRequest = z.strictObject({ mode: z.enum(['fast', 'immediate']).default('fast') });
 const quotasRequest = z.strictObject({
   instances: z.int().min(0).optional(),
   manualSnapshots: z.int().min(0).optional(),
   parameterGroups: z.int().min(0).optional(),
+  allocatedStorage: z.int().min(0).optional(),
 });
+
+const iamRequest = z.strictObject({ policy: policyDocument.nullable().optional(), enforce: z.boolean().optional() });
+const maintenanceRequest = z.strictObject({ actions: z.array(maintenanceAction) });
 
 /** An answer of the control API. */
 interface ControlReply {
@@ -30,8 +46,10 @@ interface ControlReply {
  *     GET    health
  *     GET    listing                              everything that exists, sorted
  *     GET|POST|DELETE faults[?operation=]         see faults.ts
- *     GET|PATCH quotas                            {instances, manualSnapshots, parameterGroups}
- *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, describes}; also before the instance exists
+ *     GET|PATCH quotas                            {instances, manualSnapshots, parameterGroups, allocatedStorage}
+ *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, metrics, describes}; also before the instance exists
+ *     PUT    instances/<id>/maintenance[?region=] {actions: [{action, description, autoAppliedAfter, forcedApply, currentApply}]}
+ *     PATCH  iam                                  {policy: an IAM policy or null for everything, enforce}
  *     POST   instances/<id>/restart[?region=]     {mode: fast|immediate}; RDS shows nothing of it
  */
 export function controlApi(context: Context): (method: string, url: URL, body: string) => Promise<ControlReply> {
@@ -61,11 +79,29 @@ export function controlApi(context: Context): (method: string, url: URL, body: s
           store.changed();
           return ok(store.quotas);
         case 'PATCH instances/*': {
-          const switches = Object.assign(store.switches(region, id), switchesRequest.parse(input));
+          const switches = Object.assign<InstanceSwitches, InstanceSwitches>(
+            store.switches(region, id),
+            switchesRequest.parse(input),
+          );
           store.changed();
           const instance = store.region(region).rds.instances[id];
           if (instance?.status === 'available') servers.of(instance).reload();
           return ok(switches);
+        }
+        case 'PUT instances/*/maintenance': {
+          const instance = store.region(region).rds.instances[id];
+          if (!instance) return { status: 404, value: { error: `no instance ${id} in ${region}` } };
+          instance.maintenance = maintenanceRequest.parse(input).actions;
+          store.changed();
+          return ok(instance.maintenance);
+        }
+        case 'PATCH iam': {
+          const { policy, enforce } = iamRequest.parse(input);
+          if (policy === null) delete store.iam.policy;
+          else if (policy !== undefined) store.iam.policy = JSON.stringify(policy);
+          if (enforce !== undefined) store.iam.enforce = enforce;
+          store.changed();
+          return ok(store.iam);
         }
         case 'POST instances/*/restart': {
           const { mode } = restartRequest.parse(input);

@@ -12,7 +12,7 @@ export function listEverything({ store }: Context): object {
   return sortKeys(Object.fromEntries(used));
 }
 
-function listRegion({ rds, kms, secrets, parameters }: RegionState): object {
+function listRegion({ rds, kms, secrets, parameters, ec2 }: RegionState): object {
   return {
     instances: Object.values(rds.instances).map((instance) => ({
       id: instance.id,
@@ -40,6 +40,11 @@ function listRegion({ rds, kms, secrets, parameters }: RegionState): object {
       tags,
       values,
     })),
+    proxies: Object.values(rds.proxies ?? {}).map(({ name, targets }) => ({ name, targets })),
+    blueGreenDeployments: Object.values(rds.blueGreens ?? {}).map(({ name, source }) => ({ name, source })),
+    optionGroups: Object.keys(rds.optionGroups ?? {}),
+    subnetGroups: Object.keys(rds.subnetGroups ?? {}),
+    securityGroups: Object.values(ec2?.groups ?? {}).map(({ id, name, rules }) => ({ id, name, rules })),
     keys: Object.values(kms.keys).map(({ id, state, tags, policy }) => ({ id, state, tags, policy })),
     aliases: Object.values(kms.aliases).map(({ name, targetKeyId }) => ({ name, targetKeyId })),
     secrets: Object.values(secrets).map(({ name, tags, deletedAt }) => ({

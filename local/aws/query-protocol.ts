@@ -128,8 +128,16 @@ const ITEM_NAMES: Readonly<Record<string, string>> = {
   ValidUpgradeTarget: 'UpgradeTarget',
   SupportedCharacterSets: 'CharacterSet',
   AccountQuotas: 'AccountQuota',
-  OptionGroupsList: 'OptionGroup',
   DBSubnetGroups: 'DBSubnetGroup',
+  PendingMaintenanceActions: 'ResourcePendingMaintenanceActions',
+  PendingMaintenanceActionDetails: 'PendingMaintenanceAction',
+  OptionGroupsList: 'OptionGroup',
+  Options: 'Option',
+  OptionSettings: 'OptionSetting',
+  OrderableDBInstanceOptions: 'OrderableDBInstanceOption',
+  AvailabilityZones: 'AvailabilityZone',
+  DBSecurityGroupMemberships: 'DBSecurityGroup',
+  VpcSecurityGroupMemberships: 'VpcSecurityGroupMembership',
 };
 
 const builder = new XMLBuilder({ suppressEmptyNode: true, format: false, ignoreAttributes: false });
@@ -142,6 +150,20 @@ export function renderAnswer(action: string, namespace: string, result: Answer, 
       ...(result === undefined ? {} : { [`${action}Result`]: toXml(result) }),
       ResponseMetadata: { RequestId: requestId },
     },
+  });
+}
+
+/** The XML of a successful answer of EC2, whose variant of the protocol has no result element and calls every list item `item`. */
+export function renderEc2Answer(action: string, namespace: string, result: Answer, requestId: string): string {
+  const members = result === undefined ? { return: true } : (toXml(result, '', () => 'item') as object);
+  return render({ [`${action}Response`]: { '@_xmlns': namespace, requestId, ...members } });
+}
+
+/** The XML of an error of EC2. */
+export function renderEc2Error(error: AwsError, requestId: string): string {
+  const { code: Code, message } = error;
+  return render({
+    Response: { Errors: { Error: { Code, Message: withoutControls(message) } }, RequestID: requestId },
   });
 }
 
@@ -160,17 +182,19 @@ function render(document: object): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build(document)}`;
 }
 
-function toXml(value: Answer, name = ''): unknown {
+const nameItems = (list: string): string => ITEM_NAMES[list] ?? 'member';
+
+function toXml(value: Answer, name = '', itemName = nameItems): unknown {
   if (value instanceof Date) return value.toISOString();
   if (typeof value === 'string') return withoutControls(value);
   if (typeof value !== 'object') return value;
   if (Array.isArray(value)) {
-    return value.length === 0 ? '' : { [ITEM_NAMES[name] ?? 'member']: value.map((item: Answer) => toXml(item)) };
+    return value.length === 0 ? '' : { [itemName(name)]: value.map((item: Answer) => toXml(item, '', itemName)) };
   }
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, member]) => member !== undefined)
-      .map(([key, member]) => [key, toXml(member, key)]),
+      .map(([key, member]) => [key, toXml(member, key, itemName)]),
   );
 }
 

@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { cloudwatchOperations } from './cloudwatch/operations';
 import type { Context } from './context';
 import { controlApi } from './control-api';
 import type { CredentialScope } from './credential-scope';
 import { readCredentialScope } from './credential-scope';
+import { EC2_OPERATIONS } from './ec2/operations';
 import { AwsError } from './errors';
+import { enforcePolicy } from './iam/enforce';
+import { IAM_OPERATIONS } from './iam/operations';
 import type { JsonOperation } from './json-protocol';
 import { jsonError } from './json-protocol';
 import { kmsOperations } from './kms/operations';
-import { QueryParameters, renderAnswer, renderError } from './query-protocol';
+import { QueryParameters, renderAnswer, renderEc2Answer, renderEc2Error, renderError } from './query-protocol';
 import type { Answer } from './query-protocol';
 import { RDS_OPERATIONS } from './rds/operations';
 import { secretsOperations } from './secrets/operations';
@@ -17,7 +21,12 @@ import { ssmOperations } from './ssm/operations';
 import { getCallerIdentity } from './sts/operations';
 
 const RDS_NAMESPACE = 'http://rds.amazonaws.com/doc/2014-10-31/';
-const STS_NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
+const NAMESPACES: Readonly<Record<string, string>> = {
+  rds: RDS_NAMESPACE,
+  sts: 'https://sts.amazonaws.com/doc/2011-06-15/',
+  iam: 'https://iam.amazonaws.com/doc/2010-05-08/',
+  ec2: 'http://ec2.amazonaws.com/doc/2016-11-15/',
+};
 
 /** What is sent back. */
 interface Reply {
@@ -34,6 +43,7 @@ export function createAwsServer(context: Context): Server {
     kms: kmsOperations(context),
     secretsmanager: secretsOperations(context),
     ssm: ssmOperations(context),
+    monitoring: cloudwatchOperations(context),
   };
   const control = controlApi(context);
 
@@ -65,6 +75,7 @@ export function createAwsServer(context: Context): Server {
       const operation = operations[name];
       if (!operation) throw new AwsError('UnknownOperationException', `Operation ${name} isn't known to the stand-in.`);
       refuse(name, 'ThrottlingException');
+      enforcePolicy(context.store, scope, name);
       const result = await operation(parseJson(body), { region: scope.region });
       await context.store.flush();
       return { status: 200, type, body: JSON.stringify(result), dropped: context.faults.dropsAnswer(name) };
@@ -80,7 +91,8 @@ export function createAwsServer(context: Context): Server {
     isJson: boolean,
   ): Promise<Reply> {
     const action = form.get('Action') ?? '';
-    const namespace = scope?.service === 'sts' ? STS_NAMESPACE : RDS_NAMESPACE;
+    const namespace = NAMESPACES[scope?.service ?? ''] ?? RDS_NAMESPACE;
+    const ec2 = scope?.service === 'ec2';
     const requestId = randomUUID();
     const type = 'text/xml';
     try {
@@ -90,19 +102,27 @@ export function createAwsServer(context: Context): Server {
         const exception = new AwsError('MissingAuthenticationTokenException', missing.message);
         return { status: 400, type: 'application/x-amz-json-1.1', body: JSON.stringify(jsonError(exception)) };
       }
-      refuse(action, 'Throttling');
+      refuse(action, ec2 ? 'RequestLimitExceeded' : 'Throttling');
+      enforcePolicy(context.store, scope, action);
       const result = await callQuery(scope, action, QueryParameters.parse(form));
       await context.store.flush();
       const dropped = context.faults.dropsAnswer(action);
-      return { status: 200, type, body: renderAnswer(action, namespace, result, requestId), dropped };
+      const render = ec2 ? renderEc2Answer : renderAnswer;
+      return { status: 200, type, body: render(action, namespace, result, requestId), dropped };
     } catch (error) {
       const known = asAwsError(error, action);
-      return { status: known.status, type, body: renderError(known, namespace, requestId) };
+      const body = ec2 ? renderEc2Error(known, requestId) : renderError(known, namespace, requestId);
+      return { status: known.status, type, body };
     }
   }
 
   async function callQuery(scope: CredentialScope, action: string, parameters: QueryParameters): Promise<Answer> {
     if (scope.service === 'sts' && action === 'GetCallerIdentity') return getCallerIdentity(scope);
+    const { region } = scope;
+    const iam = scope.service === 'iam' ? IAM_OPERATIONS[action] : undefined;
+    if (iam) return iam({ context, parameters, scope });
+    const ec2 = scope.service === 'ec2' ? EC2_OPERATIONS[action] : undefined;
+    if (ec2) return ec2({ context, parameters, region, state: context.store.region(region) });
     const operation = scope.service === 'rds' ? RDS_OPERATIONS[action] : undefined;
     if (!operation) {
       throw new AwsError(
@@ -110,9 +130,9 @@ export function createAwsServer(context: Context): Server {
         `Could not find operation ${action} for service ${scope.service} in the stand-in`,
       );
     }
-    const { rds } = context.store.region(scope.region);
+    const { rds } = context.store.region(region);
     const stall = context.faults.stallOf(action);
-    return operation({ context, parameters, scope, region: scope.region, rds, stall });
+    return operation({ context, parameters, scope, region, rds, stall });
   }
 
   function refuse(operation: string, throttlingCode: string): void {

@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Ec2State } from './ec2/model';
+import type { IamState } from './iam/model';
 import type { KmsState } from './kms/model';
 import type { RdsState } from './rds/model';
 import type { SecretRecord } from './secrets/model';
+import type { Answer } from './query-protocol';
 import type { ParameterRecord } from './ssm/model';
 
 /** The account that everything belongs to. */
@@ -15,6 +18,8 @@ export interface RegionState {
   kms: KmsState;
   secrets: Record<string, SecretRecord>;
   parameters: Record<string, ParameterRecord>;
+  /** Only what was made beside the default network. */
+  ec2?: Ec2State;
 }
 
 /** What tests set for an instance, also before it exists; by region and name. */
@@ -23,8 +28,10 @@ export interface InstanceSwitches {
   rdsTools?: boolean | undefined;
   /** Bytes by which `rds_tools.logical_seed_lsn()` is wrong. */
   seedLsnOffset?: number | undefined;
-  /** Members that the description of the instance has besides, as if AWS had added a setting. */
-  describes?: Record<string, string> | undefined;
+  /** Metrics of CloudWatch that are not what the stand-in would say; in the metric's own unit. */
+  metrics?: Record<string, number> | undefined;
+  /** Members that the description of the instance has besides or instead: a setting that AWS will add, a state that can't be brought about here. */
+  describes?: Record<string, Answer> | undefined;
 }
 
 /** How many there may be in a region; AWS's defaults (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html). */
@@ -32,12 +39,15 @@ export interface Quotas {
   instances: number;
   manualSnapshots: number;
   parameterGroups: number;
+  /** GiB of all instances together. */
+  allocatedStorage?: number;
 }
 
 interface StateFile {
   regions: Record<string, RegionState>;
   switches: Record<string, InstanceSwitches>;
   quotas: Quotas;
+  iam?: IamState;
 }
 
 /** All that the stand-in remembers: in memory, and in one JSON file that is written before a change is acknowledged. */
@@ -69,6 +79,11 @@ export class Store {
 
   get quotas(): Quotas {
     return this.state.quotas;
+  }
+
+  /** IAM knows no regions. */
+  get iam(): IamState {
+    return (this.state.iam ??= { enforce: false });
   }
 
   switches(region: string, instanceId: string): InstanceSwitches {

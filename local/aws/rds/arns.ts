@@ -1,7 +1,7 @@
 import { ACCOUNT_ID } from '../state';
 
-/** `db`: instance, `snapshot`: manual snapshot, `pg`: parameter group (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Tagging.ARN.html). */
-export type ArnKind = 'db' | 'snapshot' | 'pg' | 'subgrp' | 'og';
+/** `db`: instance, `snapshot`: manual snapshot, `pg`: parameter group, `og`: option group (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Tagging.ARN.html). */
+export type ArnKind = 'db' | 'snapshot' | 'pg' | 'og' | 'subgrp';
 
 /** The ARN of a resource of RDS. */
 export function arnOf(kind: ArnKind, region: string, name: string): string {

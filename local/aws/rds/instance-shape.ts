@@ -39,7 +39,7 @@ export function instanceShape(instance: InstanceRecord, { rds, context }: Pick<R
     ],
     DBSecurityGroups: [],
     VpcSecurityGroups: VpcSecurityGroupIds.map((id) => ({ VpcSecurityGroupId: id, Status: 'active' })),
-    DBSubnetGroup: subnetGroupShape(region, DBSubnetGroupName, rds.subnetGroups?.[DBSubnetGroupName]),
+    DBSubnetGroup: subnetGroupShape({ rds, context, region }, DBSubnetGroupName),
     OptionGroupMemberships: [{ OptionGroupName, Status: 'in-sync' }],
     PendingModifiedValues: {
       ...pending,
@@ -65,11 +65,11 @@ export function instanceShape(instance: InstanceRecord, { rds, context }: Pick<R
         ? `arn:aws:logs:${region}:${ACCOUNT_ID}:log-group:RDSOSMetrics:log-stream:${instance.resourceId}`
         : undefined,
     TagList: instance.tags.map(({ Key, Value }) => ({ Key, Value })),
-    ...context.store.switches(region, instance.id).describes,
     ActivityStreamStatus: 'stopped',
     CertificateDetails: {
       CAIdentifier: settings.CACertificateIdentifier,
       ValidTill: new Date(new Date(instance.createdAt).getTime() + YEAR_MS),
     },
+    ...context.store.switches(region, instance.id).describes,
   };
 }

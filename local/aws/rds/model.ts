@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Major } from '../../postgres/binaries';
 
 /** A tag of a resource. */
@@ -131,6 +132,45 @@ export interface InstanceRecord {
   /** Where the clone ends in the source's WAL; only of instances that were restored. */
   seedLsn?: string;
   operation?: InstanceOperation | undefined;
+  /** Maintenance that AWS has announced for it. */
+  maintenance?: MaintenanceAction[];
+}
+
+/** Maintenance that waits for an instance (`PendingMaintenanceAction`). Times are ISO dates. */
+export const maintenanceAction = z.strictObject({
+  action: z.string(),
+  description: z.string().default(''),
+  autoAppliedAfter: z.iso.datetime().optional(),
+  forcedApply: z.iso.datetime().optional(),
+  currentApply: z.iso.datetime().optional(),
+  optInStatus: z.string().optional(),
+});
+export type MaintenanceAction = z.output<typeof maintenanceAction>;
+
+/** A proxy between applications and instances. */
+export interface ProxyRecord {
+  readonly name: string;
+  readonly id: string;
+  readonly roleArn: string;
+  readonly engineFamily: string;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly secrets: readonly string[];
+  readonly requireTls: boolean;
+  readonly createdAt: string;
+  /** Resource ids of the instances behind it. */
+  targets: string[];
+  tags: Tag[];
+}
+
+/** A blue/green deployment; the green side isn't built here. */
+export interface BlueGreenRecord {
+  readonly id: string;
+  readonly name: string;
+  /** ARN of the blue instance. */
+  readonly source: string;
+  readonly createdAt: string;
+  tags: Tag[];
 }
 
 /** A manual snapshot. */
@@ -197,6 +237,8 @@ export interface RdsState {
   snapshots: Record<string, SnapshotRecord>;
   parameterGroups: Record<string, ParameterGroupRecord>;
   events: EventRecord[];
+  proxies?: Record<string, ProxyRecord>;
+  blueGreens?: Record<string, BlueGreenRecord>;
   optionGroups?: Record<string, OptionGroupRecord>;
   subnetGroups?: Record<string, SubnetGroupRecord>;
 }

@@ -1,4 +1,9 @@
 import { describeAccountAttributes } from './account-attributes';
+import {
+  createBlueGreenDeployment,
+  deleteBlueGreenDeployment,
+  describeBlueGreenDeployments,
+} from './blue-green-operations';
 import { describeDBEngineVersions } from './engine-versions';
 import { describeEvents } from './event-operations';
 import {
@@ -10,8 +15,10 @@ import {
   stopDBInstance,
 } from './instance-operations';
 import { describeDBLogFiles, downloadDBLogFilePortion } from './log-operations';
+import { applyPendingMaintenanceAction, describePendingMaintenanceActions } from './maintenance-operations';
 import { modifyDBInstance } from './modify-instance';
 import { createOptionGroup, deleteOptionGroup, describeOptionGroups } from './option-groups';
+import { describeOrderableDBInstanceOptions } from './orderable-options';
 import {
   createDBParameterGroup,
   deleteDBParameterGroup,
@@ -20,6 +27,15 @@ import {
   modifyDBParameterGroup,
   resetDBParameterGroup,
 } from './parameter-group-operations';
+import {
+  createDBProxy,
+  deleteDBProxy,
+  deregisterDBProxyTargets,
+  describeDBProxies,
+  describeDBProxyTargetGroups,
+  describeDBProxyTargets,
+  registerDBProxyTargets,
+} from './proxy-operations';
 import type { RdsOperation } from './request';
 import {
   copyDBSnapshot,
@@ -29,7 +45,7 @@ import {
   restoreDBInstanceFromDBSnapshot,
 } from './snapshot-operations';
 import { addRoleToDBInstance, removeRoleFromDBInstance } from './role-operations';
-import { createDBSubnetGroup, describeDBSubnetGroups } from './subnet-groups';
+import { createDBSubnetGroup, deleteDBSubnetGroup, describeDBSubnetGroups } from './subnet-groups';
 import { addTagsToResource, listTagsForResource, removeTagsFromResource } from './tag-operations';
 
 /** The operations of RDS that the stand-in knows. */
@@ -62,6 +78,20 @@ export const RDS_OPERATIONS: Readonly<Record<string, RdsOperation>> = {
   DescribeAccountAttributes: describeAccountAttributes,
   CreateDBSubnetGroup: createDBSubnetGroup,
   DescribeDBSubnetGroups: describeDBSubnetGroups,
+  DeleteDBSubnetGroup: deleteDBSubnetGroup,
+  CreateDBProxy: createDBProxy,
+  DescribeDBProxies: describeDBProxies,
+  DescribeDBProxyTargetGroups: describeDBProxyTargetGroups,
+  DescribeDBProxyTargets: describeDBProxyTargets,
+  RegisterDBProxyTargets: registerDBProxyTargets,
+  DeregisterDBProxyTargets: deregisterDBProxyTargets,
+  DeleteDBProxy: deleteDBProxy,
+  CreateBlueGreenDeployment: createBlueGreenDeployment,
+  DescribeBlueGreenDeployments: describeBlueGreenDeployments,
+  DeleteBlueGreenDeployment: deleteBlueGreenDeployment,
+  DescribePendingMaintenanceActions: describePendingMaintenanceActions,
+  ApplyPendingMaintenanceAction: applyPendingMaintenanceAction,
+  DescribeOrderableDBInstanceOptions: describeOrderableDBInstanceOptions,
   CreateOptionGroup: createOptionGroup,
   DescribeOptionGroups: describeOptionGroups,
   DeleteOptionGroup: deleteOptionGroup,

@@ -1,27 +1,39 @@
+import { allSubnets, DEFAULT_VPC, defaultSubnets } from '../ec2/network';
 import { AwsError } from '../errors';
 import { paginate, readFilters } from '../pagination';
 import type { Answer } from '../query-protocol';
 import { arnOf } from './arns';
-import type { SubnetGroupRecord } from './model';
 import type { RdsCall } from './request';
 import { newIdentifier, readTags } from './request';
 
 /** The network that every instance is in. */
-export const VPC_ID = 'vpc-0a1b2c3d4e5f60718';
+export const VPC_ID = DEFAULT_VPC.id;
 
 /** The one subnet group that every account has from the beginning. */
 const DEFAULT_GROUP = 'default';
 
-/** A subnet group, as it stands alone and inside an instance. */
-export function subnetGroupShape(region: string, name: string, group?: SubnetGroupRecord): Answer {
+/** A subnet group, as it stands alone and inside an instance. Subnets that EC2 doesn't know are taken to be in the default VPC. */
+export function subnetGroupShape(
+  { context, rds, region }: Pick<RdsCall, 'context' | 'rds' | 'region'>,
+  name: string,
+): Answer {
+  const group = rds.subnetGroups?.[name.toLowerCase()];
+  const known = allSubnets(context.store.region(region), region);
+  const ids = group?.subnetIds ?? defaultSubnets(region).map(({ id }) => id);
+  const subnets = ids.map((id, index) => ({
+    id,
+    vpc: VPC_ID,
+    zone: `${region}${'abc'.charAt(index % 3)}`,
+    ...known.find((one) => one.id === id),
+  }));
   return {
     DBSubnetGroupName: name,
     DBSubnetGroupDescription: group?.description ?? name,
-    VpcId: VPC_ID,
+    VpcId: subnets[0]?.vpc ?? VPC_ID,
     SubnetGroupStatus: 'Complete',
-    Subnets: (group?.subnetIds ?? ['subnet-0a1b2c3d4e5f60700', 'subnet-0a1b2c3d4e5f60701']).map((id, index) => ({
+    Subnets: subnets.map(({ id, zone }) => ({
       SubnetIdentifier: id,
-      SubnetAvailabilityZone: { Name: `${region}${'abc'.charAt(index % 3)}` },
+      SubnetAvailabilityZone: { Name: zone },
       SubnetOutpost: {},
       SubnetStatus: 'Active',
     })),
@@ -37,7 +49,7 @@ export function assertSubnetGroup({ rds }: Pick<RdsCall, 'rds'>, name: string): 
 
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSubnetGroup.html */
 export function createDBSubnetGroup(call: RdsCall): Answer {
-  const { context, parameters, rds, region } = call;
+  const { context, parameters, rds } = call;
   const name = newIdentifier(call, 'DBSubnetGroupName', 255);
   const subnetIds = parameters.texts('SubnetIds') ?? [];
   if (subnetIds.length < 2) {
@@ -53,19 +65,34 @@ export function createDBSubnetGroup(call: RdsCall): Answer {
   const description = parameters.required('DBSubnetGroupDescription');
   groups[name] = { name, description, subnetIds, tags: readTags(parameters) ?? [] };
   context.store.changed();
-  return { DBSubnetGroup: subnetGroupShape(region, name, groups[name]) };
+  return { DBSubnetGroup: subnetGroupShape(call, name) };
 }
 
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSubnetGroups.html */
 export function describeDBSubnetGroups(call: RdsCall): Answer {
-  const { parameters, rds, region } = call;
+  const { parameters, rds } = call;
   readFilters(parameters, []);
   const name = parameters.text('DBSubnetGroupName')?.toLowerCase();
   if (name !== undefined) assertSubnetGroup(call, name);
   const all = [DEFAULT_GROUP, ...Object.keys(rds.subnetGroups ?? {})];
   const page = paginate(parameters, name === undefined ? all : [name], (one) => one);
   return {
-    DBSubnetGroups: page.items.map((one) => subnetGroupShape(region, one, rds.subnetGroups?.[one])),
+    DBSubnetGroups: page.items.map((one) => subnetGroupShape(call, one)),
     Marker: page.marker,
   };
+}
+
+/** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBSubnetGroup.html */
+export function deleteDBSubnetGroup(call: RdsCall): undefined {
+  const { context, parameters, rds } = call;
+  const name = parameters.required('DBSubnetGroupName').toLowerCase();
+  assertSubnetGroup(call, name);
+  if (
+    name === DEFAULT_GROUP ||
+    Object.values(rds.instances).some(({ settings }) => settings.DBSubnetGroupName === name)
+  ) {
+    throw new AwsError('InvalidDBSubnetGroupStateFault', `Cannot delete the subnet group '${name}': it is in use.`);
+  }
+  delete rds.subnetGroups?.[name];
+  context.store.changed();
 }

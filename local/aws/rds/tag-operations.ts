@@ -48,6 +48,13 @@ function requireTagged(call: RdsCall): { tags: Tag[] } {
       return requireSnapshot(call, arn.name);
     case 'pg':
       return requireParameterGroup(call, arn.name);
+    case 'og':
+    case 'subgrp': {
+      const made = arn.kind === 'og' ? call.rds.optionGroups : call.rds.subnetGroups;
+      const resource = made?.[arn.name];
+      if (resource) return resource;
+      throw new AwsError('InvalidParameterValue', `There is no such resource: ${name}`);
+    }
     default:
       throw new AwsError('InvalidParameterValue', `Unexpected ARN type: ${name}`);
   }

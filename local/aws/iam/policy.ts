@@ -1,0 +1,67 @@
+import { z } from 'zod';
+
+const oneOrMore = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) => (Array.isArray(value) ? value : [value]));
+
+const statement = z.object({
+  Sid: z.string().optional(),
+  Effect: z.enum(['Allow', 'Deny']),
+  Action: oneOrMore,
+  Resource: oneOrMore.default(['*']),
+  Condition: z.record(z.string(), z.record(z.string(), oneOrMore)).optional(),
+});
+
+/** An identity-based policy (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html); `Not*` elements aren't known. */
+export const policyDocument = z.object({ Version: z.string().optional(), Statement: z.array(statement) });
+export type PolicyDocument = z.output<typeof policyDocument>;
+
+/** What IAM says of a call, in the words of its simulator. */
+export type Decision = 'allowed' | 'explicitDeny' | 'implicitDeny';
+
+/** Values of condition keys; keys in lower case. */
+export type RequestContext = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Decides as IAM does: a deny that applies wins, otherwise an allow that applies, otherwise nothing is allowed. Without a resource a statement applies
+ * whatever its resource, for callers that don't know which one a call means.
+ */
+export function decide(
+  policy: PolicyDocument | undefined,
+  action: string,
+  resource: string | undefined,
+  context: RequestContext = new Map(),
+): Decision {
+  if (!policy) return 'allowed';
+  const applying = policy.Statement.filter(
+    (one) =>
+      one.Action.some((pattern) => matches(pattern, action)) &&
+      (resource === undefined
+        ? one.Effect === 'Allow' || one.Resource.includes('*')
+        : one.Resource.some((pattern) => matches(pattern, resource))) &&
+      (resource === undefined || fulfils(one.Condition, context)),
+  );
+  if (applying.some(({ Effect }) => Effect === 'Deny')) return 'explicitDeny';
+  return applying.length > 0 ? 'allowed' : 'implicitDeny';
+}
+
+/** Of operators only equality is looked at (`Bool`, `StringEquals`, `StringLike`); others are not fulfilled. */
+function fulfils(condition: PolicyDocument['Statement'][number]['Condition'], context: RequestContext): boolean {
+  return Object.entries(condition ?? {}).every(([operator, tests]) =>
+    Object.entries(tests).every(([key, wanted]) => {
+      const values = context.get(key.toLowerCase()) ?? [];
+      if (!/^(Bool|StringEquals|StringLike)(IfExists)?$/.test(operator)) return false;
+      if (values.length === 0) return operator.endsWith('IfExists');
+      return values.some((value) => wanted.some((pattern) => matches(pattern, value)));
+    }),
+  );
+}
+
+/** Wildcards of IAM: `*` for any text, `?` for one character; actions know no case. */
+export function matches(pattern: string, text: string): boolean {
+  const expression = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${expression}$`, 'is').test(text);
+}
