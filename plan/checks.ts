@@ -7,6 +7,8 @@ export interface CheckDefinition {
 }
 
 const never = { overridable: false, again: false } as const;
+/** May be overridden: what would be lost or fail may not matter here. */
+const waivableAgain = { overridable: true, again: true } as const;
 const neverAgain = { overridable: false, again: true } as const;
 
 /** Every check, in the order of docs/checks.md, where each has its paragraph. */
@@ -19,8 +21,42 @@ export const CHECKS = {
   'source-privileges': neverAgain,
   'source-databases': neverAgain,
   'source-capacity': never,
-  'source-subscriptions': never,
+  'source-subscriptions': neverAgain,
   'replica-identity': neverAgain,
+  'server-version': never,
+  'wal-level': never,
+  'wal-ceiling': never,
+  'slot-timeout': waivableAgain,
+  'sender-timeout': never,
+  'decoding-memory': never,
+  'commit-timestamps': never,
+  'wal-rate': never,
+  'long-transactions': never,
+  'prepared-transactions': never,
+  'running-ddl': neverAgain,
+  'full-identity-types': waivableAgain,
+  'generated-columns': neverAgain,
+  'large-objects': waivableAgain,
+  'unlogged-tables': waivableAgain,
+  'materialized-views': never,
+  'foreign-tables': never,
+  'sequence-ranges': neverAgain,
+  'always-triggers': neverAgain,
+  'row-level-security': waivableAgain,
+  'event-triggers': neverAgain,
+  tablespaces: never,
+  'invalid-indexes': never,
+  'unvalidated-constraints': never,
+  'reg-columns': never,
+  extensions: never,
+  'extension-tables': never,
+  collations: neverAgain,
+  'replication-slots': neverAgain,
+  'foreign-publications': never,
+  'cron-jobs': waivableAgain,
+  'partition-maintenance': never,
+  'background-workers': never,
+  'calling-out': never,
   'target-name': never,
   'target-network': never,
   'key-usable': neverAgain,

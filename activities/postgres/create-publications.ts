@@ -1,7 +1,7 @@
 import { finalFailure } from '../../plan/failures';
 import { publicationName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import { tablesOf } from '../preflight/check-replica-identity';
+import { bareTables } from '../preflight/schema/replica-identity';
 import { createFenceTable, dropFenceTable } from './fence-table';
 import {
   accessIfThere,
@@ -52,7 +52,7 @@ export async function createPublications(deps: Dependencies, input: Publications
 
 /** The preflight may be days old by now, and a table made since would break the application at once. */
 async function refuseBareTables(session: Session, database: string): Promise<void> {
-  const { bare } = await tablesOf(session);
+  const bare = (await bareTables(session)).map(({ name }) => name);
   if (bare.length === 0) return;
   throw finalFailure(
     'InvalidRequest',

@@ -14,7 +14,10 @@ export interface DatabaseRow {
 export async function listDatabases(session: Session): Promise<DatabaseRow[]> {
   return queryRows<{ name: string; size: string }>(
     session,
-    `SELECT datname AS name, pg_database_size(oid)::text AS size FROM pg_database
+    `SELECT datname AS name,
+            CASE WHEN has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE')
+                 THEN pg_database_size(oid) ELSE 0 END::text AS size
+       FROM pg_database
       WHERE datallowconn AND NOT datistemplate AND datname <> 'rdsadmin' ORDER BY datname`,
   );
 }

@@ -25,7 +25,7 @@ export async function runPreflight(deps: Dependencies, ref: MigrationRef): Promi
 
   const access = await tryAccess(deps, ref);
   if ('check' in access) return { checks: [...checks, access.check] };
-  const { checks: found, ...seen } = await checkDatabases(access, plan);
+  const { checks: found, ...seen } = await checkDatabases(access, plan, parameterGroupOf(source).name);
   checks.push(...found);
   if (!key.arn || seen.databases.length === 0) return { checks };
   const facts: SourceFacts = {

@@ -1,0 +1,144 @@
+import { postgresName } from '../../../plan/names';
+import { queryRows } from '../../postgres/session';
+import { counted, evidenceOf, named } from '../findings';
+import { script } from '../remedy';
+import { databaseCheck, RELATION, USER_SCHEMAS } from '../sql-check';
+
+interface Firing {
+  readonly table: string;
+  readonly name: string;
+  readonly kind: 'TRIGGER' | 'RULE';
+  /** A: always; R: only in a replica. */
+  readonly enabled: 'A' | 'R';
+}
+
+/**
+ * Apply runs as a replica: ordinary triggers and rules don't fire there, but these do. `ENABLE ALWAYS` has fired on the
+ * source already, and what it did there is replicated, too: twice.
+ */
+export const alwaysTriggers = databaseCheck<Firing>(
+  'always-triggers',
+  (session) =>
+    queryRows(
+      session,
+      `SELECT ${RELATION} AS "table", format('%I', t.tgname) AS name, 'TRIGGER' AS kind, t.tgenabled AS enabled
+         FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE NOT t.tgisinternal AND t.tgenabled IN ('A', 'R') AND ${USER_SCHEMAS}
+       UNION ALL
+       SELECT ${RELATION}, format('%I', r.rulename), 'RULE', r.ev_enabled
+         FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND r.ev_enabled IN ('A', 'R') AND ${USER_SCHEMAS}
+        ORDER BY 1, 2`,
+    ),
+  (found) => {
+    const code = 'always-triggers';
+    if (found.length === 0)
+      return {
+        code,
+        level: 'ok',
+        message: 'no trigger or rule fires in a replica: what they did on the source is replicated',
+      };
+    const lines = found.map(
+      ({ database, table, name, kind, enabled }) =>
+        `${database}: ${kind.toLowerCase()} ${name} on ${table} (ENABLE ${enabled === 'A' ? 'ALWAYS' : 'REPLICA'})`,
+    );
+    return {
+      code,
+      level: 'warn',
+      message: `${counted(found.length, 'trigger or rule', 'triggers and rules')} that would fire on the target for each change that is applied: ${named(lines)}. What ENABLE ALWAYS does, it has done on the source already, and that is replicated, too.`,
+      remedy: script(
+        found.map(({ database, table, name, kind, enabled }) => ({
+          database,
+          // One that fires only in a replica never fires on the source.
+          sql: `ALTER TABLE ${table} ${enabled === 'A' ? 'ENABLE' : 'DISABLE'} ${kind} ${name};`,
+        })),
+      ),
+      evidence: evidenceOf(lines),
+    };
+  },
+);
+
+interface Secured {
+  readonly name: string;
+  readonly owner: string;
+  readonly forced: boolean;
+  /** We would see a part of the rows. */
+  readonly hidden: boolean;
+  /** Its owner, as whom changes are applied from PostgreSQL 16 on, is subject to it. */
+  readonly ownerSubject: boolean;
+}
+
+/**
+ * Row-level security that hides rows from the master user, or that binds even the owner (`FORCE`), as whom apply writes
+ * from PostgreSQL 16 on: a comparison would see a part of the table, and apply stops.
+ * @see https://www.postgresql.org/docs/current/logical-replication-security.html
+ */
+export const rowLevelSecurity = databaseCheck<Secured>(
+  'row-level-security',
+  (session) =>
+    queryRows(
+      session,
+      `SELECT ${RELATION} AS name, format('%I', o.rolname) AS owner, c.relforcerowsecurity AS forced, row_security_active(c.oid) AS hidden,
+              c.relforcerowsecurity AND NOT o.rolbypassrls AND NOT o.rolsuper AND current_setting('server_version_num')::int >= 160000 AS "ownerSubject"
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
+        WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.relrowsecurity AND ${USER_SCHEMAS} ORDER BY 1`,
+    ),
+  (found, { username }) => {
+    const code = 'row-level-security';
+    const hard = found.filter(({ hidden, ownerSubject }) => hidden || ownerSubject);
+    if (hard.length === 0) {
+      return {
+        code,
+        level: 'ok',
+        message:
+          found.length === 0
+            ? 'no table has row-level security'
+            : `${counted(found.length, 'table')} with row-level security, of which all rows are replicated and compared`,
+      };
+    }
+    const lines = hard.map(({ database, name, forced }) => `${database}: ${name}${forced ? ' (FORCE)' : ''}`);
+    return {
+      code,
+      level: 'block',
+      message: `${counted(hard.length, 'table')} whose row-level security binds those who compare and apply: ${named(lines)}. Rows would be left out, or replication stops at the first of them.`,
+      remedy: script(
+        hard.map(({ database, name, owner, forced }) => ({
+          database,
+          sql: forced ? `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY;` : `GRANT ${owner} TO ${username};`,
+        })),
+        'the owner is bound no more until you say FORCE ROW LEVEL SECURITY again, on the target after the migration',
+      ),
+      evidence: evidenceOf(lines),
+    };
+  },
+);
+
+/** Event triggers fire for our own DDL, too, on both sides. */
+export const eventTriggers = databaseCheck<{ name: string; event: string; enabled: string; calls: string }>(
+  'event-triggers',
+  (session, { migration }) =>
+    queryRows(
+      session,
+      `SELECT format('%I', e.evtname) AS name, e.evtevent AS event, e.evtenabled AS enabled, e.evtfoid::regproc::text AS calls
+         FROM pg_event_trigger e JOIN pg_roles o ON o.oid = e.evtowner
+        WHERE e.evtenabled <> 'D' AND o.rolname <> 'rdsadmin' AND NOT starts_with(e.evtname, $1)
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e')
+        ORDER BY 1`,
+      [postgresName(migration)],
+    ),
+  (found) => {
+    const code = 'event-triggers';
+    if (found.length === 0) return { code, level: 'ok', message: 'no event trigger fires for what we do' };
+    const lines = found.map(({ database, name, event, calls }) => `${database}: ${name} on ${event} calls ${calls}`);
+    return {
+      code,
+      level: 'warn',
+      message: `${counted(found.length, 'event trigger')}: ${named(lines)}. They fire for our DDL, too, on the source and on the target, and may refuse it.`,
+      remedy: script(
+        found.map(({ database, name }) => ({ database, sql: `ALTER EVENT TRIGGER ${name} DISABLE;` })),
+        'or acknowledge this in the plan, if they let the master user pass',
+      ),
+      evidence: evidenceOf(lines),
+    };
+  },
+);

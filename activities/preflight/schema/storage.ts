@@ -1,0 +1,96 @@
+import { queryRows } from '../../postgres/session';
+import { counted, evidenceOf, named } from '../findings';
+import { script } from '../remedy';
+import { databaseCheck, RELATION, USER_SCHEMAS } from '../sql-check';
+
+/** RDS takes tablespaces for compatibility only: all are on the same volume, and an instance that has some is no rule. */
+export const tablespaces = databaseCheck<{ name: string; kind: string; tablespace: string }>(
+  'tablespaces',
+  (session) =>
+    queryRows(
+      session,
+      `SELECT ${RELATION} AS name, c.relkind AS kind, format('%I', t.spcname) AS tablespace
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_tablespace t ON t.oid = c.reltablespace
+        WHERE c.relkind IN ('r', 'p', 'i', 'I', 'm') AND t.spcname <> 'pg_global' AND n.nspname <> 'pg_toast'
+        ORDER BY 1`,
+    ),
+  (found) => {
+    const code = 'tablespaces';
+    if (found.length === 0) return { code, level: 'ok', message: 'everything is in the default tablespace' };
+    const lines = found.map(({ database, name, tablespace }) => `${database}: ${name} in ${tablespace}`);
+    return {
+      code,
+      level: 'warn',
+      message: `${counted(found.length, 'relation')} in tablespaces of their own: ${named(lines)}. On RDS they are on the same volume as all else; the target has them as they are, but whether a restore takes them is not proven.`,
+      remedy: script(
+        found.map(({ database, name, kind }) => ({
+          database,
+          sql: `ALTER ${kind === 'm' ? 'MATERIALIZED VIEW' : /i/i.test(kind) ? 'INDEX' : 'TABLE'} ${name} SET TABLESPACE pg_default;`,
+        })),
+        'that copies each of them under an exclusive lock',
+      ),
+      evidence: evidenceOf(lines),
+    };
+  },
+);
+
+/** Left by a concurrent build that failed: they cost writes, serve no query, and a unique one guards nothing. */
+export const invalidIndexes = databaseCheck<{ name: string; table: string; partitioned: boolean }>(
+  'invalid-indexes',
+  (session) =>
+    queryRows(
+      session,
+      `SELECT ${RELATION} AS name, i.indrelid::regclass::text AS "table", c.relkind = 'I' AS partitioned
+         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE NOT (i.indisvalid AND i.indisready AND i.indislive) AND ${USER_SCHEMAS}
+          AND i.indexrelid NOT IN (SELECT index_relid FROM pg_stat_progress_create_index WHERE datname = current_database())
+        ORDER BY 1`,
+    ),
+  (found) => {
+    const code = 'invalid-indexes';
+    if (found.length === 0) return { code, level: 'ok', message: 'every index is valid' };
+    const lines = found.map(({ database, name, table }) => `${database}: ${name} of ${table}`);
+    return {
+      code,
+      level: 'warn',
+      message: `${counted(found.length, 'invalid index', 'invalid indexes')}: ${named(lines)}. They come along as they are; a unique one guards nothing.`,
+      remedy: script(
+        found.map(({ database, name, partitioned }) => ({
+          database,
+          sql: `DROP INDEX ${partitioned ? '' : 'CONCURRENTLY '}${name};`,
+        })),
+        'or, where the index is wanted: REINDEX INDEX CONCURRENTLY <index>;',
+      ),
+      evidence: evidenceOf(lines),
+    };
+  },
+);
+
+/** `NOT VALID`: rows from before the constraint may be against it. They come along as they are, and so does the mark. */
+export const unvalidatedConstraints = databaseCheck<{ table: string; name: string }>(
+  'unvalidated-constraints',
+  (session) =>
+    queryRows(
+      session,
+      `SELECT ${RELATION} AS "table", format('%I', k.conname) AS name
+         FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE NOT k.convalidated AND ${USER_SCHEMAS} ORDER BY 1, 2`,
+    ),
+  (found) => {
+    const code = 'unvalidated-constraints';
+    if (found.length === 0) return { code, level: 'ok', message: 'every constraint is validated' };
+    const lines = found.map(({ database, table, name }) => `${database}: ${name} on ${table}`);
+    return {
+      code,
+      level: 'ok',
+      message: `${counted(found.length, 'constraint')} NOT VALID, which come along as they are: ${named(lines)}`,
+      remedy: script(
+        found.map(({ database, table, name }) => ({
+          database,
+          sql: `ALTER TABLE ${table} VALIDATE CONSTRAINT ${name};`,
+        })),
+      ),
+      evidence: evidenceOf(lines),
+    };
+  },
+);

@@ -1,0 +1,54 @@
+import { cronJobs, backgroundWorkers, partitionMaintenance } from './neighbours/jobs';
+import { callingOut, foreignPublications, replicationSlots, sourceSubscriptions } from './neighbours/replication';
+import { collations } from './schema/collations';
+import { generatedColumns, regColumns, sequenceRanges } from './schema/columns';
+import { extensions, extensionTables } from './schema/extensions';
+import { alwaysTriggers, eventTriggers, rowLevelSecurity } from './schema/firing';
+import { foreignTables, largeObjects, materializedViews, unloggedTables } from './schema/left-behind';
+import { fullIdentityTypes, replicaIdentity } from './schema/replica-identity';
+import { invalidIndexes, tablespaces, unvalidatedConstraints } from './schema/storage';
+import { runningDdl } from './server/running-ddl';
+import { SETTINGS_CHECKS } from './server/settings';
+import { longTransactions, preparedTransactions } from './server/transactions';
+import { serverVersion } from './server/version';
+import { walRate } from './server/wal-rate';
+import type { DatabaseCheck, ServerCheck } from './sql-check';
+
+/** What is asked of the server as a whole. */
+export const SERVER_CHECKS: readonly ServerCheck[] = [
+  serverVersion,
+  ...SETTINGS_CHECKS,
+  longTransactions,
+  preparedTransactions,
+  runningDdl,
+  walRate,
+  replicationSlots,
+  sourceSubscriptions,
+  backgroundWorkers,
+];
+
+/** What is asked in each database. */
+export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
+  replicaIdentity,
+  fullIdentityTypes,
+  generatedColumns,
+  largeObjects,
+  unloggedTables,
+  materializedViews,
+  foreignTables,
+  sequenceRanges,
+  alwaysTriggers,
+  rowLevelSecurity,
+  eventTriggers,
+  tablespaces,
+  invalidIndexes,
+  unvalidatedConstraints,
+  regColumns,
+  extensions,
+  extensionTables,
+  collations,
+  foreignPublications,
+  cronJobs,
+  partitionMaintenance,
+  callingOut,
+];
