@@ -31,6 +31,17 @@ export interface CutoverFacts {
   readonly targetSnapshots: Readonly<Record<string, string>>;
 }
 
+/** A row that is not the same on both sides. */
+export interface RowDifference {
+  /** As PostgreSQL prints it. */
+  readonly key: string;
+  readonly kind: 'onlyOnSource' | 'onlyOnTarget' | 'different';
+  /** `different` only: the columns in which it differs. */
+  readonly columns?: readonly string[];
+  /** Beginnings of the values; only where the plan says `verify.showValues`. */
+  readonly values?: readonly { readonly column: string; readonly source: string | null; readonly target: string | null }[];
+}
+
 export interface TableDifference {
   readonly database: string;
   readonly table: string;
@@ -39,6 +50,10 @@ export interface TableDifference {
   readonly different: number;
   /** Keys of the first few, as PostgreSQL prints them. */
   readonly examples: readonly string[];
+  /** The same rows, each with how it differs. */
+  readonly rows?: readonly RowDifference[];
+  /** So much differs that the rest of the table was not narrowed down to rows. */
+  readonly atLeast?: boolean;
 }
 
 export interface Comparison {
@@ -48,6 +63,12 @@ export interface Comparison {
   /** Rows that changed on the live pair so often that they could not be caught equal or different. */
   readonly undecided: number;
   readonly durationMs: number;
+}
+
+/** How many things of a kind the two sides have. */
+export interface InventoryCount {
+  readonly source: number;
+  readonly target: number;
 }
 
 export interface Proof extends Comparison {
@@ -61,6 +82,14 @@ export interface Proof extends Comparison {
   readonly changedSince: number;
   /** `row-versions` only: rows of the source that the target does not have any more; deleted since, as far as is known. */
   readonly goneSince: number;
+  /** `row-versions` only: tables that had been proven under the snapshots before these were lost. */
+  readonly tablesBySnapshot?: number;
+  /** Objects of all databases by kind, as of the cutover: schemas, tables, indexes, roles, grants, settings... */
+  readonly inventory?: Readonly<Record<string, InventoryCount>>;
+  /** Sequences of the target that are behind those of the source. */
+  readonly sequencesBehind?: readonly string[];
+  /** ISO 8601: when the last table was compared. */
+  readonly provenAt?: string;
 }
 
 /** Something that Keyshift leaves behind on purpose. */

@@ -1,33 +1,87 @@
 import { fenceSchema } from '../../plan/names';
 import { queryRows, type Session } from '../postgres/session';
 
+/** One column of a table's key. */
+export interface KeyColumn {
+  readonly name: string;
+  /** As `format_type` prints it, schema and modifier included: what a text is cast to that names a value. */
+  readonly type: string;
+  /** Equality of the key's index, as `OPERATOR(schema.=)`: an index scan needs the operator of its own family. */
+  readonly equals: string;
+  /** int2, int4 or int8: rows can be told apart by ranges of it. */
+  readonly isInteger: boolean;
+}
+
 /** A table with rows of its own: ordinary tables and leaves of partitioned ones. */
 export interface ComparedTable {
   readonly schema: string;
   readonly name: string;
-  /** Columns of the replica identity or primary key; empty: rows have no key. */
-  readonly key: readonly string[];
+  /** Columns of the primary key, else of the replica identity's index; empty: rows have no key. */
+  readonly key: readonly KeyColumn[];
+  /** All columns that aren't dropped, generated ones too, in the order of the source. */
+  readonly columns: readonly string[];
 }
 
-export const labelOf = ({ schema, name }: ComparedTable): string => `${schema}.${name}`;
+export const labelOf = ({ schema, name }: Pick<ComparedTable, 'schema' | 'name'>): string => `${schema}.${name}`;
 
-/** Every permanent table outside the system's schemas and ours, sorted. */
+/** Every permanent table outside the system's schemas and ours, sorted by schema and name. */
 export async function listTables(session: Session, migration: string): Promise<ComparedTable[]> {
-  return queryRows<{ schema: string; name: string; key: string[] }>(
+  const tables = await queryRows<ComparedTable>(
     session,
-    `SELECT n.nspname AS schema, c.relname AS name, coalesce(k.columns, '{}') AS key
+    `SELECT n.nspname AS schema, c.relname AS name, coalesce(k.columns, '[]') AS key,
+            coalesce((SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns
        FROM pg_class c
        JOIN pg_namespace n ON n.oid = c.relnamespace
        LEFT JOIN LATERAL (
-         SELECT array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum)) AS columns
-           FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])
-          WHERE i.indexrelid = coalesce(
+         SELECT json_agg(json_build_object(
+                  'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+                  'equals', format('OPERATOR(%I.%s)', o.nspname, o.oprname),
+                  'isInteger', a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)) ORDER BY u.place) AS columns
+           FROM pg_index i
+          CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS u (attnum, opclass, place)
+           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attnum
+           JOIN pg_opclass oc ON oc.oid = u.opclass
+          CROSS JOIN LATERAL (
+            SELECT op.oprname, ns.nspname FROM pg_amop ao
+              JOIN pg_operator op ON op.oid = ao.amopopr JOIN pg_namespace ns ON ns.oid = op.oprnamespace
+             WHERE ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
+               AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
+          ) o
+          WHERE u.place <= i.indnkeyatts AND i.indexrelid = coalesce(
                   (SELECT indexrelid FROM pg_index WHERE indrelid = c.oid AND indisprimary AND indisvalid),
                   (SELECT indexrelid FROM pg_index WHERE indrelid = c.oid AND indisreplident AND indisvalid))
        ) k ON true
       WHERE c.relkind = 'r' AND c.relpersistence = 'p'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema', $1) AND n.nspname NOT LIKE 'pg\\_%'
-      ORDER BY 1, 2`,
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema', $1) AND n.nspname NOT LIKE 'pg\\_%'`,
     [fenceSchema(migration)],
+  );
+  return tables.sort((a, b) => compareText(labelOf(a), labelOf(b)));
+}
+
+/** Order of code units: the same in every process, whatever the locale of a database. */
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** How a table lies on one side. */
+export interface TableSize {
+  /** Pages of the main fork. */
+  readonly blocks: number;
+  /** Pages with TOAST. */
+  readonly allBlocks: number;
+}
+
+/** Sizes of all tables of a database, by label. */
+export async function readSizes(session: Session): Promise<Map<string, TableSize>> {
+  const rows = await queryRows<{ schema: string; name: string; blocks: number; all_blocks: number }>(
+    session,
+    `SELECT n.nspname AS schema, c.relname AS name,
+            (coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int8)::float8 AS blocks,
+            (coalesce(pg_table_size(c.oid), 0) / current_setting('block_size')::int8)::float8 AS all_blocks
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'r' AND c.relpersistence = 'p'
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'`,
+  );
+  return new Map(
+    rows.map((row) => [labelOf(row), { blocks: Number(row.blocks), allBlocks: Number(row.all_blocks) }] as const),
   );
 }

@@ -1,0 +1,29 @@
+import { escapeIdentifier } from '../postgres/session';
+import type { ComparedTable } from './list-tables';
+
+/** `ONLY`: children and partitions are compared as tables of their own. */
+export const fromOnly = ({ schema, name }: ComparedTable): string =>
+  `ONLY ${escapeIdentifier(schema)}.${escapeIdentifier(name)} AS t`;
+
+export const column = (name: string): string => `t.${escapeIdentifier(name)}`;
+
+const textOf = (columns: readonly string[]): string => `ROW(${columns.map(column).join(', ')})::text`;
+
+/**
+ * Hash of a text, 64 bits, the same in all majors since 11 and on every platform of one byte order. Under collation "C" it
+ * is the hash of the bytes; under others that aren't deterministic, different texts could have the same.
+ */
+export const hashOf = (text: string, seed = 0): string => `hashtextextended(${text} COLLATE "C", ${seed})`;
+
+/**
+ * Hash of a whole row by its text: every type has one, and 1.0 differs from 1.00 (docs/performance.md). Columns are named
+ * in one order for both sides: after a rebuild, columns may lie in another order, or behind dropped ones.
+ */
+export const rowHash = ({ columns }: ComparedTable): string => hashOf(textOf(columns));
+
+/** Text by which rows are told apart: the key's columns, or the row's hash where there is no key. */
+export const keyText = (table: ComparedTable): string =>
+  table.key.length === 0 ? `${rowHash(table)}::text` : textOf(table.key.map(({ name }) => name));
+
+/** Hash of one column's value; NULL and the empty string have different ones. */
+export const columnHash = (name: string): string => hashOf(textOf([name]));
