@@ -128,7 +128,8 @@ export class Migrations {
 }
 
 function describeDetails(details: unknown): string {
-  const { waitingFor, ...rest } = details as { waitingFor?: string };
+  // `resume` is for the next attempt, and long.
+  const { waitingFor, resume: _resume, ...rest } = details as { waitingFor?: string; resume?: unknown };
   const others = Object.keys(rest).length > 0 ? JSON.stringify(rest) : '';
   return [waitingFor, others].filter(Boolean).join(' ');
 }

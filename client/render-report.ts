@@ -1,5 +1,5 @@
 import { duration } from '../plan/format';
-import type { Report } from '../plan/report';
+import { type InventoryCount, proofLine, type Report } from '../plan/report';
 
 /** The report as text; `--json` has all of it. */
 export function renderReport(report: Report): string {
@@ -49,21 +49,23 @@ function cutoverLines({ cutover }: Report): string[] {
   ];
 }
 
-function proofLines({ verify, proof }: Report): string[] {
+function proofLines({ verify, proof, cutover }: Report): string[] {
   const lines: string[] = [];
   if (verify)
     lines.push(
       `Compared while live: ${verify.rows} rows of ${verify.tables} tables agree, ${verify.undecided} undecided`,
     );
   if (proof) {
-    const limits =
-      proof.method === 'snapshot'
-        ? 'exact'
-        : `by row versions; ${proof.changedSince} rows written and ${proof.goneSince} deleted since can't be compared`;
-    lines.push(`Proven as of the cutover: ${proof.rows} rows of ${proof.tables} tables agree (${limits})`);
+    lines.push(`Proven as of the cutover: ${proofLine(proof, cutover?.switchedAt ?? '')}`);
+    const inventory = Object.entries(proof.inventory ?? {});
+    if (inventory.length > 0) lines.push(`  source and target have ${inventory.map(countText).join(', ')}`);
+    if (proof.sequencesBehind?.length) lines.push(`  sequences behind: ${proof.sequencesBehind.join(', ')}`);
   }
   return lines.length > 0 ? [lines.join('\n')] : [];
 }
+
+const countText = ([kind, { source, target }]: [string, InventoryCount]): string =>
+  source === target ? `${source} ${kind}` : `${source} AND ${target} ${kind.toUpperCase()}`;
 
 function approvalLines({ progress }: Report): string[] {
   if (progress.approvals.length === 0) return [];

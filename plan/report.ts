@@ -39,7 +39,11 @@ export interface RowDifference {
   /** `different` only: the columns in which it differs. */
   readonly columns?: readonly string[];
   /** Beginnings of the values; only where the plan says `verify.showValues`. */
-  readonly values?: readonly { readonly column: string; readonly source: string | null; readonly target: string | null }[];
+  readonly values?: readonly {
+    readonly column: string;
+    readonly source: string | null;
+    readonly target: string | null;
+  }[];
 }
 
 export interface TableDifference {
@@ -115,3 +119,15 @@ export interface Report {
   proof?: Proof;
   stays: Remains[];
 }
+
+/** The proof in one line. It exists only where nothing differs: otherwise the migration is parked. */
+export function proofLine(proof: Proof, switchedAt: string): string {
+  const seconds = proof.provenAt ? secondsAfter(switchedAt, proof.provenAt) : proof.durationMs / 1000;
+  const how =
+    proof.method === 'snapshot'
+      ? 'under the snapshots of the pause'
+      : `by row versions, ${proof.tablesBySnapshot ?? 0} tables under the snapshots of the pause; ${proof.changedSince} rows written and ${proof.goneSince} deleted since can't be compared`;
+  return `${proof.rows} rows in ${proof.tables} tables, identical, proven in ${seconds.toFixed(1)} s after the cutover (${how})`;
+}
+
+const secondsAfter = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;

@@ -92,5 +92,4 @@ export function regionsOf(
 const LARGEST_REGION = 1_000_000;
 
 /** Finer buckets inside a region; there are never more than so many at a time in memory. */
-export const subBucketOf = (table: ComparedTable, mask: number): string =>
-  `(${keyHash(table, 2)} & ${mask})`;
+export const subBucketOf = (table: ComparedTable, mask: number): string => `(${keyHash(table, 2)} & ${mask})`;

@@ -7,7 +7,7 @@ import type { Reader, ReaderPair } from './reader';
 import type { Disagreements } from './row-fingerprints';
 import { drainJobs, scanSmall, SideScan } from './scan';
 import type { Session } from '../postgres/session';
-import { Totals } from './totals';
+import type { Totals } from './totals';
 
 /** A table that is no larger, TOAST included, is read in one go, many in one round trip. */
 const SMALL_BLOCKS = 256;
@@ -38,8 +38,8 @@ export interface Comparing {
   readonly catalogs: { readonly source: Session; readonly target: Session };
   /** The snapshots to read under now. */
   snapshots(): Promise<SnapshotNames>;
-  /** Called when the tables of a round are read: a live side lets go of its snapshots. */
-  roundRead(): Promise<void>;
+  /** Called when the tables of a round are read: a live side lets go of its snapshots. Returns what rows are looked at under. */
+  roundRead(): Promise<SnapshotNames>;
   /** Rows that disagree were found: which of them are different for good? `pair` reads as the proof of it needs. */
   decide(pair: ReaderPair, table: ComparedTable, found: Disagreements): Promise<Decided>;
 }
@@ -105,12 +105,16 @@ async function compareRound(
   const { progress } = comparing;
   progress.doing = `${database}: ${labelOf(round[0] as ComparedTable)}${round.length > 1 ? ` and ${round.length - 1} more tables` : ''}`;
   const read = await readRound(comparing, round, sizes);
-  await comparing.roundRead();
+  const names = await comparing.roundRead();
+  const pair = {
+    source: firstOf(comparing.source).under(names.source),
+    target: firstOf(comparing.target).under(names.target),
+  };
   for (const table of round) {
     const label = labelOf(table);
     const found = read.get(label);
     if (!found) throw new Error(`${label} was not read`);
-    await compareTotals(comparing, database, table, found);
+    await compareTotals(comparing, pair, database, table, found);
     progress.tables += 1;
     progress.rows += found.source.rows;
     progress.upTo = label;
@@ -208,16 +212,17 @@ async function cannotReadRanges(session: Session): Promise<boolean> {
   return (rows[0]?.version ?? 0) < TID_RANGE_SCAN_SINCE;
 }
 
-async function compareTotals(comparing: Comparing, database: string, table: ComparedTable, read: Read): Promise<void> {
+async function compareTotals(
+  comparing: Comparing,
+  pair: ReaderPair,
+  database: string,
+  table: ComparedTable,
+  read: Read,
+): Promise<void> {
   const differing = read.source.differing(read.target);
   if (differing.size === 0) return;
   const { progress } = comparing;
   progress.doing = `${database}: ${labelOf(table)}, rows that differ`;
-  const names = await comparing.snapshots();
-  const pair = {
-    source: firstOf(comparing.source).under(names.source),
-    target: firstOf(comparing.target).under(names.target),
-  };
   const different: Disagreements = new Map();
   let atLeast = false;
   for await (const batch of narrow(pair, table, read.bucketing, differing)) {

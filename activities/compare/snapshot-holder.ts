@@ -4,6 +4,8 @@ import type { Session } from '../postgres/session';
 export interface HeldPair {
   readonly source: Session;
   readonly target: Session;
+  /** Names under which both are exported, so that other sessions can read under them. */
+  readonly exported: { readonly source: string; readonly target: string };
 }
 
 /**

@@ -1,15 +1,8 @@
 import { applicationName } from '../../plan/names';
+import { exportSnapshot } from '../compare/exported-snapshot';
 import type { HeldPair } from '../compare/snapshot-holder';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import {
-  type Access,
-  accessTo,
-  type Endpoint,
-  openSession,
-  queryOne,
-  type Session,
-  withSession,
-} from '../postgres/session';
+import { type Access, accessTo, type Endpoint, openSession, type Session, withSession } from '../postgres/session';
 import { listSequences, type SequenceName } from './sequences';
 
 /** Sessions of one database, open before writes stop. */
@@ -48,7 +41,8 @@ export async function openPauseSessions(
 ): Promise<PauseSessions> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const pairs = new Map<string, DatabasePair>();
-  const proofs = new Map<string, HeldPair>();
+  const proofs = new Map<string, Pick<HeldPair, 'source' | 'target'>>();
+  const held = new Map<string, HeldPair>();
   const opened: Session[] = [];
   const open = async (...options: Parameters<typeof openSession>) => {
     const session = await openSession(...options);
@@ -78,17 +72,18 @@ export async function openPauseSessions(
     async takeSnapshots() {
       const snapshots = await Promise.all(
         [...proofs].map(async ([database, pair]) => {
-          const [, snapshot] = await Promise.all([beginSnapshot(pair.source), beginSnapshot(pair.target)]);
-          return [database, snapshot] as const;
+          const [there, here] = await Promise.all([exportSnapshot(pair.source), exportSnapshot(pair.target)]);
+          held.set(database, { ...pair, exported: { source: there.name, target: here.name } });
+          return [database, here.snapshot] as const;
         }),
       );
       return Object.fromEntries(snapshots);
     },
-    holdSnapshots: (dependencies, migration) => dependencies.snapshots.hold(migration, proofs),
+    holdSnapshots: (dependencies, migration) => dependencies.snapshots.hold(migration, held),
     async close({ keepSnapshots }) {
-      if (!keepSnapshots) await deps.snapshots.release(input.id, proofs);
-      const held = new Set(keepSnapshots ? [...proofs.values()].flatMap((pair) => [pair.source, pair.target]) : []);
-      await Promise.allSettled(opened.filter((session) => !held.has(session)).map((session) => session.end()));
+      if (!keepSnapshots) await deps.snapshots.release(input.id, held);
+      const kept = new Set(keepSnapshots ? [...held.values()].flatMap((pair) => [pair.source, pair.target]) : []);
+      await Promise.allSettled(opened.filter((session) => !kept.has(session)).map((session) => session.end()));
     },
   };
 }
@@ -108,11 +103,4 @@ async function endEarlierAttempt(migration: string, sides: readonly Access[]): P
       ),
     );
   }
-}
-
-/** The snapshot is taken by the first statement of the transaction. */
-async function beginSnapshot(session: Session): Promise<string> {
-  await session.query('ROLLBACK');
-  await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  return (await queryOne<{ snapshot: string }>(session, 'SELECT pg_current_snapshot()::text AS snapshot')).snapshot;
 }

@@ -97,16 +97,7 @@ export async function openSession(access: Access, options: SessionOptions): Prom
   client.on('error', () => undefined);
   try {
     await client.connect();
-    // One spelling of every value on both sides: comparisons rely on it. A table whose rows row-level security would hide
-    // from us gives an error instead of a part of its rows. Idle sessions of ours stay: the parameter group may end them.
-    await client.query(
-      `SET statement_timeout = ${statementTimeoutMs}; SET lock_timeout = ${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS};
-       SET synchronous_commit = on; SET default_transaction_read_only = ${options.readOnly ? 'on' : 'off'}; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
-       SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1; SET search_path = pg_catalog;
-       SET row_security = off;
-       SELECT set_config(name, '0', false) FROM pg_settings
-        WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`,
-    );
+    await client.query(settingsOf(options));
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;
@@ -114,6 +105,22 @@ export async function openSession(access: Access, options: SessionOptions): Prom
   const signal = asyncLocalStorage.getStore()?.cancellationSignal;
   if (signal && statementTimeoutMs > DEFAULT_STATEMENT_TIMEOUT_MS) cancelWithActivity(client, access, signal);
   return client;
+}
+
+/**
+ * Settings of every session of ours. One spelling of every value on both sides: comparisons rely on it. A table whose rows
+ * row-level security would hide from us gives an error instead of a part of its rows. Idle sessions of ours stay: the
+ * parameter group may end them.
+ */
+export function settingsOf(options: Pick<SessionOptions, 'statementTimeoutMs' | 'lockTimeoutMs' | 'readOnly'>): string {
+  return `SET statement_timeout = ${options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS};
+    SET lock_timeout = ${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS};
+    SET synchronous_commit = on; SET default_transaction_read_only = ${options.readOnly ? 'on' : 'off'}; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
+    SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1; SET search_path = pg_catalog;
+    SET lc_monetary = 'C'; SET lc_numeric = 'C'; SET xmlbinary = 'base64'; SET xmloption = 'content';
+    SET quote_all_identifiers = off; SET standard_conforming_strings = on; SET row_security = off;
+    SELECT set_config(name, '0', false) FROM pg_settings
+     WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`;
 }
 
 /** The server goes on with a statement whose client only stops listening, so it has to be told. */

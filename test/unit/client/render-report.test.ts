@@ -60,6 +60,9 @@ const complete = (): Report => {
       changedSince: 0,
       goneSince: 0,
       durationMs: 5,
+      provenAt: '2026-11-21T10:00:06Z',
+      inventory: { tables: { source: 3, target: 3 }, indexes: { source: 4, target: 5 } },
+      sequencesBehind: ['app s'],
     },
     stays: [{ what: 'target', name: 'app-db-encrypted', why: 'the new home' }],
   };
@@ -88,7 +91,9 @@ describe('the report as text', () => {
       '  fence at 0/6000; 4 sequences; roles locked out of the source: app',
       '  SSM parameter /db: app-db.x:5432 -> new.x:5432',
       'Compared while live: 100 rows of 3 tables agree, 2 undecided',
-      'Proven as of the cutover: 120 rows of 3 tables agree (exact)',
+      'Proven as of the cutover: 120 rows in 3 tables, identical, proven in 6.0 s after the cutover (under the snapshots of the pause)',
+      '  source and target have 3 tables, 4 AND 5 INDEXES',
+      '  sequences behind: app s',
       '  2026-11-21T09:59:00Z cutover approved by anna: go',
       '  target app-db-encrypted: the new home',
     ]) {
@@ -116,12 +121,14 @@ describe('the report as text', () => {
     );
   });
 
-  it('does not call a proof by row versions exact', () => {
+  it('says what a proof by row versions could not compare', () => {
     const report = complete();
-    if (report.proof) report.proof = { ...report.proof, method: 'row-versions', changedSince: 7, goneSince: 3 };
+    if (report.proof)
+      report.proof = { ...report.proof, method: 'row-versions', tablesBySnapshot: 2, changedSince: 7, goneSince: 3 };
     const text = renderReport(report);
-    expect(text).toContain("by row versions; 7 rows written and 3 deleted since can't be compared");
-    expect(text).not.toContain('exact');
+    expect(text).toContain(
+      "by row versions, 2 tables under the snapshots of the pause; 7 rows written and 3 deleted since can't be compared",
+    );
   });
 
   it('of a migration that was aborted early leaves out what did not happen', () => {

@@ -1,0 +1,18 @@
+import { queryOne, type Session } from '../postgres/session';
+
+/** A snapshot that other sessions can read under, for as long as the session that exported it stays in its transaction. */
+export interface ExportedSnapshot {
+  /** For `SET TRANSACTION SNAPSHOT`. */
+  readonly name: string;
+  /** `pg_current_snapshot()`. */
+  readonly snapshot: string;
+}
+
+/** Begins a transaction, anew at every call, and exports its snapshot, which its first query takes. */
+export async function exportSnapshot(session: Session): Promise<ExportedSnapshot> {
+  await session.query('ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  return queryOne<ExportedSnapshot>(
+    session,
+    'SELECT pg_export_snapshot() AS name, pg_current_snapshot()::text AS snapshot',
+  );
+}
