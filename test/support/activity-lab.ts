@@ -83,13 +83,14 @@ export class ActivityLab {
     return made;
   }
 
-  /** Runs an activity as a worker does, interceptors included. */
+  /** Runs an activity as a worker does, interceptors included. `heartbeatDetails`: of the attempt before. */
   run<Name extends keyof Activities>(
     name: Name,
     input: Parameters<Activities[Name]>[0],
     attempt = 1,
+    heartbeatDetails?: unknown,
   ): ReturnType<Activities[Name]> {
-    return this.start(name, input, attempt).result;
+    return this.start(name, input, attempt, heartbeatDetails).result;
   }
 
   /** Starts an activity that the test will cancel. */
@@ -97,9 +98,10 @@ export class ActivityLab {
     name: Name,
     input: Parameters<Activities[Name]>[0],
     attempt = 1,
+    heartbeatDetails?: unknown,
   ): { result: ReturnType<Activities[Name]>; cancel: () => void } {
     const environment = new MockActivityEnvironment(
-      { activityType: name, attempt },
+      { activityType: name, attempt, heartbeatDetails },
       {
         logger: QUIET,
         interceptors: [

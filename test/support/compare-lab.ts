@@ -8,6 +8,7 @@ import { Reader } from '../../activities/compare/reader';
 import { settingsOf } from '../../activities/postgres/session';
 import type { TableDifference } from '../../plan/report';
 import type { BareServer } from './postgres';
+import { QUIET } from './workflow-lab';
 
 /** One database of a bare server. */
 export interface Place {
@@ -77,7 +78,7 @@ export class CompareLab {
       decide: options.decide ?? ((_pair, _table, found) => Promise.resolve({ different: found })),
     };
     try {
-      await new MockActivityEnvironment().run(() => compareDatabase(comparing, 'test'));
+      await new MockActivityEnvironment({}, { logger: QUIET }).run(() => compareDatabase(comparing, 'test'));
     } finally {
       await Promise.all([...source, ...target].map((session) => session.query('ROLLBACK')));
     }
