@@ -25,6 +25,7 @@ import { rebootSource } from './rds/reboot-source';
 import { restoreParameters } from './rds/restore-parameters';
 import { restoreTarget } from './rds/restore-target';
 import { deleteReplicationSecret } from './secrets/replication-secret';
+import { applySettings } from './settings/apply-settings';
 import { watchTraffic } from './soak/watch-traffic';
 import type { MigrationRef } from './dependencies';
 
@@ -57,6 +58,7 @@ const IMPLEMENTATIONS = {
   advanceOrigins,
   enableSubscriptions,
   dropSubscriptions,
+  applySettings,
   waitForCatchUp,
   guardSource,
   warmTarget,

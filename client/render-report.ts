@@ -8,6 +8,7 @@ export function renderReport(report: Report): string {
     ...sourceLines(report),
     ...waiverLines(report),
     ...positionLines(report),
+    ...settingsLines(report),
     ...cutoverLines(report),
     ...proofLines(report),
     ...approvalLines(report),
@@ -40,6 +41,19 @@ function positionLines({ position }: Report): string[] {
   const evidence = position.evidence.map(({ kind, found }) => `  ${kind}: ${found}`);
   const silent = position.silent.map(({ kind, why }) => `  ${kind}: not asked or silent: ${why}`);
   return [`Position ${position.lsn}\n${[...evidence, ...silent].join('\n')}`];
+}
+
+function settingsLines({ settings }: Report): string[] {
+  if (!settings) return [];
+  const lines = settings.instances.flatMap(({ instance, like, compared, planned, differences, notCompared }) => [
+    `  ${instance} like ${like}: ${compared} fields compared, ${differences.length} differ`,
+    ...differences.map(({ field, wanted, found }) => `    ${field}: ${found}, wanted ${wanted}`),
+    ...planned.map((change) => `    by the plan: ${change}`),
+    ...notCompared.map(({ field, wanted, found }) => `    not compared: ${field} (${wanted}; ${found})`),
+  ]);
+  return [
+    `Settings\n${lines.join('\n')}\n  ${settings.roleSettings} roles and settings of roles and databases compared`,
+  ];
 }
 
 function cutoverLines({ cutover }: Report): string[] {

@@ -13,6 +13,7 @@ export const FAILURE_TYPES = {
   ResourceFailed: 'an AWS resource ended in a state from which it does not recover',
   QuotaExceeded: 'a quota of the AWS account is exhausted',
   InvalidRequest: 'AWS refuses a request for good',
+  SettingsDiffer: 'settings of the target are not those of the source',
   SlotLost: 'a replication slot is lost, gone or recreated: changes of the source are missing',
   SourceAtRisk: 'the source was about to run out of storage, so our slots were given up',
   PositionDisputed: 'the sources of the position disagree, or there is only one',

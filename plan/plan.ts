@@ -73,6 +73,30 @@ export const planSchema = z.strictObject({
     instanceClass: z.string().startsWith('db.', 'is not an instance class, for example db.m6g.large').optional(),
     /** Default: the DB subnet group of the source. */
     subnetGroup: z.string().min(1).optional(),
+    /** Default: as the source. `false` for a source with Multi-AZ costs its standby. */
+    multiAz: z.boolean().optional(),
+    /** Default: the zone of the source, or RDS's choice in another subnet group. Without effect with Multi-AZ. */
+    availabilityZone: z.string().min(1).optional(),
+    /** Default: the type of the source. */
+    storageType: z.enum(['gp2', 'gp3', 'io1', 'io2']).optional(),
+    /** In GiB; a volume can't be smaller than that of the source. Default: the size of the source. */
+    allocatedStorage: z.number().int().min(20).max(65_536).optional(),
+    /** Only for io1, io2, and gp3 from 400 GiB on. Default: as the source. */
+    iops: z.number().int().min(1_000).optional(),
+    /** In MiB/s; only for gp3 from 400 GiB on. Default: as the source. */
+    storageThroughput: z.number().int().min(125).optional(),
+    /** Default: as the source. */
+    deletionProtection: z.boolean().optional(),
+    /** Members of DBInstance, as `aws rds describe-db-instances` spells them, in which the target may differ from the source. */
+    mayDiffer: z.array(nonEmpty('a member of DBInstance')).default([]),
+    replicas: z
+      .strictObject({
+        /** `false`: read replicas of the source are not rebuilt on the target. */
+        rebuild: z.boolean().default(true),
+        /** Identifier of each new replica by that of the old one; default: `<target>-<what follows the source's identifier>`. */
+        names: z.record(z.string(), instanceId).default({}),
+      })
+      .prefault({}),
   }),
   strategy: z
     .enum(STRATEGIES, { error: `is not a strategy that this version has: ${STRATEGIES.join(', ')}` })

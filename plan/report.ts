@@ -96,6 +96,36 @@ export interface Proof extends Comparison {
   readonly provenAt?: string;
 }
 
+/** A setting of an instance that is not as it should be. */
+export interface SettingDifference {
+  /** Member of DBInstance. */
+  readonly field: string;
+  readonly wanted: string;
+  readonly found: string;
+  /** What mends it; absent where no command does. */
+  readonly command?: string;
+}
+
+/** An instance compared with the one whose settings it shall have, field by field. */
+export interface InstanceComparison {
+  readonly instance: string;
+  readonly like: string;
+  /** Fields that have to be equal. */
+  readonly compared: number;
+  /** What the plan changes, in words. */
+  readonly planned: readonly string[];
+  readonly differences: readonly SettingDifference[];
+  /** Members that RDS shows and this version does not know. */
+  readonly notCompared: readonly { readonly field: string; readonly wanted: string; readonly found: string }[];
+}
+
+export interface SettingsReport {
+  /** The target, then its read replicas. */
+  readonly instances: readonly InstanceComparison[];
+  /** Roles, and what `ALTER DATABASE ... SET` and `ALTER ROLE ... SET` say, compared by SQL. */
+  readonly roleSettings: number;
+}
+
 /** Something that Keyshift leaves behind on purpose. */
 export interface Remains {
   readonly what: string;
@@ -114,6 +144,7 @@ export interface Report {
   source?: SourceFacts;
   slots?: readonly SlotFacts[];
   position?: Position;
+  settings?: SettingsReport;
   verify?: Comparison;
   cutover?: CutoverFacts;
   proof?: Proof;

@@ -32,6 +32,7 @@ export const STEPS = {
   position: { phase: 'attach', title: 'the LSN at which the clone ends, from independent sources' },
   quarantine: { phase: 'attach', title: 'remove what the snapshot brought along and must not run' },
   subscribe: { phase: 'attach', title: 'disabled subscription, origin advanced to the position, enabled' },
+  settings: { phase: 'attach', title: 'settings that a restore leaves out; compare every field with the source' },
   'catch-up': { phase: 'follow', title: 'let the target apply what the source wrote meanwhile' },
   'warm-up': { phase: 'follow', title: 'read the lazily restored blocks, gather statistics' },
   verify: { phase: 'follow', title: 'compare contents while both sides live' },

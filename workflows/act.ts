@@ -42,6 +42,7 @@ const ACTIVITIES = {
   advanceOrigins: ['quick', 'advance the replication origins to the position'],
   enableSubscriptions: ['quick', 'enable the subscriptions'],
   dropSubscriptions: ['quick', 'drop the subscriptions'],
+  applySettings: ['waits', 'set what a restore leaves out, compare every setting'],
   waitForCatchUp: ['waits', 'wait until the target has caught up'],
   guardSource: ['waits', 'guard the source: slots, lag'],
   warmTarget: ['waits', 'read every block of the target, gather statistics'],

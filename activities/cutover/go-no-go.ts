@@ -8,6 +8,7 @@ import { endpointOf, requireInstance } from '../rds/find-instance';
 import { awsOf } from '../dependencies';
 import { rewriteEndpoint } from '../traffic/rewrite-endpoint';
 import { trafficStore } from '../traffic/switches';
+import { lookAtSettings } from './look-at-settings';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
 
 export interface GoNoGoInput extends MigrationRef {
@@ -51,6 +52,9 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   red.push(...long);
   if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);
   red.push(...(await newTables(deps, input)));
+  const settings = await lookAtSettings(deps, input);
+  red.push(...settings.red);
+  findings.push(...settings.findings);
   findings.push(`roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`);
   findings.push(`sessions that will be ended: ${sessions.length}`);
   findings.push(...mastersOf(sessions, access.credentials.username));

@@ -1,4 +1,5 @@
 import { asyncLocalStorage } from '@temporalio/activity';
+import type { DBInstance } from '@aws-sdk/client-rds';
 import { escapeIdentifier, escapeLiteral, Client, type ClientConfig } from 'pg';
 import { applicationName } from '../../plan/names';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
@@ -53,16 +54,25 @@ export interface Access {
 }
 
 /**
- * Looks up where the instance listens and how to log in. The target is a physical copy of the source, so the source's
- * master password opens both.
+ * The secret that opens a side. The target is a physical copy of the source, so the source's master password opens both; but where RDS keeps
+ * the password of the master user itself, it gives the target a secret and a password of its own.
+ * @throws Error while RDS changes that password
+ */
+function secretOf({ plan }: MigrationRef, side: Side, { MasterUserSecret }: DBInstance): string {
+  if (side === 'source' || !MasterUserSecret?.SecretArn) return plan.source.secret;
+  const { SecretArn, SecretStatus } = MasterUserSecret;
+  if (SecretStatus !== 'active') throw new Error(`secret ${SecretArn} of the target is ${SecretStatus ?? 'not ready'}`);
+  return SecretArn;
+}
+
+/**
+ * Looks up where the instance listens and how to log in.
  * @throws ApplicationFailure ResourceGone when the instance doesn't exist, AccessDenied when the secret can't be read
  */
 export async function accessTo(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access> {
   const aws = awsOf(deps, ref);
-  const [instance, credentials] = await Promise.all([
-    requireInstance(aws, ref.plan[side].instance),
-    readCredentials(aws, ref.plan.source.secret),
-  ]);
+  const instance = await requireInstance(aws, ref.plan[side].instance);
+  const credentials = await readCredentials(aws, secretOf(ref, side, instance));
   return { migration: ref.id, endpoint: endpointOf(instance), credentials, rdsCaBundle: deps.rdsCaBundle };
 }
 

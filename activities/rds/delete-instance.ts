@@ -18,13 +18,7 @@ export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promi
   if (!found || !isOurs(found.TagList, ref.id)) return;
   if (found.DeletionProtection) {
     // Somebody protected it meanwhile; it is ours and holds nothing that the source does not have.
-    await aws.rds.send(
-      new ModifyDBInstanceCommand({
-        DBInstanceIdentifier: instance,
-        DeletionProtection: false,
-        ApplyImmediately: true,
-      }),
-    );
+    await unprotect(aws, instance);
   }
   await deleteAndWait(aws, instance, { SkipFinalSnapshot: true });
 }
@@ -32,12 +26,14 @@ export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promi
 export interface DeleteSourceInput extends MigrationRef {
   /** `DbiResourceId` of the source at the preflight: never reused, unlike its identifier. */
   readonly resourceId: string;
+  /** The gate said that the source is protected against deletion, and its approval takes the protection off. */
+  readonly unprotect?: boolean;
 }
 
 /**
  * Deletes the source, with a final snapshot unless the plan says otherwise. Looks at the resource id first: an instance
  * that took over the identifier meanwhile is not ours to delete.
- * @throws ApplicationFailure InvalidRequest when the source is protected against deletion
+ * @throws ApplicationFailure InvalidRequest when the source is protected against deletion and nobody approved of that
  */
 export async function deleteSource(deps: Dependencies, input: DeleteSourceInput): Promise<{ finalSnapshot?: string }> {
   const aws = awsOf(deps, input);
@@ -50,10 +46,11 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
       `DB instance ${instance} is not the one that this migration moved (resource id ${found.DbiResourceId}, expected ${input.resourceId}). Keyshift does not delete it.`,
     );
   }
-  if (found?.DeletionProtection) {
+  if (found?.DeletionProtection && input.unprotect) await unprotect(aws, instance);
+  else if (found?.DeletionProtection) {
     throw finalFailure(
       'InvalidRequest',
-      `DB instance ${instance} is protected against deletion. Take the protection off, then send retry: aws rds modify-db-instance --db-instance-identifier ${instance} --no-deletion-protection --apply-immediately`,
+      `DB instance ${instance} was not protected against deletion when the gate was approved, and is now. Keyshift does not delete it. Take the protection off, then send retry: aws rds modify-db-instance --db-instance-identifier ${instance} --no-deletion-protection --apply-immediately`,
     );
   }
   if (found) {
@@ -73,6 +70,13 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
     new AddTagsToResourceCommand({ ResourceName: DBSnapshotArn, Tags: ourTags(input.id, 'final-snapshot') }),
   );
   return { finalSnapshot };
+}
+
+/** Switches deletion protection off; that takes effect at once. */
+async function unprotect(aws: Aws, instance: string): Promise<void> {
+  await aws.rds.send(
+    new ModifyDBInstanceCommand({ DBInstanceIdentifier: instance, DeletionProtection: false, ApplyImmediately: true }),
+  );
 }
 
 async function deleteAndWait(

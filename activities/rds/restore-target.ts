@@ -9,6 +9,8 @@ import { isAwsError } from '../classify-error';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { encryptedSnapshotName } from './copy-snapshot';
 import { endpointOf, findInstance, parameterGroupOf, requireInstance } from './find-instance';
+import { operatorTags, type RestoreInput, sameFields } from '../settings/setting-fields';
+import { wantedTarget } from '../settings/wanted-instance';
 import { requireOurs } from './ownership';
 import { waitForAvailable } from './wait-for-instance';
 
@@ -58,34 +60,17 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
   };
 }
 
-/**
- * Every setting of the source that a restore takes. What is left out gets RDS's default in silence, so each line here
- * matters (the full comparison of settings is a step of its own).
- */
-function restoreRequest(ref: MigrationRef, source: DBInstance): RestoreDBInstanceFromDBSnapshotCommandInput {
-  const { target } = ref.plan;
-  const tags = (source.TagList ?? []).filter(({ Key }) => !Key?.startsWith('aws:') && !Key?.startsWith('keyshift:'));
+/** Every setting of the source that a restore takes, from the table of settings; what is left out gets RDS's default in silence. */
+export function restoreRequest(
+  ref: RestoreTargetInput,
+  source: DBInstance,
+): RestoreDBInstanceFromDBSnapshotCommandInput {
+  const wanted = wantedTarget(ref.plan, source);
+  const settings = sameFields().map(([, field]) => field.restore?.(wanted.instance) ?? {});
   return {
-    DBInstanceIdentifier: target.instance,
+    ...(Object.assign({}, ...settings) as RestoreInput),
+    DBInstanceIdentifier: ref.plan.target.instance,
     DBSnapshotIdentifier: encryptedSnapshotName(ref.id),
-    DBInstanceClass: target.instanceClass ?? source.DBInstanceClass,
-    DBSubnetGroupName: target.subnetGroup ?? source.DBSubnetGroup?.DBSubnetGroupName,
-    DBParameterGroupName: parameterGroupOf(source).name,
-    OptionGroupName: source.OptionGroupMemberships?.[0]?.OptionGroupName,
-    VpcSecurityGroupIds: source.VpcSecurityGroups?.flatMap(({ VpcSecurityGroupId }) => VpcSecurityGroupId ?? []),
-    Port: source.Endpoint?.Port,
-    MultiAZ: source.MultiAZ,
-    PubliclyAccessible: source.PubliclyAccessible,
-    StorageType: source.StorageType,
-    Iops: source.Iops,
-    StorageThroughput: source.StorageThroughput,
-    AutoMinorVersionUpgrade: source.AutoMinorVersionUpgrade,
-    EnableIAMDatabaseAuthentication: source.IAMDatabaseAuthenticationEnabled,
-    EnableCloudwatchLogsExports: source.EnabledCloudwatchLogsExports,
-    CopyTagsToSnapshot: source.CopyTagsToSnapshot,
-    CACertificateIdentifier: source.CACertificateIdentifier,
-    BackupRetentionPeriod: source.BackupRetentionPeriod,
-    PreferredBackupWindow: source.PreferredBackupWindow,
-    Tags: [...tags, ...ourTags(ref.id, 'target')],
+    Tags: [...operatorTags(source), ...ourTags(ref.id, 'target')],
   };
 }

@@ -8,7 +8,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Activities } from '../../activities';
 import { createActivities } from '../../activities';
 import { SnapshotHolder } from '../../activities/compare/snapshot-holder';
-import type { Aws } from '../../activities/dependencies';
+import type { Aws, Dependencies } from '../../activities/dependencies';
 import type { Plan, PlanInput } from '../../plan/plan';
 import { ActivityHeartbeat } from '../../worker/interceptors/activity-heartbeat';
 import { FailureClassifier } from '../../worker/interceptors/failure-classifier';
@@ -23,13 +23,17 @@ export class ActivityLab {
   readonly #activities: Activities;
   keyArn = '';
 
+  /** What a worker would give to the activities. */
+  readonly dependencies: Dependencies;
+
   private constructor(readonly standIn: StandIn) {
-    this.#activities = createActivities({
+    this.dependencies = {
       aws: (region) => this.aws(region),
       rdsCaBundle: readFileSync(join(standIn.stateDir, 'rds-combined-ca-bundle.pem'), 'utf8'),
       snapshots: this.snapshots,
       ownTaskQueue: 'holder',
-    });
+    };
+    this.#activities = createActivities(this.dependencies);
   }
 
   /** Starts AWS with a key, an unencrypted instance `app-db` and the secret of its master user. */

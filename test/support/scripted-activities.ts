@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { Activities } from '../../activities';
 import type { CutOverResult } from '../../activities/cutover/cut-over';
 import type { Lag } from '../../plan/progress';
-import type { Comparison } from '../../plan/report';
+import type { Comparison, SettingsReport } from '../../plan/report';
 
 type Name = keyof Activities;
 type Input<N extends Name> = Parameters<Activities[N]>[0];
@@ -59,6 +59,13 @@ export class Door {
 }
 
 export const LAG: Lag = { bytes: 0, trend: 'steady', at: '2026-11-21T10:00:00.000Z' };
+
+const SETTINGS: SettingsReport = {
+  instances: [
+    { instance: 'app-db-encrypted', like: 'app-db', compared: 54, planned: [], differences: [], notCompared: [] },
+  ],
+  roleSettings: 3,
+};
 
 const COMPARISON: Comparison = { tables: 3, rows: 1_000, differences: [], undecided: 0, durationMs: 12 };
 
@@ -141,6 +148,7 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   advanceOrigins: nothing,
   enableSubscriptions: nothing,
   dropSubscriptions: nothing,
+  applySettings: () => SETTINGS,
   waitForCatchUp: () => LAG,
   guardSource: untilCancelled,
   warmTarget: () => ({ relations: 10, blocks: 500 }),

@@ -1,7 +1,15 @@
 import type { SourceFacts } from '../../plan/checks';
+import type { SettingsReport } from '../../plan/report';
 import { act } from '../act';
 import type { Migration } from '../migration';
 import type { Captured } from './capture';
+
+/** What the comparison of settings came to. */
+function settingsNote({ instances, roleSettings }: SettingsReport): string {
+  const unknown = instances.flatMap(({ notCompared }) => notCompared.map(({ field }) => field));
+  const fields = instances.reduce((sum, { compared }) => sum + compared, 0);
+  return `${fields} fields of the instance and ${roleSettings} roles and their settings are the same${unknown.length > 0 ? `; not compared: ${[...new Set(unknown)].join(', ')}` : ''}`;
+}
 
 /** Reads where the clone ends, quarantines it, and lets it subscribe from exactly there. */
 export async function attach(
@@ -30,5 +38,12 @@ export async function attach(
     await act('advanceOrigins', { ...input, position: position.lsn });
     await act('enableSubscriptions', { ...input, position: position.lsn });
     note(`from ${position.lsn}`);
+  });
+
+  // Behind all that has to be fast: the sooner the target subscribes, the less WAL the source keeps.
+  await migration.step('settings', async (note) => {
+    const settings = await act('applySettings', migration.ref);
+    migration.report.settings = settings;
+    note(settingsNote(settings));
   });
 }

@@ -36,6 +36,19 @@ const complete = (): Report => {
       evidence: [{ kind: 'seed-function', exactly: '0/5000', found: 'logical_seed_lsn() = 0/5000' }],
       silent: [{ kind: 'walinspect', why: 'not available' }],
     },
+    settings: {
+      instances: [
+        {
+          instance: 'new',
+          like: 'app-db',
+          compared: 54,
+          planned: ['MultiAZ: false becomes true'],
+          differences: [],
+          notCompared: [{ field: 'FutureSetting', wanted: 'on', found: 'off' }],
+        },
+      ],
+      roleSettings: 7,
+    },
     verify: { tables: 3, rows: 100, differences: [], undecided: 2, durationMs: 5 },
     cutover: {
       timeline: [

@@ -22,6 +22,8 @@ const IMPLIED = [
   // Tags in a create call.
   'rds:AddTagsToResource',
   'secretsmanager:TagResource',
+  // Roles that the target gets as the source has them.
+  'iam:PassRole',
   // RDS uses the key with the caller's permissions.
   'kms:CreateGrant',
   'kms:Encrypt',

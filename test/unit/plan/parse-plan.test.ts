@@ -25,6 +25,7 @@ describe('the smallest plan', () => {
   it('has four values; everything else has a default', () => {
     expect(parsedPlan()).toEqual({
       ...SMALLEST_PLAN,
+      target: { ...SMALLEST_PLAN.target, mayDiffer: [], replicas: { rebuild: true, names: {} } },
       strategy: 'snapshot-cdc',
       gates: {
         'reboot-source': { approval: true },

@@ -33,6 +33,7 @@ describe('a migration that goes well', () => {
       'createSubscriptions',
       'advanceOrigins',
       'enableSubscriptions',
+      'applySettings',
       'waitForCatchUp',
       'warmTarget',
       'verifyContents',

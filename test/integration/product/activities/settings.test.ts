@@ -1,0 +1,255 @@
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import {
+  AddRoleToDBInstanceCommand,
+  AddTagsToResourceCommand,
+  CreateDBInstanceCommand,
+  CreateDBSubnetGroupCommand,
+  CreateOptionGroupCommand,
+  type DBInstance,
+  ModifyDBInstanceCommand,
+} from '@aws-sdk/client-rds';
+import type { MigrationRef } from '../../../../activities/dependencies';
+import { compareSettings } from '../../../../activities/settings/compare-settings';
+import { FIELD_NAMES, SETTING_FIELDS } from '../../../../activities/settings/setting-fields';
+import { ActivityLab, migrationRef } from '../../../support/activity-lab';
+import { SMALLEST_PLAN } from '../../../support/plan';
+import { until } from '../../../support/stand-in';
+
+const ROLE = 'arn:aws:iam::123456789012:role';
+const SOURCE = 'changed-db';
+const TARGET = 'changed-db-encrypted';
+
+/** Every setting of an RDS PostgreSQL instance that a user can give, and none as it comes. */
+const CHANGED = {
+  DBInstanceClass: 'db.r6g.xlarge',
+  AllocatedStorage: 500,
+  MaxAllocatedStorage: 2_000,
+  StorageType: 'gp3',
+  Iops: 14_000,
+  StorageThroughput: 600,
+  MultiAZ: true,
+  DBSubnetGroupName: 'own-subnets',
+  VpcSecurityGroupIds: ['sg-0fedcba9876543210', 'sg-0aaaabbbbccccdddd'],
+  PubliclyAccessible: false,
+  NetworkType: 'DUAL',
+  Port: 15_999,
+  PreferredBackupWindow: '02:11-02:41',
+  PreferredMaintenanceWindow: 'tue:03:12-tue:03:42',
+  BackupRetentionPeriod: 12,
+  AutoMinorVersionUpgrade: false,
+  CopyTagsToSnapshot: true,
+  DeletionProtection: true,
+  OptionGroupName: 'own-options',
+  MonitoringInterval: 15,
+  MonitoringRoleArn: `${ROLE}/monitoring`,
+  EnableIAMDatabaseAuthentication: true,
+  EnablePerformanceInsights: true,
+  DatabaseInsightsMode: 'advanced' as const,
+  PerformanceInsightsRetentionPeriod: 465,
+  EnableCloudwatchLogsExports: ['postgresql', 'upgrade'],
+  CACertificateIdentifier: 'rds-ca-ecc384-g1',
+  EngineLifecycleSupport: 'open-source-rds-extended-support-disabled',
+  DedicatedLogVolume: true,
+  ManageMasterUserPassword: true,
+  Tags: [
+    { Key: 'team', Value: 'orders' },
+    { Key: 'cost-centre', Value: '42' },
+  ],
+};
+
+let lab: ActivityLab;
+let ref: MigrationRef;
+
+beforeAll(async () => {
+  lab = await ActivityLab.open();
+  const { rds } = lab.aws();
+  await rds.send(
+    new CreateDBSubnetGroupCommand({
+      DBSubnetGroupName: 'own-subnets',
+      DBSubnetGroupDescription: 'own',
+      SubnetIds: ['subnet-0aaaaaaaaaaaaaaa1', 'subnet-0aaaaaaaaaaaaaaa2'],
+    }),
+  );
+  await rds.send(
+    new CreateOptionGroupCommand({
+      OptionGroupName: 'own-options',
+      EngineName: 'postgres',
+      MajorEngineVersion: '16',
+      OptionGroupDescription: 'own',
+    }),
+  );
+  await rds.send(
+    new CreateDBInstanceCommand({
+      DBInstanceIdentifier: SOURCE,
+      Engine: 'postgres',
+      EngineVersion: '16',
+      MasterUsername: 'master',
+      ...CHANGED,
+      PerformanceInsightsKMSKeyId: lab.keyArn,
+      MasterUserSecretKmsKeyId: lab.keyArn,
+    }),
+  );
+  await lab.standIn.untilInstance(SOURCE);
+  for (const feature of ['s3Import', 'Lambda']) {
+    await rds.send(
+      new AddRoleToDBInstanceCommand({
+        DBInstanceIdentifier: SOURCE,
+        FeatureName: feature,
+        RoleArn: `${ROLE}/${feature}`,
+      }),
+    );
+  }
+  const source = await lab.standIn.instance(SOURCE);
+  ref = migrationRef({
+    ...SMALLEST_PLAN,
+    source: { instance: SOURCE, secret: source.MasterUserSecret?.SecretArn ?? '' },
+    target: { ...SMALLEST_PLAN.target, instance: TARGET },
+  });
+});
+afterAll(() => lab?.close());
+
+async function passwordIn(secret: string | undefined): Promise<string> {
+  const { SecretString } = await lab.aws().secrets.send(new GetSecretValueCommand({ SecretId: secret }));
+  return (JSON.parse(SecretString ?? '{}') as { password: string }).password;
+}
+
+/** Runs statements on the source, whose password only its secret knows. */
+async function onSource(...statements: string[]): Promise<void> {
+  const session = await lab.standIn.connect(SOURCE, { password: await passwordIn(ref.plan.source.secret) });
+  for (const statement of statements) await session.query(statement);
+  await session.end();
+}
+
+/** Names whose values differ, of what the table says has to be equal, compared here by what RDS shows and nothing else. */
+function unlike(source: DBInstance, target: DBInstance): string[] {
+  const shown = (instance: DBInstance, name: keyof DBInstance) => {
+    const value = instance[name];
+    if (name === 'Endpoint') return instance.Endpoint?.Port;
+    if (name === 'MasterUserSecret')
+      return [instance.MasterUserSecret?.KmsKeyId, instance.MasterUserSecret?.SecretStatus];
+    // What has names of its own is compared by its names, whatever the order.
+    if (name === 'TagList')
+      return instance.TagList?.filter((tag) => !tag.Key?.startsWith('keyshift:'))
+        .map((tag) => JSON.stringify(tag))
+        .sort();
+    if (name === 'AvailabilityZone') return undefined;
+    return Array.isArray(value) ? value.map((one) => JSON.stringify(one)).sort() : value;
+  };
+  return FIELD_NAMES.filter((name) => SETTING_FIELDS[name].kind === 'same').filter(
+    (name) => JSON.stringify(shown(source, name)) !== JSON.stringify(shown(target, name)),
+  );
+}
+
+test('the source has every setting changed from its default', async () => {
+  const plain = await lab.standIn.instance('app-db');
+  const source = await lab.standIn.instance(SOURCE);
+  const settable = [...Object.keys(CHANGED), 'AssociatedRoles'];
+  const asShown: Record<string, string> = {
+    DBSubnetGroupName: 'DBSubnetGroup',
+    VpcSecurityGroupIds: 'VpcSecurityGroups',
+    OptionGroupName: 'OptionGroupMemberships',
+    Port: 'Endpoint',
+    EnableIAMDatabaseAuthentication: 'IAMDatabaseAuthenticationEnabled',
+    EnablePerformanceInsights: 'PerformanceInsightsEnabled',
+    EnableCloudwatchLogsExports: 'EnabledCloudwatchLogsExports',
+    ManageMasterUserPassword: 'MasterUserSecret',
+    Tags: 'TagList',
+  };
+  const differs = unlike(plain, source);
+  expect(differs).toEqual(expect.arrayContaining(settable.map((name) => asShown[name] ?? name)));
+});
+
+test('a restore alone is not enough, for RDS gives its defaults to what a restore does not take', async () => {
+  await onSource(`CREATE ROLE app LOGIN`, `CREATE DATABASE shop`, `CREATE DATABASE ledger`);
+  await onSource(`ALTER DATABASE shop SET work_mem = '16MB'`);
+  await lab.run('createSnapshot', ref);
+  await lab.run('copySnapshot', { ...ref, kmsKeyArn: lab.keyArn });
+  await lab.twice('restoreTarget', { ...ref, kmsKeyArn: lab.keyArn });
+  const [source, target] = [await lab.standIn.instance(SOURCE), await lab.standIn.instance(TARGET)];
+  expect(unlike(source, target).sort()).toEqual([
+    'AssociatedRoles',
+    'DatabaseInsightsMode',
+    'MaxAllocatedStorage',
+    'MonitoringInterval',
+    'MonitoringRoleArn',
+    'PerformanceInsightsEnabled',
+    'PerformanceInsightsKMSKeyId',
+    'PerformanceInsightsRetentionPeriod',
+    'PreferredMaintenanceWindow',
+  ]);
+});
+
+test('with the settings applied, the description of the target equals that of the source field by field', async () => {
+  const { instances, roleSettings } = await lab.twice('applySettings', ref);
+  const [source, target] = [await lab.standIn.instance(SOURCE), await lab.standIn.instance(TARGET)];
+  expect(unlike(source, target)).toEqual([]);
+  expect(target).toMatchObject({ StorageEncrypted: true, KmsKeyId: lab.keyArn });
+  expect(instances).toMatchObject([{ instance: TARGET, like: SOURCE, planned: [], differences: [], notCompared: [] }]);
+  expect(instances[0]?.compared).toBeGreaterThan(50);
+  expect(roleSettings).toBeGreaterThan(0);
+});
+
+test('the target has a secret of its own, which opens it; that of the source opens the source only', async () => {
+  const [source, target] = [await lab.standIn.instance(SOURCE), await lab.standIn.instance(TARGET)];
+  const [ofSource, ofTarget] = await Promise.all(
+    [source, target].map(({ MasterUserSecret }) => passwordIn(MasterUserSecret?.SecretArn)),
+  );
+  expect(ofTarget).not.toBe(ofSource);
+  await (await lab.standIn.connect(TARGET, { password: ofTarget ?? '' })).end();
+  await expect(lab.standIn.connect(TARGET, { password: ofSource ?? '' })).rejects.toThrow(/authentication/);
+});
+
+describe('a difference that the plan does not ask for', () => {
+  const change = (input: object) =>
+    lab.aws().rds.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: TARGET, ApplyImmediately: true, ...input }));
+
+  it('parks, with each field and the command that mends it', async () => {
+    await change({ PreferredBackupWindow: '05:00-05:30', BackupRetentionPeriod: 3 });
+    await until('the change shows', async () => (await lab.standIn.instance(TARGET)).BackupRetentionPeriod === 3);
+    await expect(compareSettings(lab.dependencies, ref)).rejects.toMatchObject({
+      type: 'SettingsDiffer',
+      nonRetryable: true,
+      message: expect.stringContaining(
+        `${TARGET} BackupRetentionPeriod: 3, wanted 12. aws rds modify-db-instance --db-instance-identifier ${TARGET} --backup-retention-period 12 --apply-immediately`,
+      ) as string,
+    });
+  });
+
+  it('is mended by applying the settings once more, which waits until nothing is pending', async () => {
+    await change({ MonitoringInterval: 0, MultiAZ: false });
+    await lab.run('applySettings', ref);
+    const [source, target] = [await lab.standIn.instance(SOURCE), await lab.standIn.instance(TARGET)];
+    expect(target.PendingModifiedValues).toEqual({});
+    expect(unlike(source, target)).toEqual([]);
+  });
+
+  it('is found in tags, roles and by SQL', async () => {
+    const { DBInstanceArn } = await lab.standIn.instance(TARGET);
+    const { rds } = lab.aws();
+    await rds.send(
+      new AddTagsToResourceCommand({ ResourceName: DBInstanceArn, Tags: [{ Key: 'stray', Value: 'x y' }] }),
+    );
+    await onSource(
+      `ALTER ROLE app IN DATABASE shop SET search_path = "Shop", public`,
+      `ALTER DATABASE ledger SET work_mem = '32MB'`,
+    );
+    const failure = await compareSettings(lab.dependencies, ref).catch((error: unknown) => error as Error);
+    for (const line of [
+      `aws rds remove-tags-from-resource --resource-name ${DBInstanceArn} --tag-keys stray`,
+      `ALTER ROLE "app" IN DATABASE "shop" SET search_path = "Shop", public;`,
+      `ALTER DATABASE "ledger" SET work_mem = '32MB';`,
+    ]) {
+      expect((failure as Error).message).toContain(line);
+    }
+  });
+});
+
+test('a member that AWS adds is listed as not compared', async () => {
+  await lab.standIn.control('PATCH', `instances/${SOURCE}`, { describes: { FutureSetting: 'on' } });
+  const failure = await compareSettings(lab.dependencies, ref).catch(
+    (error: unknown) => error as { details: unknown[] },
+  );
+  expect(failure).toMatchObject({
+    details: [{ instances: [{ notCompared: [{ field: 'FutureSetting', wanted: 'on', found: 'none' }] }] }],
+  });
+});

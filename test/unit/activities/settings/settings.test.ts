@@ -1,0 +1,131 @@
+import type { DBInstance } from '@aws-sdk/client-rds';
+import { compareInstances } from '../../../../activities/settings/compare-instances';
+import { unknownMembers } from '../../../../activities/settings/describe-instance';
+import { SETTING_FIELDS } from '../../../../activities/settings/setting-fields';
+import { wantedTarget } from '../../../../activities/settings/wanted-instance';
+import { restoreRequest } from '../../../../activities/rds/restore-target';
+import { parsedPlan, SMALLEST_PLAN } from '../../../support/plan';
+
+const source: DBInstance = {
+  DBInstanceIdentifier: 'app-db',
+  DBInstanceClass: 'db.m6g.large',
+  AllocatedStorage: 100,
+  StorageType: 'gp3',
+  Iops: 3_000,
+  StorageThroughput: 125,
+  MultiAZ: false,
+  AvailabilityZone: 'eu-central-1a',
+  EnabledCloudwatchLogsExports: ['postgresql', 'upgrade'],
+  VpcSecurityGroups: [
+    { VpcSecurityGroupId: 'sg-1', Status: 'active' },
+    { VpcSecurityGroupId: 'sg-2', Status: 'active' },
+  ],
+  DBSubnetGroup: { DBSubnetGroupName: 'own' },
+  TagList: [
+    { Key: 'team', Value: 'orders' },
+    { Key: 'aws:cloudformation:stack-name', Value: 's' },
+  ],
+};
+const planOf = (target: object) => parsedPlan({ ...SMALLEST_PLAN, target: { ...SMALLEST_PLAN.target, ...target } });
+const described = (instance: DBInstance) => ({ instance, unknown: new Map<string, string>() });
+const compare = (target: object, found: DBInstance) =>
+  compareInstances(
+    'target',
+    described(source),
+    wantedTarget(planOf(target), source),
+    described({ ...source, DBInstanceIdentifier: 'new', ...found }),
+  );
+
+describe('the comparison', () => {
+  it('takes lists as sets, and leaves tags of AWS and ours out', () => {
+    const { differences } = compare(
+      {},
+      {
+        EnabledCloudwatchLogsExports: ['upgrade', 'postgresql'],
+        VpcSecurityGroups: [...(source.VpcSecurityGroups ?? [])].reverse(),
+        TagList: [
+          { Key: 'keyshift:migration', Value: 'm' },
+          { Key: 'team', Value: 'orders' },
+        ],
+      },
+    );
+    expect(differences).toEqual([]);
+  });
+
+  it.each<[string, DBInstance, string]>([
+    ['DBInstanceClass', { DBInstanceClass: 'db.t3.micro' }, '--db-instance-class db.m6g.large'],
+    ['MultiAZ', { MultiAZ: true }, '--no-multi-az'],
+    ['VpcSecurityGroups', { VpcSecurityGroups: [] }, '--vpc-security-group-ids sg-1 sg-2'],
+    ['MaxAllocatedStorage', { MaxAllocatedStorage: 400 }, '--max-allocated-storage 100'],
+    [
+      'EnabledCloudwatchLogsExports',
+      { EnabledCloudwatchLogsExports: ['upgrade', 'iam-db-auth-error'] },
+      `--cloudwatch-logs-export-configuration '{"EnableLogTypes":["postgresql"],"DisableLogTypes":["iam-db-auth-error"]}'`,
+    ],
+    ['IAMDatabaseAuthenticationEnabled', { IAMDatabaseAuthenticationEnabled: true }, ''],
+    // Below 400 GiB the performance of gp3 can't be given.
+    ['StorageType', { StorageType: 'gp2' }, '--storage-type gp3 --allocated-storage 100'],
+  ])('names %s and the command that mends it', (field, found, options) => {
+    const { differences } = compare({}, found);
+    expect(differences.map((one) => one.field)).toContain(field);
+    const command = differences.find((one) => one.field === field)?.command ?? '';
+    if (options)
+      expect(command).toBe(`aws rds modify-db-instance --db-instance-identifier new ${options} --apply-immediately`);
+  });
+
+  it('takes what the plan changes as wanted, and says so', () => {
+    const { differences, planned } = compare(
+      { instanceClass: 'db.r7g.large', storageType: 'io2', iops: 5_000, multiAz: true, mayDiffer: ['DBName'] },
+      { DBInstanceClass: 'db.r7g.large', StorageType: 'io2', Iops: 5_000, MultiAZ: true, DBName: 'x' },
+    );
+    expect(differences).toEqual([]);
+    expect(planned).toEqual(
+      expect.arrayContaining([
+        'DBInstanceClass: db.m6g.large becomes db.r7g.large',
+        'StorageType: gp3 becomes io2',
+        'Iops: 3000 becomes 5000',
+        'MultiAZ: false becomes true',
+        'DBName: as it comes',
+      ]),
+    );
+  });
+});
+
+describe('the restore', () => {
+  const request = (target: object, changes: DBInstance = {}) =>
+    restoreRequest({ id: 'm', plan: planOf(target), kmsKeyArn: 'k' }, { ...source, ...changes });
+
+  it('does not give what RDS refuses: performance of a small gp3 volume, a zone with Multi-AZ', () => {
+    expect(request({})).not.toHaveProperty('Iops');
+    expect(request({})).toMatchObject({ AvailabilityZone: 'eu-central-1a' });
+    expect(request({}, { AllocatedStorage: 400, Iops: 12_000 })).toMatchObject({ Iops: 12_000 });
+    expect(request({ multiAz: true })).not.toHaveProperty('AvailabilityZone');
+    expect(request({}, { StorageType: 'gp2' })).not.toHaveProperty('StorageThroughput');
+  });
+
+  it('never makes a volume smaller than that of the source', () => {
+    expect(request({ allocatedStorage: 50 })).toMatchObject({ AllocatedStorage: 100 });
+    expect(request({ allocatedStorage: 200 })).toMatchObject({ AllocatedStorage: 200 });
+  });
+
+  it('gives tags of the operator and ours', () => {
+    expect(request({}).Tags).toEqual([
+      { Key: 'team', Value: 'orders' },
+      { Key: 'keyshift:migration', Value: 'm' },
+      { Key: 'keyshift:role', Value: 'target' },
+    ]);
+  });
+});
+
+test('members that the table does not have are found in the answer itself, at their own depth only', () => {
+  const known = Object.keys(SETTING_FIELDS)
+    .map((name) => `<${name}>x</${name}>`)
+    .join('');
+  const xml = `<DescribeDBInstancesResponse><DescribeDBInstancesResult><DBInstances><DBInstance>${known}
+    <Endpoint><NewInside>1</NewInside></Endpoint><NewFlag/><NewList><member><DBInstance>a</DBInstance></member></NewList>
+    </DBInstance></DBInstances><After>1</After></DescribeDBInstancesResult></DescribeDBInstancesResponse>`;
+  expect([...unknownMembers(xml)]).toEqual([
+    ['NewFlag', ''],
+    ['NewList', '<member><DBInstance>a</DBInstance></member>'],
+  ]);
+});
