@@ -21,7 +21,8 @@ export function settingOf(name: FieldName, instance: DBInstance): unknown {
 /** A setting for people. */
 export function showSetting(value: unknown): string {
   if (value === undefined) return 'none';
-  return Array.isArray(value) ? value.join(', ') : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? value.join(', ') : JSON.stringify(value);
 }
 
 export const isEqual = (left: unknown, right: unknown): boolean => JSON.stringify(left) === JSON.stringify(right);

@@ -59,8 +59,7 @@ function flags(input: ModifyInput): string {
       if (Array.isArray(value)) {
         return `--${option} ${value.map((one) => quote(typeof one === 'string' ? one : JSON.stringify(one))).join(' ')}`;
       }
-      if (typeof value === 'object') return `--${option} ${quote(JSON.stringify(value))}`;
-      return `--${option} ${quote(String(value))}`;
+      return `--${option} ${quote(typeof value === 'string' ? value : JSON.stringify(value))}`;
     })
     .join(' ');
 }
