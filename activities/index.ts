@@ -13,6 +13,7 @@ import { readPosition } from './position/read-position';
 import { createPublications, dropPublications } from './postgres/create-publications';
 import { createSlots, dropSlots } from './postgres/create-slots';
 import { quarantineClone } from './postgres/quarantine-clone';
+import { restoreReplicaIdentities, setReplicaIdentities } from './postgres/replica-identities';
 import { createAccess, dropReplicationRole } from './postgres/replication-role';
 import { advanceOrigins, createSubscriptions, dropSubscriptions, enableSubscriptions } from './postgres/subscriptions';
 import { runPreflight } from './preflight/run-preflight';
@@ -42,6 +43,8 @@ const IMPLEMENTATIONS = {
   rebootSource,
   createAccess,
   dropAccess,
+  setReplicaIdentities,
+  restoreReplicaIdentities,
   createPublications,
   dropPublications,
   createSlots,

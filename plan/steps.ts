@@ -24,6 +24,7 @@ export const STEPS = {
   parameters: { phase: 'prepare', title: 'parameter group with logical replication and a ceiling on kept WAL' },
   reboot: { phase: 'prepare', title: 'reboot the source so that static parameters apply' },
   access: { phase: 'prepare', title: 'replication role with a generated password' },
+  'replica-identity': { phase: 'capture', title: 'replica identity for tables without one, where the plan wants it' },
   publication: { phase: 'capture', title: 'publication, fence table and provenance mark in each database' },
   slot: { phase: 'capture', title: 'logical replication slot in each database' },
   snapshot: { phase: 'clone', title: 'snapshot of the source' },

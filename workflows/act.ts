@@ -26,6 +26,8 @@ const ACTIVITIES = {
   rebootSource: ['waits', 'reboot the source'],
   createAccess: ['quick', 'create the replication role'],
   dropAccess: ['quick', 'undo: drop the replication role'],
+  setReplicaIdentities: ['waits', 'set replica identities where they are missing'],
+  restoreReplicaIdentities: ['waits', 'undo: restore replica identities'],
   createPublications: ['quick', 'create publications, fence tables and the provenance mark'],
   dropPublications: ['quick', 'drop publications and fence tables on the source'],
   createSlots: ['waits', 'create replication slots'],

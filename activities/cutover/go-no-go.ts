@@ -1,3 +1,4 @@
+import { judgeChecks } from '../../plan/judge-checks';
 import { subscriptionName } from '../../plan/names';
 import type { Lag } from '../../plan/progress';
 import type { Dependencies, MigrationRef } from '../dependencies';
@@ -9,6 +10,7 @@ import { awsOf } from '../dependencies';
 import { rewriteEndpoint } from '../traffic/rewrite-endpoint';
 import { trafficStore } from '../traffic/switches';
 import { lookAtSettings } from './look-at-settings';
+import { recheck } from '../preflight/recheck';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
 
 export interface GoNoGoInput extends MigrationRef {
@@ -55,6 +57,8 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   const settings = await lookAtSettings(deps, input);
   red.push(...settings.red);
   findings.push(...settings.findings);
+  const { stops } = judgeChecks(await recheck(deps, input, input.databases), input.plan);
+  red.push(...stops.map(({ code, message }) => `${code}: ${message}`));
   findings.push(`roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`);
   findings.push(`sessions that will be ended: ${sessions.length}`);
   findings.push(...mastersOf(sessions, access.credentials.username));

@@ -11,6 +11,9 @@ import { escapeIdentifier, queryOne, queryRows, type Session } from './session';
  */
 export const fenceTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.fence`;
 export const cutoverTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.cutover`;
+/** Replica identities that Keyshift has set, and what was there before; only where the plan wants that. */
+export const identityTable = (migration: string): string =>
+  `${escapeIdentifier(fenceSchema(migration))}.replica_identity`;
 
 export async function createFenceTable(session: Session, migration: string): Promise<void> {
   await session.query(
@@ -26,8 +29,14 @@ export async function createFenceTable(session: Session, migration: string): Pro
   );
 }
 
+/** What is recorded of replica identities stays until they are restored; whoever does that calls this again. */
 export async function dropFenceTable(session: Session, migration: string): Promise<void> {
-  await session.query(`DROP SCHEMA IF EXISTS ${escapeIdentifier(fenceSchema(migration))} CASCADE`);
+  const [recorded] = await queryRows(session, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [identityTable(migration)]);
+  await session.query(
+    recorded
+      ? `DROP TABLE IF EXISTS ${fenceTable(migration)}, ${cutoverTable(migration)}`
+      : `DROP SCHEMA IF EXISTS ${escapeIdentifier(fenceSchema(migration))} CASCADE`,
+  );
 }
 
 /** What a mark is for; each has a row of its own, so that marks written at the same time don't hide each other. */

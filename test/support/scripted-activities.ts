@@ -117,6 +117,8 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   rebootSource: () => ({ walLevel: 'logical' }),
   createAccess: () => ({ role: 'keyshift_m' }),
   dropAccess: nothing,
+  setReplicaIdentities: () => ({ tables: 1, found: ['shop: public.events FULL'] }),
+  restoreReplicaIdentities: () => ({ tables: 1 }),
   createPublications: nothing,
   dropPublications: nothing,
   createSlots: () => [{ database: 'shop', slot: 'keyshift_m_shop', consistentPoint: '0/1000000' }],

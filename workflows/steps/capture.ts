@@ -10,11 +10,21 @@ export interface Captured {
   readonly slots: readonly SlotFacts[];
 }
 
-/** Publications, then slots; from here on the source keeps WAL for us. */
+/** Replica identities, publications, then slots; from here on the source keeps WAL for us. */
 export async function capture(migration: Migration, { databases }: SourceFacts): Promise<Captured> {
   const { undo } = migration;
   const input = { ...migration.ref, databases };
   const mark = uuid4();
+
+  if (migration.plan.replicaIdentity === 'set') {
+    await migration.step('replica-identity', async (note) => {
+      undo.register('replica identities', () => act('restoreReplicaIdentities', { ...input, side: 'source' }));
+      const { tables } = await act('setReplicaIdentities', input);
+      note(tables === 0 ? 'no table needs one' : `${tables} tables, until the migration is over`);
+    });
+  } else {
+    migration.skip('replica-identity', 'every table has one');
+  }
 
   await migration.step('publication', async (note) => {
     undo.register('publications and fence tables', () => act('dropPublications', input));

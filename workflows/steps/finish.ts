@@ -37,6 +37,10 @@ export async function finish(
     await act('dropSlots', input);
     await act('dropPublications', input);
     await act('dropAccess', ref);
+    if (plan.replicaIdentity === 'set') {
+      if (plan.keep.source) await act('restoreReplicaIdentities', { ...input, side: 'source' });
+      await act('restoreReplicaIdentities', { ...input, side: 'target' });
+    }
     await act('removeFromTarget', input);
     if (!plan.keep.source) {
       finalSnapshot = (await act('deleteSource', { ...ref, resourceId: source.resourceId })).finalSnapshot;

@@ -23,6 +23,7 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['parameters', 'prepareParameters'],
   ['reboot', 'rebootSource'],
   ['access', 'createAccess'],
+  ['replica-identity', 'setReplicaIdentities'],
   ['publication', 'createPublications'],
   ['slot', 'createSlots'],
   ['snapshot', 'createSnapshot'],
@@ -46,6 +47,7 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['decommission', 'dropSlots'],
   ['decommission', 'dropPublications'],
   ['decommission', 'dropAccess'],
+  ['decommission', 'restoreReplicaIdentities'],
   ['decommission', 'removeFromTarget'],
   ['decommission', 'deleteSource'],
   ['decommission', 'deleteEncryptedSnapshot'],
@@ -84,6 +86,8 @@ const WELL_AFTERWARDS = {
   prepareParameters: { group: 'g', previousGroup: 'default.postgres16', rebootNeeded: true },
   rebootSource: { walLevel: 'logical' },
   createAccess: { role: 'r' },
+  setReplicaIdentities: { tables: 0, found: [] },
+  restoreReplicaIdentities: { tables: 0 },
   createSlots: [{ database: 'shop', slot: 's', consistentPoint: '0/1' }],
   createSnapshot: { snapshot: 's', sizeGiB: 1 },
   copySnapshot: { snapshot: 'e' },
@@ -104,6 +108,7 @@ describe('a final failure', () => {
   it('parks at whatever step it comes, and retry goes on from there to the end', async () => {
     const migration = await lab.migrate(failingOnce(PATH.map(([, name]) => name)), {
       ...UNATTENDED,
+      replicaIdentity: 'set',
       gates: { 'reboot-source': FREE, decommission: FREE },
     });
     // A pause that failed leads back to the board, and needs an approval of its own.
@@ -134,6 +139,7 @@ describe('a final failure', () => {
     );
     const migration = await lab.migrate(failingOnce(path.map(([, name]) => name)), {
       ...UNATTENDED,
+      replicaIdentity: 'set',
       gates: { 'reboot-source': FREE },
     });
     for (const [, name] of path) {
@@ -150,6 +156,7 @@ describe('a final failure', () => {
       'snapshot of the source',
       'replication slots',
       'publications and fence tables',
+      'replica identities',
       'replication role and its secret',
       'parameter group of the source',
     ]);

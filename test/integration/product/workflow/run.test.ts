@@ -70,7 +70,7 @@ describe('a migration that goes well', () => {
   });
 
   it('ends with a report of everything, which is plain JSON, as the queries are', async () => {
-    const migration = await lab.migrate();
+    const migration = await lab.migrate({}, { ...SMALLEST_PLAN, replicaIdentity: 'set' });
     await migration.approve('reboot-source', 'cutover', 'decommission');
     const report = await migration.result();
     expect(report).toMatchObject({ status: 'completed', migration: migration.id });

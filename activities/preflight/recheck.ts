@@ -1,0 +1,59 @@
+import { type Check, CHECKS } from '../../plan/checks';
+import type { Plan } from '../../plan/plan';
+import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { type Access, accessTo, inEachDatabase, withSession } from '../postgres/session';
+import { parameterGroupOf, requireInstance } from '../rds/find-instance';
+import { checkDatabaseList, listDatabases } from './check-database-list';
+import { serverLacks } from './check-privileges';
+import { lookAtServer, lookInside, privilegesWithin, sightOf } from './look-at-databases';
+import { checkKey } from './look-at-key';
+import { driftedCollations, judgeCollations } from './schema/collations';
+import { DATABASE_CHECKS, SERVER_CHECKS } from './sql-checks';
+
+const again = <T extends { readonly code: Check['code'] }>(checks: readonly T[]): T[] =>
+  checks.filter(({ code }) => CHECKS[code].again);
+
+/**
+ * The checks whose facts may have changed since the preflight, made again before the cutover gate opens. Fence and traffic
+ * switches are left out: the board reads them itself. What is ours by now (slots, publications, sessions) is no finding.
+ */
+export async function recheck(deps: Dependencies, ref: MigrationRef, databases: readonly string[]): Promise<Check[]> {
+  const aws = awsOf(deps, ref);
+  const [instance, source, target, key] = await Promise.all([
+    requireInstance(aws, ref.plan.source.instance),
+    accessTo(deps, ref, 'source'),
+    accessTo(deps, ref, 'target'),
+    checkKey(aws, ref.plan),
+  ]);
+  // What the preflight let Keyshift set is set by now, and a database that came since is not migrated.
+  const plan: Plan = { ...ref.plan, databases: [...databases], replicaIdentity: 'require' };
+  const [onSource, onTarget] = await Promise.all([
+    lookAgain(source, plan, parameterGroupOf(instance).name),
+    collationsOf(target, databases),
+  ]);
+  return [key.check, ...onSource, onTarget];
+}
+
+async function lookAgain(access: Access, plan: Plan, parameterGroup: string): Promise<Check[]> {
+  return withSession(access, { step: 'go-no-go', database: 'postgres', readOnly: true }, async (session) => {
+    const list = await listDatabases(session);
+    const sight = await sightOf(session, access, plan, parameterGroup, list);
+    const lacks = await serverLacks(session, access.credentials.username);
+    const [server, inside] = await Promise.all([
+      lookAtServer(session, sight, again(SERVER_CHECKS)),
+      lookInside(access, sight, [privilegesWithin(access, lacks), ...again(DATABASE_CHECKS)]),
+    ]);
+    return [checkDatabaseList(plan, list), ...server, ...inside.checks];
+  });
+}
+
+/** The target may have other libraries than the source: its indexes were built with the source's. */
+async function collationsOf(access: Access, databases: readonly string[]): Promise<Check> {
+  const found = await inEachDatabase(
+    access,
+    databases,
+    { step: 'go-no-go', readOnly: true },
+    async (session, database) => (await driftedCollations(session)).map((one) => ({ ...one, database })),
+  );
+  return judgeCollations(found.flat(), 'the target');
+}
