@@ -116,7 +116,8 @@ export async function lookInside(access: Access, sight: Sight, checks: readonly 
   reportProgress(() => ({ waitingFor: `checks in ${sight.databases.length} databases, ${done} done`, tables }));
   await eachOf(sight.databases, SESSIONS, async (database) => {
     await withSession(access, { ...STEP, database }, async (session) => {
-      tables += await countTables(session);
+      const there = await countTables(session);
+      tables += there;
       for (const check of checks) {
         try {
           const rows = await check.look(session, sight);

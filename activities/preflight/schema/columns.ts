@@ -132,7 +132,8 @@ export const sequenceRanges = databaseCheck<SequenceNearEnd>(
                 CASE WHEN s.seqincrement > 0 THEN s.seqmax ELSE s.seqmin END AS own,
                 coalesce(pg_sequence_last_value(c.oid), s.seqstart)::numeric + $1::numeric * s.seqincrement AS last
            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
-          WHERE NOT s.seqcycle AND has_sequence_privilege(c.oid, 'SELECT,USAGE') AND ${USER_SCHEMAS}),
+          WHERE c.relkind = 'S' AND NOT s.seqcycle AND
+                CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, 'SELECT,USAGE') END AND ${USER_SCHEMAS}),
        filled AS (
          SELECT used.*, t.relation, t.attname,
                 CASE t.atttypid WHEN 'int2'::regtype THEN 32767 WHEN 'int4'::regtype THEN 2147483647 END AS fits

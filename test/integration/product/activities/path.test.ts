@@ -50,8 +50,9 @@ afterAll(() => lab?.close());
  */
 describe('every activity, run twice, does its work once', () => {
   it('preflight', async () => {
-    const { source: facts } = await lab.twice('runPreflight', ref);
+    const { source: facts } = await lab.run('runPreflight', ref);
     source = facts as SourceFacts;
+    await expect(lab.run('runPreflight', ref, 2)).resolves.toMatchObject({ source });
     expect(source.databases).toEqual(DATABASES);
   });
 

@@ -162,6 +162,12 @@ describe('the names that we need', () => {
   });
 });
 
+describe('the network of the target', () => {
+  it('blocks where the plan names a subnet group that there is not', async () => {
+    expectOnly(await blocksOf({ target: { ...target, subnetGroup: 'missing' } }), 'target-network', 'missing');
+  });
+});
+
 describe('what is in the databases', () => {
   it('blocks where a table has no replica identity, naming it', async () => {
     await lab.sql(
@@ -182,6 +188,44 @@ describe('what is in the databases', () => {
   it('blocks where the plan names a database that there is not', async () => {
     const blocks = await blocksOf({ databases: ['shop', 'ledger'] });
     expectOnly(blocks, 'source-databases', 'no database ledger');
+  });
+});
+
+describe('the fence', () => {
+  it('warns of sessions of the master user that are not ours', async () => {
+    const session = await lab.standIn.connect(source.instance);
+    try {
+      const { checks } = await preflight();
+      expect(checks).toContainEqual(
+        expect.objectContaining({
+          code: 'fence-roles',
+          level: 'warn',
+          message: expect.stringContaining('Sessions of the master user') as string,
+        }),
+      );
+    } finally {
+      await session.end();
+    }
+  });
+
+  it('blocks where a role could not be locked out, until it is granted or spared', async () => {
+    await lab.sql(
+      source.instance,
+      `CREATE ROLE weak_master LOGIN CREATEROLE PASSWORD 'weak'; CREATE ROLE writer LOGIN`,
+    );
+    await lab.secret('weak-master', 'weak_master', 'weak');
+    const fence = async () =>
+      (await preflight({ source: { ...source, secret: 'weak-master' } })).checks.find(
+        ({ code }) => code === 'fence-roles',
+      );
+    try {
+      const found = await fence();
+      expect(found).toMatchObject({ level: 'block', message: expect.stringContaining('writer') as string });
+      for (const statement of found?.remedy?.match(/GRANT [^;]+;/g) ?? []) await lab.sql(source.instance, statement);
+      expect((await fence())?.message).not.toMatch(/take LOGIN from [^.]*writer/);
+    } finally {
+      await lab.sql(source.instance, 'DROP ROLE writer');
+    }
   });
 });
 

@@ -1,0 +1,159 @@
+import { script } from '../../../../activities/preflight/remedy';
+import {
+  cheapestIdentity,
+  type BareTable,
+  replicaIdentity,
+} from '../../../../activities/preflight/schema/replica-identity';
+import { judgeVersion } from '../../../../activities/preflight/server/version';
+import { expectedHours, judgeWalRate, walBytesPerSecondOf } from '../../../../activities/preflight/server/wal-rate';
+import { checkEncryption, checkSource } from '../../../../activities/preflight/look-at-source';
+import type { Aws } from '../../../../activities/dependencies';
+import { checkCapacity } from '../../../../activities/preflight/check-capacity';
+import type { Sight } from '../../../../activities/preflight/sql-check';
+import { parsedPlan, SMALLEST_PLAN } from '../../../support/plan';
+
+const MIB = 1_048_576;
+const GIB = 1_024 * MIB;
+
+describe('server-version', () => {
+  it.each([
+    [130_020, '13.22', /lose changes.*invalid memory alloc/],
+    [130_021, '13.22', /invalid memory alloc/],
+    [140_003, '14.19', /CREATE INDEX CONCURRENTLY/],
+    [170_005, '17.6', /invalid memory alloc/],
+  ])('%s has bugs that %s has not', (version, good, bugs) => {
+    const found = judgeVersion(version, 'app-db');
+    expect(found).toMatchObject({ level: 'warn', message: expect.stringMatching(bugs) as string });
+    expect(found.remedy).toBe(
+      `aws rds modify-db-instance --db-instance-identifier app-db --engine-version ${good} --apply-immediately`,
+    );
+  });
+
+  it.each([130_023, 140_023, 150_018, 160_014, 170_010, 180_000])('nothing is known against %s', (version) => {
+    expect(judgeVersion(version, 'app-db')).toMatchObject({ level: 'ok' });
+  });
+});
+
+describe('wal-rate', () => {
+  const rate = (mibPerSecond: number) => ({ walBytesPerSecond: mibPerSecond * MIB, sampled: mibPerSecond * MIB });
+
+  it('warns when the ceiling is reached before the migration can be over', () => {
+    // 51,200 MiB at 5 MiB/s last 2.8 hours.
+    expect(judgeWalRate(rate(5), 51_200, GIB).level).toBe('ok');
+    const found = judgeWalRate(rate(5), 51_200, 400 * GIB);
+    expect(found).toMatchObject({ level: 'warn', evidence: { expectedHours: 4, hoursBelowCeiling: 2.8 } });
+    const needed = Number(/maxSlotWalKeepMiB: (\d+)/.exec(found.remedy ?? '')?.[1]);
+    expect(judgeWalRate(rate(5), needed, 400 * GIB).level).toBe('ok');
+  });
+
+  it('says nothing of a source that writes nothing', () => {
+    expect(judgeWalRate(rate(0), 64, 0)).toMatchObject({ level: 'ok', evidence: { hoursBelowCeiling: null } });
+  });
+
+  it('is to be had for those who compare it with the storage', () => {
+    expect(walBytesPerSecondOf([judgeWalRate(rate(3), 51_200, 0)])).toBe(3 * MIB);
+    expect(walBytesPerSecondOf([])).toBeUndefined();
+    expect(expectedHours(0)).toBe(2);
+  });
+});
+
+describe('replica-identity', () => {
+  const table = (change: Partial<BareTable> = {}): BareTable => ({
+    name: 'public.t',
+    identity: 'd',
+    identityIndex: null,
+    primaryKey: false,
+    index: null,
+    unequalColumns: [],
+    changedRows: '0',
+    bytes: '0',
+    ...change,
+  });
+  const judged = (tables: BareTable[], mode: 'require' | 'set') =>
+    replicaIdentity.judge(
+      tables.map((one) => ({ ...one, database: 'shop' })),
+      { plan: parsedPlan({ ...SMALLEST_PLAN, replicaIdentity: mode }) } as Sight,
+    );
+
+  it('is the cheapest that does', () => {
+    expect(cheapestIdentity(table({ primaryKey: true, index: 'u' }))).toBe('DEFAULT');
+    expect(cheapestIdentity(table({ index: 'u', unequalColumns: ['doc'] }))).toBe('USING INDEX u');
+    expect(cheapestIdentity(table())).toBe('FULL');
+    expect(cheapestIdentity(table({ unequalColumns: ['doc'] }))).toBeUndefined();
+  });
+
+  it('blocks, unless the plan lets Keyshift set it; a table that needs a new column blocks in any case', () => {
+    expect(judged([table()], 'require')).toMatchObject([{ level: 'block' }]);
+    expect(judged([table()], 'set')).toMatchObject([
+      { level: 'ok', message: expect.stringContaining('FULL writes') as string },
+    ]);
+    const mixed = judged([table(), table({ name: 'public.j', unequalColumns: ['doc'] })], 'set');
+    expect(mixed).toMatchObject([{ level: 'block', message: expect.stringContaining('1 table has') as string }]);
+    expect(mixed[0]?.remedy).not.toContain('public.t ');
+  });
+
+  it('of ten thousand tables stays readable', () => {
+    const [found] = judged(
+      Array.from({ length: 10_000 }, (_, n) => table({ name: `public.t${n}` })),
+      'require',
+    );
+    expect(JSON.stringify(found).length).toBeLessThan(10_000);
+    expect(found?.evidence).toMatchObject({ count: 10_000 });
+    expect(found?.remedy).toContain('and 9980 more');
+  });
+});
+
+test('a script says for each database where it runs', () => {
+  const statements = [
+    { database: 'shop', sql: 'A;' },
+    { database: 'Odd "one"', sql: 'B;' },
+    { database: 'shop', sql: 'C;' },
+  ];
+  expect(script(statements, 'or not')).toBe('\\connect shop\nA;\nC;\n\\connect "Odd ""one"""\nB;\n-- or not');
+});
+
+test('capacity counts what is taken, and what the target needs', () => {
+  const free = {
+    slots: 0,
+    maxSlots: 10,
+    senders: 0,
+    maxSenders: 10,
+    maxApplyWorkers: 4,
+    maxWorkers: 8,
+    maxOrigins: 10,
+  };
+  expect(checkCapacity(free, 4, 'own').level).toBe('ok');
+  const short = checkCapacity({ ...free, slots: 8, maxWorkers: 4 }, 4, 'own');
+  expect(short.message).toMatch(/max_replication_slots is 10, 8 used; max_worker_processes is 4/);
+  expect(short.remedy).toContain('ParameterName=max_worker_processes,ParameterValue=6,ApplyMethod=pending-reboot');
+});
+
+describe('source-engine', () => {
+  const engine = (Engine: string, EngineVersion: string) =>
+    checkSource({ region: 'eu-central-1' } as Aws, parsedPlan(), {
+      Engine,
+      EngineVersion,
+      DBInstanceStatus: 'available',
+    }).find(({ code }) => code === 'source-engine');
+
+  it.each([
+    ['aurora-postgresql', '16.4'],
+    ['mysql', '8.0.40'],
+    ['postgres', '12.22'],
+    ['postgres', '19.1'],
+  ])('%s %s blocks', (name, version) => {
+    expect(engine(name, version)).toMatchObject({ level: 'block' });
+  });
+
+  it.each(['13.23', '18.4'])('postgres %s does not', (version) => {
+    expect(engine('postgres', version)).toMatchObject({ level: 'ok' });
+  });
+});
+
+test('source-encryption blocks where the source has the wanted key, and only there', () => {
+  const level = (source: Parameters<typeof checkEncryption>[0]) => checkEncryption(source, 'arn:key/wanted').level;
+  expect('source-encryption').toBe(checkEncryption({}, 'arn:key/wanted').code);
+  expect(level({ StorageEncrypted: true, KmsKeyId: 'arn:key/wanted' })).toBe('block');
+  expect(level({ StorageEncrypted: true, KmsKeyId: 'arn:key/other' })).toBe('ok');
+  expect(level({ StorageEncrypted: false })).toBe('ok');
+});
