@@ -1,8 +1,10 @@
 import { verifyContents } from './compare/verify-contents';
 import { proveContents } from './compare/prove-contents';
+import { refreshViews } from './carry/refresh-views';
 import { cutOver, lowerFence } from './cutover/cut-over';
 import { readGoNoGo } from './cutover/go-no-go';
 import { preparePause } from './cutover/prepare-pause';
+import { resumeNeighbours } from './cutover/resume-neighbours';
 import type { Dependencies } from './dependencies';
 import { checkSourceUnused } from './finish/check-source-unused';
 import { removeFromTarget } from './finish/remove-from-target';
@@ -12,10 +14,11 @@ import { warmTarget } from './follow/warm-target';
 import { readPosition } from './position/read-position';
 import { createPublications, dropPublications } from './postgres/create-publications';
 import { createSlots, dropSlots } from './postgres/create-slots';
-import { quarantineClone } from './postgres/quarantine-clone';
 import { restoreReplicaIdentities, setReplicaIdentities } from './postgres/replica-identities';
 import { createAccess, dropReplicationRole } from './postgres/replication-role';
 import { advanceOrigins, createSubscriptions, dropSubscriptions, enableSubscriptions } from './postgres/subscriptions';
+import { deleteQuarantineGroup, endQuarantine } from './quarantine/parameter-group';
+import { quarantineClone } from './quarantine/quarantine-clone';
 import { runPreflight } from './preflight/run-preflight';
 import { copySnapshot } from './rds/copy-snapshot';
 import { createSnapshot } from './rds/create-snapshot';
@@ -53,10 +56,12 @@ const IMPLEMENTATIONS = {
   deleteSnapshot,
   copySnapshot,
   deleteEncryptedSnapshot,
+  deleteQuarantineGroup,
   restoreTarget,
   deleteTarget,
   readPosition,
   quarantineClone,
+  endQuarantine,
   createSubscriptions,
   advanceOrigins,
   enableSubscriptions,
@@ -64,12 +69,14 @@ const IMPLEMENTATIONS = {
   applySettings,
   waitForCatchUp,
   guardSource,
+  refreshViews,
   warmTarget,
   verifyContents,
   readGoNoGo,
   preparePause,
   cutOver,
   lowerFence,
+  resumeNeighbours,
   proveContents,
   watchTraffic,
   checkSourceUnused,

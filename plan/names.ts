@@ -3,7 +3,13 @@ const MAX_IDENTIFIER_BYTES = 63;
 
 /** What an AWS resource of ours is for; the value of the tag `keyshift:role`. */
 export type ResourceRole =
-  'parameter-group' | 'replication-secret' | 'snapshot' | 'encrypted-snapshot' | 'target' | 'final-snapshot';
+  | 'parameter-group'
+  | 'quarantine-group'
+  | 'replication-secret'
+  | 'snapshot'
+  | 'encrypted-snapshot'
+  | 'target'
+  | 'final-snapshot';
 
 export const TAG_MIGRATION = 'keyshift:migration';
 export const TAG_ROLE = 'keyshift:role';

@@ -11,6 +11,36 @@ export interface PauseStep {
   readonly ms: number;
 }
 
+/** A subscription of the source to another server, which the target goes on with. */
+export interface MovedSubscription {
+  readonly database: string;
+  readonly name: string;
+  /** Slot on its publisher; null: it had none. */
+  readonly slot: string | null;
+  readonly enabled: boolean;
+  /** Position on its publisher up to which the source had applied, and the target has by replication. */
+  readonly position?: Lsn;
+}
+
+/** A job of pg_cron that was active on the source. */
+export interface MovedJob {
+  readonly database: string;
+  readonly id: string;
+  readonly name: string | null;
+}
+
+/** What wrote on the source by itself, was stopped there in the pause, and goes on on the target. */
+export interface Neighbours {
+  readonly subscriptions: readonly MovedSubscription[];
+  readonly cronJobs: readonly MovedJob[];
+}
+
+/** What was copied inside the pause, since no publication has it. */
+export interface Carried {
+  readonly largeObjects?: { readonly objects: number; readonly moved: number; readonly removed: number };
+  readonly unloggedTables?: { readonly tables: number; readonly rows: number };
+}
+
 export interface CutoverFacts {
   readonly timeline: readonly PauseStep[];
   /** From the fence to the release, as the activity saw it, in milliseconds. */
@@ -25,6 +55,8 @@ export interface CutoverFacts {
   /** What each traffic switch held before and holds now; no secrets. */
   readonly traffic: readonly { readonly what: string; readonly from: string; readonly to: string }[];
   readonly attempts: number;
+  readonly neighbours?: Neighbours;
+  readonly carried?: Carried;
   /** Task queue of the process that holds the snapshots of the pause; absent when that process is gone. */
   readonly holder?: string;
   /** Per database, `pg_current_snapshot()` of the target before the release: what the proof compares as of. */

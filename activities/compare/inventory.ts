@@ -30,7 +30,7 @@ export async function countObjects(session: Session, migration: string): Promise
                   WHERE ${FOREIGN} AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
                           AND d.objid = p.oid AND d.deptype = 'e')
        UNION ALL SELECT 'triggers', count(*) FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
-                   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${FOREIGN} AND NOT g.tgisinternal
+                   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${FOREIGN} AND NOT g.tgisinternal AND NOT starts_with(g.tgname, 'keyshift_')
        UNION ALL SELECT 'enum labels', count(*) FROM pg_enum
        UNION ALL SELECT 'policies', count(*) FROM pg_policy
        UNION ALL SELECT 'extensions', count(*) FROM pg_extension WHERE extname NOT IN ('rds_tools', 'pg_walinspect', 'pg_prewarm')

@@ -24,7 +24,10 @@ export interface ComparedTable {
 
 export const labelOf = ({ schema, name }: Pick<ComparedTable, 'schema' | 'name'>): string => `${schema}.${name}`;
 
-/** Every permanent table outside the system's schemas and ours, sorted by schema and name. */
+/**
+ * Every permanent table outside the system's schemas and ours, sorted by schema and name. `cron.job` isn't among them: until the
+ * switch the jobs of the target are off on purpose.
+ */
 export async function listTables(session: Session, migration: string): Promise<ComparedTable[]> {
   const tables = await queryRows<ComparedTable>(
     session,
@@ -53,7 +56,8 @@ export async function listTables(session: Session, migration: string): Promise<C
                   (SELECT indexrelid FROM pg_index WHERE indrelid = c.oid AND indisreplident AND indisvalid))
        ) k ON true
       WHERE c.relkind = 'r' AND c.relpersistence = 'p'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema', $1) AND n.nspname NOT LIKE 'pg\\_%'`,
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema', $1) AND n.nspname NOT LIKE 'pg\\_%'
+        AND NOT (n.nspname = 'cron' AND c.relname = 'job')`,
     [fenceSchema(migration)],
   );
   return tables.sort((a, b) => compareText(labelOf(a), labelOf(b)));

@@ -5,11 +5,14 @@ import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
 import { compareLsn, type Lsn } from '../../plan/lsn';
 import { subscriptionName } from '../../plan/names';
-import type { CutoverFacts } from '../../plan/report';
+import type { Carried, CutoverFacts, Neighbours } from '../../plan/report';
+import { syncLargeObjects } from '../carry/large-objects';
+import { copyUnloggedTables } from '../carry/unlogged-tables';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { fenceTable, readMark, writeMark } from '../postgres/fence-table';
 import { accessTo, queryOne, queryRows, type Session, withSession } from '../postgres/session';
 import { findSubscription, originProgress } from '../postgres/subscriptions';
+import { closeAgainSql, openTargetSql } from '../quarantine/read-only';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { forgetCutover, readCutover, writeCutover } from './cutover-facts';
 import {
@@ -21,6 +24,7 @@ import {
   unfenceSql,
   withoutDroppedRoles,
 } from './fence';
+import { holdNeighbours, releaseNeighbours, withPositions } from './neighbours';
 import { type DatabasePair, openPauseSessions, type PauseSessions } from './pause-sessions';
 import { copySequences } from './sequences';
 import { Timeline } from './timeline';
@@ -93,7 +97,7 @@ async function endOverduePause(deps: Dependencies, input: CutOverInput): Promise
          FROM ${fenceTable(input.id)} WHERE purpose = 'pause' AND fenced_at IS NOT NULL`,
     );
     if (!fenced || fenced.ms <= input.plan.cutover.pauseBudgetMs || (await isCutOver(deps, input))) return undefined;
-    await lowerFenceOf(input, source);
+    await lowerFenceOf(deps, input, source);
     const pauseMs = Math.round(fenced.ms);
     return { switched: false, pauseMs, reason: 'the budget ended while no worker attended to the pause' };
   });
@@ -152,7 +156,10 @@ async function pause(
     alreadyMs = await raiseFence(input, first);
     deadline = Date.now() + input.plan.cutover.pauseBudgetMs - alreadyMs;
     timeline.done('fence');
+    const held = await hold(input, sessions, mayGoOn);
+    if (held) timeline.done('neighbours stopped');
     const drained = await drainUntilStill(input, sessions, timeline, mayGoOn);
+    const neighbours = held && (await withPositions(sessions.pairs, held));
     await sessions.holdSnapshots(deps, input.id);
     mayGoOn();
     const facts = (): CutoverFacts => ({
@@ -164,6 +171,8 @@ async function pause(
       sequences: drained.sequences,
       traffic: switches.map(({ what, from, to }) => ({ what, from, to })),
       attempts: context.info.attempt,
+      ...(neighbours ? { neighbours } : {}),
+      ...(drained.carried ? { carried: drained.carried } : {}),
       holder: deps.ownTaskQueue,
       targetSnapshots: drained.targetSnapshots,
     });
@@ -186,7 +195,8 @@ async function pause(
     // this throws, the fence stays up, and the next attempt asks again.
     if (switches.length > 0 && (await isCutOver(deps, input)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
-    await lowerFenceOf(input, first.source);
+    await lowerFenceOf(deps, input, first.source);
+    await closeTargetAgain(sessions);
     await forgetCutover(first.target, input.id).catch(() => undefined);
     timeline.done('unfence');
     const pauseMs = alreadyMs + timeline.totalMs;
@@ -209,7 +219,7 @@ export async function lowerFence(deps: Dependencies, input: CutOverInput): Promi
   const [database] = input.databases;
   if (database === undefined) return;
   await withSession(await accessTo(deps, input, 'source'), { step: 'unfence', database }, (source) =>
-    lowerFenceOf(input, source),
+    lowerFenceOf(deps, input, source),
   );
 }
 
@@ -252,14 +262,40 @@ async function raiseFence(input: CutOverInput, { source }: DatabasePair): Promis
 }
 
 /** Takes the fence down if it is up: what roles and databases have become since a fence that came down is not ours. */
-async function lowerFenceOf(input: CutOverInput, source: Session): Promise<void> {
+async function lowerFenceOf(deps: Dependencies, input: CutOverInput, source: Session): Promise<void> {
   const up = await queryRows(
     source,
     `SELECT 1 FROM ${fenceTable(input.id)} WHERE purpose = 'pause' AND fenced_at IS NOT NULL`,
   );
+  if (up.length > 0) await source.query(unfenceSql(await withoutDroppedRoles(source, input.fence)));
+  // Noted apart: a process that died between the two must not leave a subscription of the source disabled.
+  await releaseNeighbours(deps, input, source);
   if (up.length === 0) return;
-  await source.query(unfenceSql(await withoutDroppedRoles(source, input.fence)));
   await source.query(`UPDATE ${fenceTable(input.id)} SET fenced_at = NULL WHERE purpose = 'pause'`);
+}
+
+/** Stops what writes on the source by itself, if there is any. */
+async function hold(
+  input: CutOverInput,
+  { pairs, neighbours }: PauseSessions,
+  mayGoOn: () => void,
+): Promise<Neighbours | undefined> {
+  return neighbours && holdNeighbours(input.id, pairs, neighbours, mayGoOn);
+}
+
+/**
+ * Lets applications write on the target: its databases have their own defaults again, and sessions that began with ours, or that
+ * would have written there already, end.
+ */
+async function openTarget(input: CutOverInput, { first, closed }: PauseSessions): Promise<void> {
+  if (closed.length === 0) return;
+  await first.target.query(openTargetSql(closed));
+  await terminateForeignSessions(first.target, input.id, []);
+}
+
+/** A pause that was given up: nobody is to write on the target again. It may be the reason, so this is only tried. */
+async function closeTargetAgain({ first, closed }: PauseSessions): Promise<void> {
+  if (closed.length > 0) await first.target.query(closeAgainSql(closed)).catch(() => undefined);
 }
 
 /** Ends sessions in batches until none is left, twice in a row. */
@@ -287,6 +323,7 @@ interface Drained {
   readonly fenceLsn: Lsn;
   readonly sequences: number;
   readonly targetSnapshots: Record<string, string>;
+  readonly carried?: Carried;
 }
 
 /**
@@ -314,19 +351,56 @@ async function drainUntilStill(
     const fenceLsn = await drain(input, pairs, mayGoOn);
     timeline.done('drain');
     const counts = await Promise.all(
-      [...pairs.values()].map((pair) => copySequences(pair.source, pair.target, pair.sequences)),
+      [...pairs.values()].map((pair) =>
+        copySequences(pair.source, pair.target, pair.sequences, input.plan.carry.sequenceMargin),
+      ),
     );
     timeline.done('sequences');
-    const targetSnapshots = await sessions.takeSnapshots();
+    const carried = await carry(input, pairs, timeline, mayGoOn);
+    const [targetSnapshots] = await Promise.all([sessions.takeSnapshots(), openTarget(input, sessions)]);
     timeline.done('snapshots');
     const foreign = await foreignSessions(first.source, input.id, input.plan.cutover.spareRoles);
     const after = await nextXidWhenIdle(first);
     timeline.done('fence verified');
     if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
-      return { fenceLsn, targetSnapshots, sequences: counts.reduce((sum, count) => sum + count, 0) };
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      return { fenceLsn, targetSnapshots, sequences: total, ...(carried ? { carried } : {}) };
     }
     mayGoOn();
   }
+}
+
+/** Copies what no publication has, as the plan says; one database after the other, since each side has one disk. */
+async function carry(
+  input: CutOverInput,
+  pairs: ReadonlyMap<string, DatabasePair>,
+  timeline: Timeline,
+  mayGoOn: () => void,
+): Promise<Carried | undefined> {
+  const { largeObjects, unloggedTables } = input.plan.carry;
+  const done = { objects: 0, moved: 0, removed: 0, tables: 0, rows: 0 };
+  for (const { carry: sessions } of pairs.values()) {
+    if (!sessions || largeObjects !== 'copy') continue;
+    const { objects, moved, removed } = await syncLargeObjects(sessions.source, sessions.target, input.id, mayGoOn);
+    Object.assign(done, {
+      objects: done.objects + objects,
+      moved: done.moved + moved,
+      removed: done.removed + removed,
+    });
+  }
+  if (largeObjects === 'copy') timeline.done('large objects');
+  for (const { carry: sessions } of pairs.values()) {
+    if (!sessions || unloggedTables !== 'copy') continue;
+    const { tables, rows } = await copyUnloggedTables(sessions.source, sessions.target, input.id, mayGoOn);
+    Object.assign(done, { tables: done.tables + tables, rows: done.rows + rows });
+  }
+  if (unloggedTables === 'copy') timeline.done('unlogged tables');
+  const { objects, moved, removed, tables, rows } = done;
+  if (largeObjects !== 'copy' && unloggedTables !== 'copy') return undefined;
+  return {
+    ...(largeObjects === 'copy' ? { largeObjects: { objects, moved, removed } } : {}),
+    ...(unloggedTables === 'copy' ? { unloggedTables: { tables, rows } } : {}),
+  };
 }
 
 /** The next transaction id of the source; undefined while any transaction that has one is in progress. */

@@ -4,6 +4,7 @@ import type { Lag } from '../../plan/progress';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { readLag } from '../follow/read-lag';
 import { listTables, labelOf } from '../compare/list-tables';
+import { readCarryBoard } from '../carry/board';
 import { accessTo, queryRows, type Session, withSession } from '../postgres/session';
 import { endpointOf, requireInstance } from '../rds/find-instance';
 import { awsOf } from '../dependencies';
@@ -62,6 +63,9 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   findings.push(`roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`);
   findings.push(`sessions that will be ended: ${sessions.length}`);
   findings.push(...mastersOf(sessions, access.credentials.username));
+  const carried = await readCarryBoard(deps, input);
+  red.push(...carried.red);
+  findings.push(...carried.findings);
   const traffic = await checkTraffic(deps, input);
   red.push(...traffic.red);
   findings.push(...traffic.findings);

@@ -1,8 +1,12 @@
 import { applicationName } from '../../plan/names';
+import type { Plan } from '../../plan/plan';
 import { exportSnapshot } from '../compare/exported-snapshot';
 import type { HeldPair } from '../compare/snapshot-holder';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { type Access, accessTo, type Endpoint, openSession, type Session, withSession } from '../postgres/session';
+import { closedDatabases } from '../quarantine/read-only';
+import type { QuarantineRecord } from '../quarantine/records';
+import { type NeighbourPlan, planNeighbours } from './neighbours';
 import { listSequences, type SequenceName } from './sequences';
 
 /** Sessions of one database, open before writes stop. */
@@ -10,6 +14,8 @@ export interface DatabasePair {
   readonly source: Session;
   readonly target: Session;
   readonly sequences: readonly SequenceName[];
+  /** Sessions for what is copied inside the pause, where the plan has anything copied. */
+  readonly carry?: { readonly source: Session; readonly target: Session };
 }
 
 /** Where both sides listen. */
@@ -23,12 +29,20 @@ export interface PauseSessions extends Endpoints {
   readonly pairs: ReadonlyMap<string, DatabasePair>;
   /** The first database's pair: where roles are changed and the cutover is noted. */
   readonly first: DatabasePair;
+  /** What writes on the source by itself and has to be stopped, if there is any. */
+  readonly neighbours?: NeighbourPlan;
+  /** Databases of the target that the quarantine closed for writes. */
+  readonly closed: readonly QuarantineRecord[];
   /** Begins the transactions of the proof, anew at every call. Returns the target's snapshots, per database. */
   takeSnapshots(): Promise<Record<string, string>>;
   /** Hands the sessions of the proof to the holder. */
   holdSnapshots(deps: Dependencies, migration: string): Promise<void>;
   close(how: { keepSnapshots: boolean }): Promise<void>;
 }
+
+/** Whether the plan has anything copied while writes are stopped. */
+export const copiesInPause = ({ carry }: Plan): boolean =>
+  carry.largeObjects === 'copy' || carry.unloggedTables === 'copy';
 
 /** A statement in the pause that takes longer than this is given up. */
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -49,13 +63,24 @@ export async function openPauseSessions(
     opened.push(session);
     return session;
   };
+  const openPair = async (
+    options: Parameters<typeof openSession>[1],
+  ): Promise<{ source: Session; target: Session }> => ({
+    source: await open(source, options),
+    target: await open(target, options),
+  });
   try {
     await endEarlierAttempt(input.id, [source, target]);
     for (const database of input.databases) {
       const pause = { step: 'pause', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
       const proof = { step: 'proof', database, statementTimeoutMs: PROOF_STATEMENT_TIMEOUT_MS };
       const pair = { source: await open(source, pause), target: await open(target, pause) };
-      pairs.set(database, { ...pair, sequences: await listSequences(pair.source, input.id) });
+      const carry = copiesInPause(input.plan)
+        ? // One statement copies a whole table; the budget is its limit.
+          await openPair({ step: 'pause', database, statementTimeoutMs: input.plan.cutover.pauseBudgetMs })
+        : undefined;
+      const sequences = await listSequences(pair.source, input.id);
+      pairs.set(database, { ...pair, sequences, ...(carry ? { carry } : {}) });
       proofs.set(database, { source: await open(source, proof), target: await open(target, proof) });
     }
   } catch (error) {
@@ -64,7 +89,18 @@ export async function openPauseSessions(
   }
   const [first] = pairs.values();
   if (!first) throw new Error('no database to cut over');
+  let neighbours: NeighbourPlan | undefined;
+  let closed: QuarantineRecord[];
+  try {
+    neighbours = await planNeighbours(input, pairs);
+    closed = await closedDatabases(first.target, input.id);
+  } catch (error) {
+    await Promise.allSettled(opened.map((session) => session.end()));
+    throw error;
+  }
   return {
+    closed,
+    ...(neighbours ? { neighbours } : {}),
     sourceEndpoint: source.endpoint,
     targetEndpoint: target.endpoint,
     pairs,

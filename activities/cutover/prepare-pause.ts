@@ -1,14 +1,17 @@
 import { subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import { accessTo, inEachDatabase, queryRows } from '../postgres/session';
+import { syncLargeObjects } from '../carry/large-objects';
+import { type Access, accessTo, inEachDatabase, queryRows, withSession } from '../postgres/session';
 import { confirmAtOnce } from '../postgres/subscriptions';
-import { waitUntil } from '../wait';
+import { closeAgainSql, closedDatabases } from '../quarantine/read-only';
+import { reportProgress } from '../heartbeat';
+import { throwIfCancelled, waitUntil } from '../wait';
 
 const CHECKPOINT_TIMEOUT_MS = 1_800_000;
 
 /**
- * What the pause would otherwise wait for: apply confirms each commit at once, its worker runs with that setting, and
- * both sides have made a checkpoint. Shortly before the pause, after its approval.
+ * What the pause would otherwise wait for: large objects are the same as far as they can be, apply confirms each commit at once,
+ * its worker runs with that setting, and both sides have made a checkpoint. Shortly before the pause, after its approval.
  */
 export async function preparePause(
   deps: Dependencies,
@@ -17,6 +20,12 @@ export async function preparePause(
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const [first] = input.databases;
   if (first === undefined) return;
+  // A pause that was given up may have left the target open for writes.
+  await withSession(target, { step: 'prepare-pause', database: first }, async (session) => {
+    const closed = await closedDatabases(session, input.id);
+    if (closed.length > 0) await session.query(closeAgainSql(closed));
+  });
+  if (input.plan.carry.largeObjects === 'copy') await bringLargeObjects(source, target, input);
   const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
   await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));
   await inEachDatabase(target, input.databases, options, async (session, database) => {
@@ -30,6 +39,23 @@ export async function preparePause(
       return receiving.length > 0 ? { done: undefined } : { waitingFor: `worker of ${database}` };
     });
   });
+}
+
+/** So that the pause moves only those that change from here on. */
+async function bringLargeObjects(
+  source: Access,
+  target: Access,
+  { id, databases }: MigrationRef & { databases: readonly string[] },
+): Promise<void> {
+  const options = { step: 'large-objects', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
+  for (const database of databases) {
+    reportProgress(() => ({ waitingFor: `large objects of ${database}` }));
+    await withSession(source, { ...options, database, readOnly: true }, (from) =>
+      withSession(target, { ...options, database }, async (to) => {
+        await syncLargeObjects(from, to, id, throwIfCancelled);
+      }),
+    );
+  }
 }
 
 /** rds_superuser may do so from PostgreSQL 15 on (pg_checkpoint); where not, the pause just isn't as short. */

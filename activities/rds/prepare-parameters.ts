@@ -125,13 +125,19 @@ export async function findGroup(aws: Aws, name: string) {
   }
 }
 
-async function copyParameters(aws: Aws, from: string, to: string): Promise<void> {
+/** Copies what was changed in a group, or those of it that `wanted` takes. */
+export async function copyParameters(
+  aws: Aws,
+  from: string,
+  to: string,
+  wanted: (parameter: Parameter) => boolean = () => true,
+): Promise<void> {
   const changed: Parameter[] = [];
   for await (const page of paginateDescribeDBParameters(
     { client: aws.rds },
     { DBParameterGroupName: from, Source: 'user' },
   )) {
-    changed.push(...(page.Parameters ?? []));
+    changed.push(...(page.Parameters ?? []).filter(wanted));
   }
   await setParameters(
     aws,
@@ -144,7 +150,7 @@ async function copyParameters(aws: Aws, from: string, to: string): Promise<void>
   );
 }
 
-async function setParameters(aws: Aws, group: string, parameters: Parameter[]): Promise<void> {
+export async function setParameters(aws: Aws, group: string, parameters: Parameter[]): Promise<void> {
   for (let start = 0; start < parameters.length; start += PARAMETERS_PER_CALL) {
     await aws.rds.send(
       new ModifyDBParameterGroupCommand({

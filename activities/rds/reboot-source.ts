@@ -1,6 +1,6 @@
 import { RebootDBInstanceCommand } from '@aws-sdk/client-rds';
 import { isAwsError } from '../classify-error';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { accessTo, queryOne, withSession } from '../postgres/session';
 import { parameterGroupOf, requireInstance } from './find-instance';
 import { waitForAvailable } from './wait-for-instance';
@@ -12,6 +12,18 @@ import { waitForAvailable } from './wait-for-instance';
 export async function rebootSource(deps: Dependencies, ref: MigrationRef): Promise<{ walLevel: string }> {
   const aws = awsOf(deps, ref);
   const { instance } = ref.plan.source;
+  await rebootIntoGroup(aws, instance);
+  const access = await accessTo(deps, ref, 'source');
+  const { wal_level: walLevel } = await withSession(
+    access,
+    { step: 'reboot', database: 'postgres', readOnly: true },
+    (session) => queryOne<{ wal_level: string }>(session, `SELECT current_setting('wal_level') AS wal_level`),
+  );
+  return { walLevel };
+}
+
+/** Reboots an instance unless its parameter group is in force, and waits until it is. */
+export async function rebootIntoGroup(aws: Aws, instance: string): Promise<void> {
   const inForce = async () => parameterGroupOf(await requireInstance(aws, instance)).applyStatus === 'in-sync';
   if (!(await inForce())) {
     try {
@@ -22,11 +34,4 @@ export async function rebootSource(deps: Dependencies, ref: MigrationRef): Promi
     }
   }
   await waitForAvailable(aws, instance, (found) => parameterGroupOf(found).applyStatus === 'in-sync');
-  const access = await accessTo(deps, ref, 'source');
-  const { wal_level: walLevel } = await withSession(
-    access,
-    { step: 'reboot', database: 'postgres', readOnly: true },
-    (session) => queryOne<{ wal_level: string }>(session, `SELECT current_setting('wal_level') AS wal_level`),
-  );
-  return { walLevel };
 }

@@ -41,7 +41,8 @@ async function logicalSlots(deps: Dependencies, ref: MigrationRef): Promise<stri
   return rows.map(({ slot_name }) => slot_name);
 }
 
-async function deleteGroup(aws: ReturnType<typeof awsOf>, name: string): Promise<void> {
+/** Deletes a parameter group; one that is gone already is as wanted. */
+export async function deleteGroup(aws: ReturnType<typeof awsOf>, name: string): Promise<void> {
   try {
     await aws.rds.send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: name }));
   } catch (error) {

@@ -7,6 +7,7 @@ import { finalFailure } from '../../plan/failures';
 import { ourTags } from '../../plan/names';
 import { isAwsError } from '../classify-error';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { prepareQuarantineGroup, quarantineGroupName } from '../quarantine/parameter-group';
 import { encryptedSnapshotName } from './copy-snapshot';
 import { endpointOf, findInstance, parameterGroupOf, requireInstance } from './find-instance';
 import { operatorTags, type RestoreInput, sameFields } from '../settings/setting-fields';
@@ -26,6 +27,8 @@ export interface TargetFacts {
   readonly port: number;
   readonly kmsKeyArn: string;
   readonly parameterGroup: string;
+  /** `parameterGroup` is the one of the quarantine: the target has to get its own, by a reboot. */
+  readonly quarantined?: boolean;
 }
 
 /** Restores the encrypted snapshot into the target, with the settings of the source, and waits until it's available. */
@@ -37,8 +40,9 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
     requireOurs(`DB instance ${instance}`, existing.TagList, input.id);
   } else {
     const source = await requireInstance(aws, input.plan.source.instance);
+    const { group } = await prepareQuarantineGroup(deps, input);
     try {
-      await aws.rds.send(new RestoreDBInstanceFromDBSnapshotCommand(restoreRequest(input, source)));
+      await aws.rds.send(new RestoreDBInstanceFromDBSnapshotCommand(restoreRequest(input, source, group)));
     } catch (error) {
       if (!isAwsError(error, 'DBInstanceAlreadyExists')) throw error;
     }
@@ -57,6 +61,7 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
     ...endpointOf(target),
     kmsKeyArn: target.KmsKeyId,
     parameterGroup: parameterGroupOf(target).name,
+    quarantined: parameterGroupOf(target).name === quarantineGroupName(input.id),
   };
 }
 
@@ -64,6 +69,7 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
 export function restoreRequest(
   ref: RestoreTargetInput,
   source: DBInstance,
+  quarantineGroup?: string,
 ): RestoreDBInstanceFromDBSnapshotCommandInput {
   const wanted = wantedTarget(ref.plan, source);
   const settings = sameFields().map(([, field]) => field.restore?.(wanted.instance) ?? {});
@@ -71,6 +77,7 @@ export function restoreRequest(
     ...(Object.assign({}, ...settings) as RestoreInput),
     DBInstanceIdentifier: ref.plan.target.instance,
     DBSnapshotIdentifier: encryptedSnapshotName(ref.id),
+    ...(quarantineGroup ? { DBParameterGroupName: quarantineGroup } : {}),
     Tags: [...operatorTags(source), ...ourTags(ref.id, 'target')],
   };
 }

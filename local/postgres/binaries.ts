@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { PG_CRON_FILES } from './pg-cron';
 import { RDS_TOOLS_FILES } from './rds-tools';
 
 /** The majors that can be had; facts.md, section 5. */
@@ -28,7 +29,7 @@ interface Origin {
 }
 
 /** Raised when the layout of trees changes, so that older ones in a cache aren't taken for current. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 /** Where the programs of a major are: `KEYSHIFT_PG_BIN_<major>` (a bin directory), else the npm package. */
 export function findPostgres(major: Major): Origin {
@@ -42,9 +43,9 @@ export function versionOf(major: Major): string {
 }
 
 /**
- * Makes a tree of hard links of the programs under `cacheDir`, with or without our extension `rds_tools`, unless it is there already.
+ * Makes a tree of hard links of the programs under `cacheDir`, with our `pg_cron` and with or without our `rds_tools`, unless it is there already.
  * PostgreSQL finds its files relative to its program, so a tree can lie anywhere; node_modules stays untouched.
- * Programs of a distribution, which aren't in one tree with their files, are used where they are, without the extension.
+ * Programs of a distribution, which aren't in one tree with their files, are used where they are, without these extensions.
  */
 export async function preparePostgres(
   major: Major,
@@ -67,7 +68,7 @@ async function buildTree(origin: Origin, tree: string, rdsTools: boolean): Promi
       const place = join(building, target);
       if (!existsSync(place)) await symlink(relative(dirname(place), join(building, source)), place);
     }
-    if (rdsTools) await addRdsTools(building);
+    await addExtensions(building, rdsTools ? { ...PG_CRON_FILES, ...RDS_TOOLS_FILES } : PG_CRON_FILES);
     // Whole or not at all; another process may have been faster.
     await rename(building, tree).catch((error: NodeJS.ErrnoException) => {
       if (!existsSync(tree)) throw error;
@@ -86,11 +87,11 @@ async function linkTree(source: string, target: string): Promise<void> {
   }
 }
 
-async function addRdsTools(tree: string): Promise<void> {
+async function addExtensions(tree: string, files: Readonly<Record<string, string>>): Promise<void> {
   const candidates = [join(tree, 'share', 'postgresql', 'extension'), join(tree, 'share', 'extension')];
   const directory = candidates.find((candidate) => existsSync(candidate));
   if (!directory) throw new Error(`no extension directory under ${join(tree, 'share')}`);
-  for (const [name, text] of Object.entries(RDS_TOOLS_FILES)) await writeFile(join(directory, name), text);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
 }
 
 function fromPackage(major: Major): Origin {

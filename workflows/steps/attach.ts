@@ -3,6 +3,7 @@ import type { SettingsReport } from '../../plan/report';
 import { act } from '../act';
 import type { Migration } from '../migration';
 import type { Captured } from './capture';
+import type { Cloned } from './clone';
 
 /** What the comparison of settings came to. */
 function settingsNote({ instances, roleSettings }: SettingsReport): string {
@@ -16,7 +17,8 @@ export async function attach(
   migration: Migration,
   { databases }: SourceFacts,
   { mark, slots }: Captured,
-): Promise<void> {
+  { quarantined }: Cloned,
+): Promise<{ switchedOff: boolean }> {
   const input = { ...migration.ref, databases };
 
   // Before the quarantine: the copied slots that it drops are evidence for the position.
@@ -27,9 +29,17 @@ export async function attach(
   });
   migration.report.position = position;
 
-  await migration.step('quarantine', async (note) => {
-    const { preparedTransactions, slots: dropped } = await act('quarantineClone', { ...input, mark });
-    note(`${preparedTransactions.length} prepared transactions rolled back, ${dropped.length} copied slots dropped`);
+  const switchedOff = await migration.step('quarantine', async (note) => {
+    const { preparedTransactions, slots: dropped, ...off } = await act('quarantineClone', { ...input, mark });
+    // Static parameters kept it all from starting; nobody uses the target yet.
+    if (quarantined) await act('endQuarantine', migration.ref);
+    note(
+      [
+        `${preparedTransactions.length} prepared transactions rolled back, ${dropped.length} copied slots dropped`,
+        `off until the switch: ${off.subscriptions.length} subscriptions, ${off.cronJobs.length} cron jobs, ${off.triggers.length} triggers of apply`,
+      ].join('; '),
+    );
+    return off.subscriptions.length + off.cronJobs.length + off.triggers.length > 0;
   });
 
   await migration.step('subscribe', async (note) => {
@@ -46,4 +56,5 @@ export async function attach(
     migration.report.settings = settings;
     note(settingsNote(settings));
   });
+  return { switchedOff };
 }

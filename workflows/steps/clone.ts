@@ -2,8 +2,13 @@ import type { SourceFacts } from '../../plan/checks';
 import { act } from '../act';
 import type { Migration } from '../migration';
 
+export interface Cloned {
+  /** The target runs with the parameter group of the quarantine until that ends. */
+  readonly quarantined: boolean;
+}
+
 /** Snapshot, encrypted copy, restore: the target as of the snapshot. */
-export async function clone(migration: Migration, { targetKmsKeyArn }: SourceFacts): Promise<void> {
+export async function clone(migration: Migration, { targetKmsKeyArn }: SourceFacts): Promise<Cloned> {
   const { ref, undo } = migration;
   const input = { ...ref, kmsKeyArn: targetKmsKeyArn };
 
@@ -19,9 +24,11 @@ export async function clone(migration: Migration, { targetKmsKeyArn }: SourceFac
     note(snapshot);
   });
 
-  await migration.step('restore', async (note) => {
+  return migration.step('restore', async (note) => {
+    undo.register('quarantine parameter group', () => act('deleteQuarantineGroup', ref));
     undo.register('target instance', () => act('deleteTarget', ref));
     const target = await act('restoreTarget', input);
     note(`${target.instance} at ${target.address}:${target.port}`);
+    return { quarantined: target.quarantined ?? false };
   });
 }

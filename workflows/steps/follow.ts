@@ -12,6 +12,16 @@ export async function follow(migration: Migration, { databases }: SourceFacts): 
     note(`lag ${bytes(migration.progress.lag.bytes)}`);
   });
 
+  if (migration.plan.carry.materializedViews === 'keep') {
+    migration.skip('refresh', 'the plan leaves it out');
+  } else {
+    await migration.step('refresh', async (note) => {
+      const { refreshed, left } = await act('refreshViews', input);
+      for (const { view, why } of left) migration.notice(`${view} keeps the contents of the snapshot: ${why}`);
+      note(`${refreshed} materialized views refreshed, ${left.length} could not be`);
+    });
+  }
+
   await migration.step('warm-up', async (note) => {
     const { relations, blocks } = await act('warmTarget', input);
     note(`${blocks} blocks of ${relations} relations read`);

@@ -8,12 +8,21 @@ import type { Migration } from '../migration';
 /** How long the process that holds the snapshots may take to begin with the proof before it is taken for dead. */
 const HOLDER_TIMEOUT = '20 seconds';
 
-/** The proof as of the cutover, while applications write to the target; then a look at who is connected where. */
+/** What was stopped starts on the target; the proof as of the cutover, while applications write to the target; then a look at who is connected where. */
 export async function soak(
   migration: Migration,
   { databases }: SourceFacts,
-  { targetSnapshots, holder, switchedAt }: CutoverFacts,
+  { targetSnapshots, holder, switchedAt, neighbours }: CutoverFacts,
+  { switchedOff }: { readonly switchedOff: boolean },
 ): Promise<void> {
+  await migration.step('resume', async (note) => {
+    if (!switchedOff && !neighbours) return note('nothing was switched off');
+    const input = { ...migration.ref, databases, ...(neighbours ? { neighbours } : {}) };
+    const { triggers, cronJobs, subscriptions, stays } = await act('resumeNeighbours', input);
+    for (const text of stays) migration.notice(text);
+    note(`${subscriptions.length} subscriptions, ${cronJobs} cron jobs, ${triggers} triggers of apply`);
+  });
+
   await migration.step('proof', async (note) => {
     const proof = await prove(migration, { ...migration.ref, databases, targetSnapshots }, holder);
     migration.report.proof = proof;

@@ -17,12 +17,12 @@ export async function snapshotCdc(migration: Migration): Promise<void> {
   const captured = await capture(migration, source);
   const guard = new Guard(migration, source.databases);
   guard.start();
-  await clone(migration, source);
-  await attach(migration, source, captured);
+  const cloned = await clone(migration, source);
+  const attached = await attach(migration, source, captured, cloned);
   await follow(migration, source);
   const facts = await cutover(migration, source, guard);
   await migration.forwardOnly(async () => {
-    await soak(migration, source, facts);
+    await soak(migration, source, facts, attached);
     await finish(migration, source, parameters, facts);
   });
 }

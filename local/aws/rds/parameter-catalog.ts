@@ -72,6 +72,7 @@ const CATALOG: readonly ParameterDefinition[] = [
     modifiable: false,
     systemValue: 'UTF8',
   }),
+  define('cron.database_name', 'static', 'string', undefined, 'Database in which pg_cron metadata is kept.'),
   define(
     'deadlock_timeout',
     'dynamic',
@@ -379,7 +380,7 @@ const CATALOG: readonly ParameterDefinition[] = [
     'shared_preload_libraries',
     'static',
     'list',
-    'auto_explain,pg_stat_statements',
+    'auto_explain,pg_cron,pg_partman_bgw,pg_stat_statements',
     'Lists shared libraries to preload into server.',
     { formulaValue: '' },
   ),

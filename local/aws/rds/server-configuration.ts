@@ -84,6 +84,7 @@ function serverSettings(places: Places, instance: InstanceRecord, switches: Inst
   const values = instance.activeParameters;
   const settings: Record<string, string> = {
     ...Object.fromEntries(Object.entries(values).filter(([name]) => !name.startsWith('rds.'))),
+    shared_preload_libraries: loadableLibraries(values['shared_preload_libraries'] ?? ''),
     wal_level: values['rds.logical_replication'] === '1' ? 'logical' : 'replica',
     'rds.logical_replication': values['rds.logical_replication'] === '1' ? 'on' : 'off',
     'rds.force_ssl': values['rds.force_ssl'] === '1' ? 'on' : 'off',
@@ -108,6 +109,17 @@ function serverSettings(places: Places, instance: InstanceRecord, switches: Inst
     .map(([name, value]) => `${name} = '${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'\n`)
     .join('');
 }
+
+/** Libraries of RDS that no package has; the stand-in does itself what they do (`CronRunner`), or nothing. */
+const NOT_HERE = new Set(['pg_cron', 'pg_partman_bgw']);
+
+/** The server doesn't start with a library that isn't there. */
+const loadableLibraries = (value: string): string =>
+  value
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => !NOT_HERE.has(one))
+    .join(',');
 
 /** What `rds_tools.logical_seed_lsn()` answers: nothing on an instance that wasn't restored; a wrong position if a test wants it. */
 function seedLsn(instance: InstanceRecord, switches: InstanceSwitches): string {

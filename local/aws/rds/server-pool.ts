@@ -5,6 +5,7 @@ import type { StopMode } from '../../postgres/server';
 import type { PidLedger } from '../pid-ledger';
 import type { Places } from '../places';
 import type { Store } from '../state';
+import { CronRunner } from './cron-runner';
 import type { InstanceRecord } from './model';
 import { ReplicationRoles } from './replication-roles';
 import { placesOf, writeConfiguration } from './server-configuration';
@@ -16,6 +17,7 @@ const WATCH_MS = 200;
 export class InstanceServer {
   readonly server: PostgresServer;
   private readonly roles: ReplicationRoles;
+  private readonly cron: CronRunner;
   private wanted = false;
   private timer: NodeJS.Timeout | undefined;
   private turn: Promise<void> = Promise.resolve();
@@ -36,6 +38,7 @@ export class InstanceServer {
       (process) => pids.set(`postgres ${instance.resourceId}`, process),
     );
     this.roles = new ReplicationRoles(this.server);
+    this.cron = new CronRunner(this.server, () => instance.activeParameters);
   }
 
   /** Starts with the configuration of the moment. */
@@ -88,6 +91,7 @@ export class InstanceServer {
     clearTimeout(this.timer);
     await this.turn;
     await this.roles.close();
+    await this.cron.close();
   }
 
   private async look(): Promise<void> {
@@ -99,6 +103,7 @@ export class InstanceServer {
         await this.server.start();
       }
       if (this.wanted) await this.roles.reconcile();
+      if (this.wanted) await this.cron.look();
     } catch (error) {
       this.log.debug({ instance: this.instance.id, error }, 'server could not be looked after');
     }

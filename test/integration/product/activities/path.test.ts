@@ -111,6 +111,10 @@ describe('every activity, run twice, does its work once', () => {
     await expect(lab.run('quarantineClone', { ...input, mark: MARK }, 2)).resolves.toEqual({
       preparedTransactions: [],
       slots: [],
+      subscriptions: [],
+      cronJobs: [],
+      triggers: [],
+      readOnly: DATABASES.map((database) => `${database} default_transaction_read_only`),
     });
     await expect(lab.sql('app-db-encrypted', 'SELECT 1 FROM pg_replication_slots')).resolves.toEqual([]);
     await expect(lab.sql('app-db', 'SELECT 1 FROM pg_replication_slots')).resolves.toHaveLength(DATABASES.length);

@@ -31,15 +31,18 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['restore', 'restoreTarget'],
   ['position', 'readPosition'],
   ['quarantine', 'quarantineClone'],
+  ['quarantine', 'endQuarantine'],
   ['subscribe', 'createSubscriptions'],
   ['subscribe', 'advanceOrigins'],
   ['subscribe', 'enableSubscriptions'],
   ['catch-up', 'waitForCatchUp'],
+  ['refresh', 'refreshViews'],
   ['warm-up', 'warmTarget'],
   ['verify', 'verifyContents'],
   ['go-no-go', 'readGoNoGo'],
   ['pause', 'preparePause'],
   ['pause', 'cutOver'],
+  ['resume', 'resumeNeighbours'],
   ['proof', 'proveContents'],
   ['watch', 'watchTraffic'],
   ['decommission', 'checkSourceUnused'],
@@ -91,9 +94,19 @@ const WELL_AFTERWARDS = {
   createSlots: [{ database: 'shop', slot: 's', consistentPoint: '0/1' }],
   createSnapshot: { snapshot: 's', sizeGiB: 1 },
   copySnapshot: { snapshot: 'e' },
-  restoreTarget: { instance: 't', address: 'x', port: 1 },
+  restoreTarget: { instance: 't', address: 'x', port: 1, quarantined: true },
   readPosition: { lsn: '0/3', evidence: [], silent: [] },
-  quarantineClone: { preparedTransactions: [], slots: [] },
+  quarantineClone: {
+    preparedTransactions: [],
+    slots: [],
+    subscriptions: [],
+    cronJobs: ['postgres 1'],
+    triggers: [],
+    readOnly: [],
+  },
+  endQuarantine: { parameterGroup: 'g' },
+  refreshViews: { refreshed: 0, left: [] },
+  resumeNeighbours: { triggers: 0, cronJobs: 0, subscriptions: [], stays: [] },
   waitForCatchUp: LAG,
   warmTarget: { relations: 1, blocks: 1 },
   verifyContents: comparison,
@@ -112,7 +125,7 @@ describe('a final failure', () => {
       gates: { 'reboot-source': FREE, decommission: FREE },
     });
     // A pause that failed leads back to the board, and needs an approval of its own.
-    const behindTheGate = ['preparePause', 'cutOver', 'proveContents'];
+    const behindTheGate = ['preparePause', 'cutOver', 'resumeNeighbours'];
     for (const [step, name] of PATH) {
       if (behindTheGate.includes(name)) await migration.approve('cutover');
       const { parked, status, steps } = await migration.until(
@@ -152,6 +165,7 @@ describe('a final failure', () => {
     expect(undone.map(({ name }) => name)).toEqual([
       'subscriptions',
       'target instance',
+      'quarantine parameter group',
       'encrypted snapshot',
       'snapshot of the source',
       'replication slots',
@@ -249,6 +263,7 @@ describe('a slot that is lost', () => {
     expect(progress.undone.map(({ name, ok }) => [name, ok])).toEqual([
       ['subscriptions', true],
       ['target instance', true],
+      ['quarantine parameter group', true],
       ['encrypted snapshot', true],
       ['snapshot of the source', true],
       ['replication slots', true],

@@ -1,0 +1,138 @@
+import { bytes as inBytes, duration } from '../../plan/format';
+import { slotName } from '../../plan/names';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { type Access, accessTo, inEachDatabase, queryRows, withSession } from '../postgres/session';
+import { activeJobs, keepJobsOff, hasCron } from '../quarantine/cron-jobs';
+import { findStrays } from '../quarantine/stray-writers';
+import { foreignSubscriptions, tablesStillCopied } from '../quarantine/subscriptions';
+import { countLargeObjects } from './large-objects';
+import { listUnloggedTables } from './unlogged-tables';
+
+/** What one side reads or takes in a second, at least; for the estimate only. */
+const BYTES_PER_S = 50_000_000;
+
+export interface CarryBoard {
+  readonly red: readonly string[];
+  readonly findings: readonly string[];
+}
+
+type Input = MigrationRef & { readonly databases: readonly string[] };
+
+/** The part of the board that is about what replication leaves behind, and about what must not run on both sides. */
+export async function readCarryBoard(deps: Dependencies, input: Input): Promise<CarryBoard> {
+  const red: string[] = [];
+  const findings: string[] = [];
+  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  findings.push(...(await copiedInPause(source, input)));
+  const moved = await movedSubscriptions(source, target, input);
+  red.push(...moved.red);
+  findings.push(...moved.findings, ...(await movedJobs(source, target, input)));
+  findings.push(...(await foreignSlots(source, input)));
+  const [first] = input.databases;
+  const strays = await withSession(
+    target,
+    { step: 'go-no-go', database: first ?? 'postgres', readOnly: true },
+    (session) => findStrays(session, input.id),
+  );
+  red.push(...strays.writing);
+  if (strays.connected.length > 0) {
+    const who = [...new Set(strays.connected.map(({ user, application }) => `${user} (${application || 'unnamed'})`))];
+    findings.push(`connected to the target already, and ended in the pause: ${who.join(', ')}`);
+  }
+  return { red, findings };
+}
+
+async function copiedInPause(source: Access, { id, databases, plan }: Input): Promise<string[]> {
+  const total = { objects: 0, objectBytes: 0, tables: 0, tableBytes: 0 };
+  await inEachDatabase(source, databases, { step: 'go-no-go', readOnly: true }, async (session) => {
+    const objects = await countLargeObjects(session);
+    const tables = await listUnloggedTables(session, id);
+    total.objects += objects.count;
+    total.objectBytes += objects.count > 0 ? objects.bytes : 0;
+    total.tables += tables.length;
+    total.tableBytes += tables.reduce((sum, { bytes }) => sum + bytes, 0);
+  });
+  const { largeObjects, unloggedTables } = plan.carry;
+  const found: string[] = [];
+  const estimate = (size: number) => `${inBytes(size)}, about ${duration(Math.ceil((size / BYTES_PER_S) * 1_000))}`;
+  if (total.objects > 0) {
+    found.push(
+      largeObjects === 'copy'
+        ? `${total.objects} large objects are hashed in the pause, and copied where they changed since: ${estimate(total.objectBytes)}`
+        : `${total.objects} large objects are NOT carried: the target keeps those of the snapshot (carry.largeObjects)`,
+    );
+  }
+  if (total.tables > 0) {
+    found.push(
+      unloggedTables === 'copy'
+        ? `${total.tables} unlogged tables are copied in the pause: ${estimate(total.tableBytes)}`
+        : `${total.tables} unlogged tables are empty on the target (carry.unloggedTables: ${unloggedTables})`,
+    );
+  }
+  return found;
+}
+
+async function movedSubscriptions(source: Access, target: Access, input: Input): Promise<CarryBoard> {
+  const look = { step: 'go-no-go', readOnly: true };
+  const [first = 'postgres'] = input.databases;
+  const [there, here] = await Promise.all(
+    [source, target].map((access) =>
+      withSession(access, { ...look, database: first }, (session) => foreignSubscriptions(session, input.id)),
+    ),
+  );
+  const red: string[] = [];
+  const findings: string[] = [];
+  for (const { database, name, enabled, slot } of there ?? []) {
+    if (input.plan.carry.subscriptions !== 'move' || !input.databases.includes(database)) {
+      findings.push(`subscription ${name} (database ${database}) stays on the source and is off on the target`);
+      continue;
+    }
+    if (!here?.some((one) => one.name === name && one.database === database)) {
+      red.push(
+        `subscription ${name} (database ${database}) came to the source after the snapshot: drop it, or abort and start again`,
+      );
+      continue;
+    }
+    const copying = await withSession(source, { ...look, database }, (session) => tablesStillCopied(session, name));
+    if (copying.length > 0)
+      red.push(`subscription ${name} still copies ${copying.join(', ')}: wait until it is done, then approve again`);
+    findings.push(
+      enabled && slot !== null
+        ? `subscription ${name} (database ${database}): the target goes on with it, by slot ${slot}`
+        : `subscription ${name} (database ${database}) is disabled, and will be on the target`,
+    );
+  }
+  return { red, findings };
+}
+
+/** Also sets jobs of the target inactive that became active by replication, where no trigger of ours could keep them off. */
+async function movedJobs(source: Access, target: Access, { databases, plan }: Input): Promise<string[]> {
+  const found: string[] = [];
+  await inEachDatabase(source, databases, { step: 'go-no-go', readOnly: true }, async (session, database) => {
+    if (!(await hasCron(session))) return;
+    const jobs = await activeJobs(session);
+    await withSession(target, { step: 'go-no-go', database }, keepJobsOff);
+    found.push(
+      plan.carry.cronJobs === 'move'
+        ? `${jobs.length} cron jobs are stopped on the source in the pause and run on the target after the switch`
+        : `${jobs.length} cron jobs stay active on the source and are off on the target (carry.cronJobs)`,
+    );
+  });
+  return found;
+}
+
+async function foreignSlots(source: Access, { id, databases }: Input): Promise<string[]> {
+  const ours = databases.map((database) => slotName(id, database));
+  const rows = await withSession(source, { step: 'go-no-go', database: 'postgres', readOnly: true }, (session) =>
+    queryRows<{ slot: string; plugin: string | null; active: boolean }>(
+      session,
+      `SELECT slot_name AS slot, plugin, active FROM pg_replication_slots
+        WHERE NOT temporary AND slot_name <> ALL ($1::text[]) ORDER BY 1`,
+      [ours],
+    ),
+  );
+  return rows.map(
+    ({ slot, plugin, active }) =>
+      `slot ${slot} (${plugin ?? 'physical'}, ${active ? 'read' : 'not read'} now) stays on the source: whoever reads it begins anew on the target`,
+  );
+}

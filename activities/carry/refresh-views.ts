@@ -1,0 +1,79 @@
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { reportProgress } from '../heartbeat';
+import { accessTo, escapeIdentifier, inEachDatabase, queryRows, type Session } from '../postgres/session';
+import { throwIfCancelled } from '../wait';
+
+const STATEMENT_TIMEOUT_MS = 6 * 3_600_000;
+const LOCK_TIMEOUT_MS = 60_000;
+
+export interface MaterializedView {
+  readonly schema: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly bytes: number;
+}
+
+export interface RefreshedViews {
+  readonly refreshed: number;
+  /** Views that could not be refreshed, and why: they have the contents of the snapshot. */
+  readonly left: readonly { readonly view: string; readonly why: string }[];
+}
+
+/**
+ * The populated materialized views, those that others are made of first. One `WITH NO DATA` stays without.
+ * A view depends on what its rule (`pg_rewrite`) depends on.
+ */
+export async function listMaterializedViews(session: Session): Promise<MaterializedView[]> {
+  return queryRows<MaterializedView>(
+    session,
+    `WITH RECURSIVE uses AS (
+       SELECT DISTINCT r.ev_class AS view, d.refobjid AS used
+         FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+          AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+         JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
+     ), depths(view, depth) AS (
+       SELECT oid, 0 FROM pg_class WHERE relkind IN ('v', 'm')
+       UNION
+       SELECT uses.view, depths.depth + 1 FROM uses JOIN depths ON depths.view = uses.used
+     )
+     SELECT n.nspname AS schema, c.relname AS name, pg_get_userbyid(c.relowner) AS owner, pg_table_size(c.oid)::float8 AS bytes
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       JOIN (SELECT view, max(depth) AS depth FROM depths GROUP BY view) AS deepest ON deepest.view = c.oid
+      WHERE c.relkind = 'm' AND c.relispopulated ORDER BY deepest.depth, 1, 2`,
+  );
+}
+
+/**
+ * Refreshes the materialized views of the target from what has been applied there: no publication has them. As the owner of
+ * each. One that fails keeps the contents of the snapshot, and is named.
+ */
+export async function refreshViews(
+  deps: Dependencies,
+  input: MigrationRef & { databases: readonly string[] },
+): Promise<RefreshedViews> {
+  const access = await accessTo(deps, input, 'target');
+  const options = { step: 'refresh', statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: LOCK_TIMEOUT_MS };
+  const left: { view: string; why: string }[] = [];
+  let refreshed = 0;
+  await inEachDatabase(access, input.databases, options, async (session, database) => {
+    // A function in the view may find its tables by the path that applications have.
+    await session.query('RESET search_path');
+    for (const { schema, name, owner } of await listMaterializedViews(session)) {
+      await throwIfCancelled();
+      const view = `${database} ${schema}.${name}`;
+      reportProgress(() => ({ waitingFor: `refresh of ${view}`, refreshed }));
+      try {
+        await session.query(
+          `BEGIN; SET LOCAL ROLE ${escapeIdentifier(owner)};
+           REFRESH MATERIALIZED VIEW ${escapeIdentifier(schema)}.${escapeIdentifier(name)}; COMMIT`,
+        );
+        refreshed += 1;
+      } catch (error) {
+        // A session that broke is no fault of the view.
+        await session.query('ROLLBACK');
+        left.push({ view, why: error instanceof Error ? error.message : String(error) });
+      }
+    }
+  });
+  return { refreshed, left };
+}

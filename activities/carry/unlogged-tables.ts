@@ -1,0 +1,49 @@
+import { fenceSchema } from '../../plan/names';
+import { escapeIdentifier, queryRows, type Session } from '../postgres/session';
+import { copyAcross } from './copy-table';
+
+/** An unlogged table with rows of its own. */
+export interface UnloggedTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** Unlogged tables, leaves of partitioned ones among them. No publication has them, and a restore empties them. */
+export async function listUnloggedTables(session: Session, migration: string): Promise<UnloggedTable[]> {
+  return queryRows<UnloggedTable>(
+    session,
+    `SELECT n.nspname AS schema, c.relname AS name, pg_table_size(c.oid)::float8 AS bytes
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname <> $1 ORDER BY 1, 2`,
+    [fenceSchema(migration)],
+  );
+}
+
+/**
+ * Copies the unlogged tables as they are now; the source stands still. In one transaction on the target, so a second run, or one
+ * after half of it, ends the same. Text format, since some types have no binary one. As replication does, without triggers.
+ */
+export async function copyUnloggedTables(
+  source: Session,
+  target: Session,
+  migration: string,
+  mayGoOn: () => void | Promise<void>,
+): Promise<{ tables: number; rows: number }> {
+  const tables = await listUnloggedTables(source, migration);
+  if (tables.length === 0) return { tables: 0, rows: 0 };
+  const names = tables.map(({ schema, name }) => `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`);
+  let rows = 0;
+  await target.query(`BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE ONLY ${names.join(', ')}`);
+  try {
+    for (const name of names) {
+      await mayGoOn();
+      rows += await copyAcross(source, target, { out: `COPY ${name} TO STDOUT`, in: `COPY ${name} FROM STDIN` });
+    }
+    await target.query('COMMIT');
+  } catch (error) {
+    await target.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+  return { tables: names.length, rows };
+}
