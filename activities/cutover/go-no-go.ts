@@ -69,7 +69,17 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   const traffic = await checkTraffic(deps, input);
   red.push(...traffic.red);
   findings.push(...traffic.findings);
+  findings.push(...(await storageOfTarget(deps, input)));
   return { lag, fence, red, findings };
+}
+
+/** RDS says itself how far a restored volume is loaded, where it does; nothing to wait for, but slow reads come from it. */
+async function storageOfTarget(deps: Dependencies, input: GoNoGoInput): Promise<string[]> {
+  const found = await requireInstance(awsOf(deps, input), input.plan.target.instance);
+  if (found.StorageOperationStatus === undefined) return [];
+  return [
+    `storage of the target: ${found.StorageOperationStatus}, ${found.StorageOperationPercentProgress ?? 0} % done; blocks that nobody has read yet are slow`,
+  ];
 }
 
 function mastersOf(sessions: readonly ForeignSession[], masterUser: string): string[] {

@@ -28,6 +28,8 @@ export interface InstanceSwitches {
   rdsTools?: boolean | undefined;
   /** Bytes by which `rds_tools.logical_seed_lsn()` is wrong. */
   seedLsnOffset?: number | undefined;
+  /** A restored volume loads for so long, in seconds; `DescribeDBInstances` shows it. */
+  storageLoadSeconds?: number | undefined;
   /** Metrics of CloudWatch that are not what the stand-in would say; in the metric's own unit. */
   metrics?: Record<string, number> | undefined;
   /** Members that the description of the instance has besides or instead: a setting that AWS will add, a state that can't be brought about here. */

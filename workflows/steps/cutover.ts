@@ -3,6 +3,7 @@ import type { SourceFacts } from '../../plan/checks';
 import type { CutoverFacts } from '../../plan/report';
 import { act } from '../act';
 import { bytes, duration } from '../../plan/format';
+import { stepOf } from '../../plan/progress';
 import type { Guard } from '../guard';
 import { BY_PLAN, type Migration } from '../migration';
 import type { Activities } from '../../activities';
@@ -86,6 +87,7 @@ async function approvedBoard(migration: Migration, { databases }: SourceFacts, g
       [
         ...before.red.map((reason) => `RED: ${reason}`),
         `lag ${bytes(before.lag.bytes)}, ${before.lag.trend}`,
+        `warm-up: ${stepOf(migration.progress, 'warm-up').note ?? 'not done'}`,
         ...before.findings,
         `writes stop for about a second, ${duration(migration.plan.cutover.pauseBudgetMs)} at most`,
         ...(givenUp > 0 ? [`${givenUp} pauses were given up before this`] : []),

@@ -23,8 +23,8 @@ export async function follow(migration: Migration, { databases }: SourceFacts): 
   }
 
   await migration.step('warm-up', async (note) => {
-    const { relations, blocks } = await act('warmTarget', input);
-    note(`${blocks} blocks of ${relations} relations read`);
+    const { relations, blocks, notRead } = await act('warmTarget', input);
+    note(`${blocks} blocks of ${relations} relations read${notRead ? `; ${notRead}` : ''}`);
   });
 
   if (!migration.plan.verify.beforeCutover) return migration.skip('verify', 'the plan leaves it out');

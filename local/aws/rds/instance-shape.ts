@@ -70,6 +70,14 @@ export function instanceShape(instance: InstanceRecord, { rds, context }: Pick<R
       CAIdentifier: settings.CACertificateIdentifier,
       ValidTill: new Date(new Date(instance.createdAt).getTime() + YEAR_MS),
     },
+    ...storageOperation(instance, context.store.switches(region, instance.id).storageLoadSeconds),
     ...context.store.switches(region, instance.id).describes,
   };
+}
+
+/** While a restored volume loads from its snapshot. */
+function storageOperation({ createdAt }: InstanceRecord, seconds = 0): Record<string, string | number> {
+  const share = seconds > 0 ? (Date.now() - Date.parse(createdAt)) / (seconds * 1000) : 1;
+  if (share >= 1) return {};
+  return { StorageOperationStatus: 'Initializing', StorageOperationPercentProgress: Math.floor(share * 100) };
 }

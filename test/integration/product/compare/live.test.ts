@@ -29,7 +29,7 @@ const WRITERS = 4;
 let lab: ActivityLab;
 let steps: Steps;
 
-const onTarget = (statement: string) => lab.sql(TARGET, statement, 'shop');
+const onTarget = (statement: string) => lab.sql<Record<string, string>>(TARGET, statement, 'shop');
 const onSource = (statement: string) => lab.sql('app-db', statement, 'shop');
 
 /** An application at work on `orders` and `events`: rows come, change and go; row 1 changes in every third transaction. */
@@ -98,6 +98,34 @@ beforeAll(async () => {
   await subscribe(lab, steps);
 });
 afterAll(() => lab?.close());
+
+describe('the warm-up', () => {
+  it('reads tables, TOAST and indexes, leaves nothing behind, and goes on where an attempt that died had come to', async () => {
+    const all = await lab.run('warmTarget', input);
+    const [{ blocks: ofWide } = { blocks: '0' }] = await onTarget(
+      `SELECT (pg_relation_size('wide') + pg_relation_size('wide_pkey')) / 8192 AS blocks`,
+    );
+    expect(all.notRead).toBeUndefined();
+    expect(all.blocks).toBeGreaterThan(Number(ofWide));
+    const [wide] = await onTarget(`SELECT 'wide_pkey'::regclass::oid AS oid`);
+    const place = { databases: ['ledger'], oid: Number(wide?.oid), block: 0 };
+    const resume = { ...place, relations: 100, blocks: 10_000, refused: 0 };
+    const rest = await lab.run('warmTarget', input, 2, { resume });
+    expect(rest.blocks).toBeGreaterThan(10_000);
+    expect(rest.blocks).toBeLessThan(10_000 + all.blocks - 500);
+    await expect(onTarget(`SELECT 1 FROM pg_extension WHERE extname = 'pg_prewarm'`)).resolves.toEqual([]);
+  });
+
+  it('is seen on the board as far as RDS says how the volume loads', async () => {
+    await lab.standIn.control('PATCH', `instances/${TARGET}`, { storageLoadSeconds: 3_600 });
+    const { findings, red } = await lab.run('readGoNoGo', input);
+    await lab.standIn.control('PATCH', `instances/${TARGET}`, { storageLoadSeconds: 0 });
+    expect(red).toEqual([]);
+    expect(findings).toContainEqual(expect.stringMatching(/^storage of the target: Initializing, \d+ % done/));
+    const { findings: later } = await lab.run('readGoNoGo', input);
+    expect(later.join()).not.toContain('Initializing');
+  });
+});
 
 describe('the live comparison under 500 writes a second', () => {
   it('gives no false alarm and leaves nothing undecided, again and again, a row that never holds still included', async () => {
