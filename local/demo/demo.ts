@@ -115,6 +115,7 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
     approvedAt,
     switchedAt: Date.parse(migration.cutover?.switchedAt ?? '') || approvedAt,
     workflowCompleted: status === 'COMPLETED' && migration.status === 'completed',
+    proof: migration.proof,
     historyEvents,
     historyBytes,
     pauseTimeline: migration.cutover?.timeline ?? [],

@@ -22,6 +22,12 @@ export interface MigrationReport {
     readonly timeline: readonly { readonly step: string; readonly ms: number }[];
     readonly switchedAt: string;
   };
+  readonly proof?: {
+    readonly rows: number;
+    readonly tables: number;
+    readonly differences: readonly unknown[];
+    readonly provenAt?: string;
+  };
 }
 
 /** Everything that the demo does to the migration, by the Temporal CLI as a user would; shows the commands that matter. */

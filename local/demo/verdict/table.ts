@@ -1,5 +1,5 @@
 import CliTable from 'cli-table3';
-import type { Verdict } from './verdict';
+import { proofLine, type Verdict } from './verdict';
 
 /** The verdict as a table for people. */
 export function verdictTable(verdict: Verdict, explanations: readonly string[]): string {
@@ -19,11 +19,19 @@ export function verdictTable(verdict: Verdict, explanations: readonly string[]):
   add('rows compared', verdict.rowsCompared, `> 0 in ${verdict.tables} tables`, verdict.rowsCompared > 0);
   add('rows that differ', verdict.mismatches, '0', verdict.mismatches === 0);
   add('sequences behind', verdict.sequencesBehind, '0', verdict.sequencesBehind === 0);
+  const proven = verdict.proof?.differences === 0;
+  add('rows that the proof compared', verdict.proof?.rows ?? 0, 'all, identical', proven);
   add('longest pause of writes', `${verdict.writePauseMs} ms`, 'short', true);
   add('failed transactions', writes.failed, 'few', true);
   add('workflow history', `${verdict.historyEvents} events, ${verdict.historyBytes} bytes`, 'short', true);
   add('duration', `${verdict.durationSeconds} s`, 'short', true);
   const timeline = verdict.pauseTimeline.map(({ step, ms }) => `${step} ${ms} ms`).join(', ');
-  const lines = [table.toString(), `the pause: ${timeline === '' ? 'no timeline' : timeline}`, ...explanations];
+  const proof = verdict.proof ? proofLine(verdict.proof) : 'none';
+  const lines = [
+    table.toString(),
+    `the proof: ${proof}`,
+    `the pause: ${timeline === '' ? 'no timeline' : timeline}`,
+    ...explanations,
+  ];
   return [...lines, verdict.passed ? 'PASSED' : 'FAILED'].join('\n');
 }

@@ -18,6 +18,8 @@ export interface Verdict {
     readonly failed: number;
   };
   readonly writePauseMs: number;
+  /** What the migration itself has proven, and when: seconds after the switch. `null`: it has no proof. */
+  readonly proof: ProofSummary | null;
   readonly tables: number;
   readonly rowsCompared: number;
   readonly mismatches: number;
@@ -25,6 +27,14 @@ export interface Verdict {
   readonly historyEvents: number;
   readonly historyBytes: number;
   readonly pauseTimeline: readonly { readonly step: string; readonly ms: number }[];
+}
+
+export interface ProofSummary {
+  readonly rows: number;
+  readonly tables: number;
+  readonly seconds: number;
+  /** Tables that differ. */
+  readonly differences: number;
 }
 
 export interface VerdictInput {
@@ -39,6 +49,15 @@ export interface VerdictInput {
   readonly approvedAt: number;
   readonly switchedAt: number;
   readonly workflowCompleted: boolean;
+  /** Of the migration's report. */
+  readonly proof:
+    | {
+        readonly rows: number;
+        readonly tables: number;
+        readonly differences: readonly unknown[];
+        readonly provenAt?: string;
+      }
+    | undefined;
   readonly historyEvents: number;
   readonly historyBytes: number;
   readonly pauseTimeline: readonly { readonly step: string; readonly ms: number }[];
@@ -53,13 +72,16 @@ export function verdictOf(input: VerdictInput): Verdict {
   const { missing, duplicated, stale, mismatches, tables, rowsCompared, behind, notes } = contents;
   const faults = missing + duplicated + stale + mismatches + behind.length;
   const encrypted = !source.encrypted && target.encrypted && target.kmsKeyId === wantedKeyArn;
+  const proof = summaryOf(input);
+  const proven = proof !== null && proof.rows > 0 && proof.differences === 0;
   return {
     strategy: input.strategy,
-    passed: faults === 0 && rowsCompared > 0 && notes.acknowledged > 0 && encrypted && workflowCompleted,
+    passed: faults === 0 && rowsCompared > 0 && notes.acknowledged > 0 && encrypted && proven && workflowCompleted,
     durationSeconds: Math.round(input.durationSeconds * 10) / 10,
     source,
     target,
     writes: { acknowledged: notes.acknowledged, missing, duplicated, stale, failed: notes.failed },
+    proof,
     writePauseMs: longestGapMs(notes.acknowledgedAt, input.approvedAt, untilOf(input)),
     tables,
     rowsCompared,
@@ -69,6 +91,23 @@ export function verdictOf(input: VerdictInput): Verdict {
     historyBytes: input.historyBytes,
     pauseTimeline: input.pauseTimeline,
   };
+}
+
+function summaryOf({ proof, switchedAt }: VerdictInput): ProofSummary | null {
+  if (!proof) return null;
+  const seconds = (Date.parse(proof.provenAt ?? '') - switchedAt) / 1000;
+  return {
+    rows: proof.rows,
+    tables: proof.tables,
+    seconds: Math.round(seconds * 10) / 10,
+    differences: proof.differences.length,
+  };
+}
+
+/** The proof in one line. */
+export function proofLine({ rows, tables, seconds, differences }: ProofSummary): string {
+  const found = differences === 0 ? 'identical' : `${differences} tables DIFFER`;
+  return `${rows} rows in ${tables} tables, ${found}, proven in ${seconds} s after the cutover`;
 }
 
 /** The application is stopped on purpose soon after the switch: the time after its last write is no pause. */

@@ -89,6 +89,7 @@ describe('verdictOf', () => {
     approvedAt: 1000,
     switchedAt: 1050,
     workflowCompleted: true,
+    proof: { rows: 7, tables: 2, differences: [], provenAt: new Date(3_550).toISOString() },
     historyEvents: 200,
     historyBytes: 1000,
     pauseTimeline: [{ step: 'fence', ms: 3 }],
@@ -103,6 +104,7 @@ describe('verdictOf', () => {
       target: { encrypted: true, kmsKeyId: 'arn:key' },
       writes: { acknowledged: 10, missing: 0, duplicated: 0, stale: 0, failed: 1 },
       writePauseMs: 100,
+      proof: { rows: 7, tables: 2, seconds: 2.5, differences: 0 },
       tables: 1,
       rowsCompared: 5,
       mismatches: 0,
@@ -111,7 +113,9 @@ describe('verdictOf', () => {
       historyBytes: 1000,
       pauseTimeline: [{ step: 'fence', ms: 3 }],
     });
-    expect(verdictTable(verdictOf(good), [])).toMatch(/PASSED$/);
+    const table = verdictTable(verdictOf(good), []);
+    expect(table).toMatch(/PASSED$/);
+    expect(table).toContain('7 rows in 2 tables, identical, proven in 2.5 s after the cutover');
   });
 
   it.each<[string, Partial<VerdictInput>]>([
@@ -125,6 +129,8 @@ describe('verdictOf', () => {
     ['a target in clear', { target: { encrypted: false, kmsKeyId: null } }],
     ['another key', { target: { encrypted: true, kmsKeyId: 'arn:other' } }],
     ['a source that was encrypted already', { source: { encrypted: true } }],
+    ['a migration without a proof', { proof: undefined }],
+    ['a proof of nothing', { proof: { rows: 0, tables: 0, differences: [] } }],
     ['a workflow that did not complete', { workflowCompleted: false }],
   ])('does not pass %s', (_, fault) => {
     const verdict = verdictOf({ ...good, ...fault });
