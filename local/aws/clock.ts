@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const AWS_SECONDS = {
   createInstance: 240,
   restoreInstance: 360,
+  createReplica: 300,
   deleteInstance: 180,
   modifyInstance: 60,
   rebootInstance: 30,

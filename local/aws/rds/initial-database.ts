@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import type { PostgresServer } from '../../postgres/server';
 import { ADMIN_ROLE } from '../../postgres/server';
 import type { InstanceRecord } from './model';
+import { REPLICA_ROLE } from './replication';
 
 /** Fills a server that was just initialised with what an instance of RDS has from the start. */
 export async function createInitialContents(
@@ -17,6 +18,7 @@ export async function createInitialContents(
       'CREATE ROLE rds_replication NOLOGIN',
       'CREATE ROLE rds_password NOLOGIN',
       'CREATE ROLE rds_iam NOLOGIN',
+      `CREATE ROLE ${REPLICA_ROLE} LOGIN REPLICATION`,
       'GRANT pg_monitor, pg_signal_backend, rds_replication, rds_password TO rds_superuser WITH ADMIN OPTION',
       // RDS elevates rds_superuser by patches of its own; plain PostgreSQL needs a superuser for some of what it may do.
       `CREATE ROLE ${master} LOGIN SUPERUSER CREATEDB CREATEROLE PASSWORD ${escapeLiteral(password)} VALID UNTIL 'infinity'`,

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { copyCrashConsistent } from '../../postgres/crash-copy';
 import { preparePostgres } from '../../postgres/binaries';
 import { readControlFile } from '../../postgres/control-file';
 import { initialise, ServerDidNotStart } from '../../postgres/server';
@@ -15,6 +16,15 @@ import { deleteMasterSecret } from './master-secret';
 import { createInitialContents, setMasterPassword } from './initial-database';
 import type { InstanceOperation, InstanceRecord, InstanceStatus } from './model';
 import { effectiveParameters, placesOf, prepareInstanceHome } from './server-configuration';
+import {
+  becomeStandby,
+  createReplicaSlot,
+  dropReplicaSlot,
+  forgetReplication,
+  primaryOf,
+  promote,
+  replicasOf,
+} from './replication';
 import { readSeedPosition } from './seed-position';
 import { newFinalSnapshot } from './snapshots';
 import { copyTree } from './snapshot-files';
@@ -79,6 +89,8 @@ function jobOf(operation: InstanceOperation): Job {
       return (context, instance, stall) => restore(context, instance, operation.snapshotId, operation.password, stall);
     case 'delete':
       return (context, instance, stall) => remove(context, instance, operation.finalSnapshotId, stall);
+    case 'replicate':
+      return replicate;
     case 'reboot':
       return reboot;
     case 'modify':
@@ -100,7 +112,7 @@ function statusAfter(
   if (instance.kmsKeyArn !== undefined && !isKeyAccessible(context, instance.region, instance.kmsKeyArn)) {
     return 'inaccessible-encryption-credentials';
   }
-  if (operation.kind === 'create') return 'failed';
+  if (operation.kind === 'create' || operation.kind === 'replicate') return 'failed';
   return error instanceof ServerDidNotStart ? 'incompatible-parameters' : 'failed';
 }
 
@@ -149,6 +161,7 @@ async function restore(
   await prepareInstanceHome(places, instance);
   const source = { directory: snapshotDirectory(context, snapshot), key: openDataKey(context, snapshot) };
   await copyTree(source, { directory: dataDir });
+  await forgetReplication(dataDir);
   chmodSync(dataDir, 0o700);
   giveTo(places.account, dataDir);
   activateParameters(context, instance);
@@ -184,6 +197,30 @@ async function removeLogicalSlots(context: Context, instance: InstanceRecord): P
     await rm(join(slots, name), { recursive: true, force: true });
   }
 }
+
+/** A read replica: an image of the primary that goes on by streaming, with a slot of its own so that the primary keeps what it needs. */
+const replicate: Job = async (context, instance, stall) => {
+  const { clock, places, servers, store } = context;
+  const primary = primaryOf(store.region(instance.region).rds, instance);
+  if (!primary) throw new Error('the primary is gone');
+  const server = servers.of(instance);
+  await server.stop('immediate');
+  const { home, dataDir } = placesOf(places, instance);
+  await rm(home, { recursive: true, force: true });
+  await prepareInstanceHome(places, instance);
+  const { server: upstream } = servers.of(primary);
+  await createReplicaSlot(upstream, instance);
+  await copyCrashConsistent(placesOf(places, primary).dataDir, dataDir, upstream.pid);
+  await becomeStandby(dataDir);
+  chmodSync(dataDir, 0o700);
+  giveTo(places.account, dataDir);
+  activateParameters(context, instance);
+  await server.start();
+  await clock.pass(AWS_SECONDS.createReplica);
+  await hold(context, stall, 'creating');
+  instance.status = 'available';
+  note(context, instance, 'creation', 'DB instance created');
+};
 
 const reboot: Job = async (context, instance, stall) => {
   activateParameters(context, instance);
@@ -265,6 +302,7 @@ async function remove(
     Object.assign(snapshot, { status: 'available', percentProgress: 100, operation: undefined });
     noteEvent(store, instance.region, 'db-snapshot', snapshot.id, 'creation', 'Manual snapshot created');
   }
+  await endReplication(context, instance);
   await clock.pass(AWS_SECONDS.deleteInstance);
   await hold(context, stall, 'deleting');
   servers.forget(instance);
@@ -276,6 +314,20 @@ async function remove(
 
 function activateSecret({ masterSecret }: InstanceRecord): void {
   if (masterSecret) masterSecret.status = 'active';
+}
+
+/** A replica that goes leaves no slot on its primary; replicas of a primary that goes stand alone from then on. */
+async function endReplication({ servers, store }: Context, instance: InstanceRecord): Promise<void> {
+  const { rds } = store.region(instance.region);
+  const primary = primaryOf(rds, instance);
+  if (primary && servers.of(primary).server.pid !== undefined) {
+    await dropReplicaSlot(servers.of(primary).server, instance);
+  }
+  for (const replica of replicasOf(rds, instance)) {
+    if (servers.of(replica).server.pid !== undefined) await promote(servers.of(replica).server);
+    replica.replicaOf = undefined;
+    store.changed();
+  }
 }
 
 async function hold(context: Context, stall: Fault | undefined, state: string): Promise<void> {

@@ -148,6 +148,12 @@ export function deleteDBInstance(call: RdsCall): Answer {
       'FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.',
     );
   }
+  if (finalSnapshotId !== undefined && instance.replicaOf) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      'FinalDBSnapshotIdentifier can not be specified when deleting a replica instance.',
+    );
+  }
   assertInstanceState(instance, skip ? SETTLED : ['available', 'stopped']);
   if (finalSnapshotId !== undefined) {
     assertKey(call, instance);

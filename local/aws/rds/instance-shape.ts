@@ -3,6 +3,7 @@ import { arnOf } from './arns';
 import { ACCOUNT_ID } from '../state';
 import type { InstanceRecord } from './model';
 import type { RdsCall } from './request';
+import { primaryOf, replicasOf } from './replication';
 import { subnetGroupShape } from './subnet-groups';
 
 /** Server certificates are valid for a year. */
@@ -45,7 +46,11 @@ export function instanceShape(instance: InstanceRecord, { rds, context }: Pick<R
       ...pending,
       MasterUserPassword: pending.MasterUserPassword === undefined ? undefined : '****',
     },
-    ReadReplicaDBInstanceIdentifiers: [],
+    ReadReplicaDBInstanceIdentifiers: replicasOf(rds, instance).map(({ id }) => id),
+    ReadReplicaSourceDBInstanceIdentifier: primaryOf(rds, instance)?.id,
+    StatusInfos: instance.replicaOf
+      ? [{ StatusType: 'read replication', Normal: true, Status: 'replicating' }]
+      : undefined,
     StorageEncrypted: instance.kmsKeyArn !== undefined,
     StorageEncryptionType: instance.kmsKeyArn === undefined ? 'none' : 'sse-kms',
     KmsKeyId: instance.kmsKeyArn,

@@ -80,6 +80,7 @@ export interface MasterSecret {
 export type InstanceOperation =
   | { readonly kind: 'create'; readonly password: string }
   | { readonly kind: 'restore'; readonly snapshotId: string; readonly password?: string }
+  | { readonly kind: 'replicate' }
   | { readonly kind: 'reboot' }
   | { readonly kind: 'modify' }
   | { readonly kind: 'stop' }
@@ -127,6 +128,8 @@ export interface InstanceRecord {
   activeParameterGroup: string;
   /** The values that the server runs with, where they differ from the engine's. */
   activeParameters: Record<string, string>;
+  /** `DbiResourceId` of the primary, while it is a read replica. */
+  replicaOf?: string | undefined;
   roles?: InstanceRole[];
   masterSecret?: MasterSecret | undefined;
   /** Where the clone ends in the source's WAL; only of instances that were restored. */

@@ -13,14 +13,16 @@ export async function addInstance(
   options: Pick<
     InstanceRecord,
     'id' | 'major' | 'engineVersion' | 'masterUsername' | 'dbName' | 'kmsKeyArn' | 'settings' | 'tags'
-  >,
+  > &
+    Partial<Pick<InstanceRecord, 'replicaOf'>>,
+  defaultGroup = defaultGroupName(options.major),
 ): Promise<InstanceRecord> {
   const { context, parameters, rds, region } = call;
   if (rds.instances[options.id]) throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
   if (Object.keys(rds.instances).length >= context.store.quotas.instances) {
     throw new AwsError('InstanceQuotaExceeded', 'DB Instance quota exceeded.');
   }
-  const parameterGroup = parameters.text('DBParameterGroupName')?.toLowerCase() ?? defaultGroupName(options.major);
+  const parameterGroup = parameters.text('DBParameterGroupName')?.toLowerCase() ?? defaultGroup;
   const { family } = requireParameterGroup(call, parameterGroup);
   if (family !== `postgres${options.major}`) {
     throw new AwsError(

@@ -36,6 +36,7 @@ import {
   describeDBProxyTargets,
   registerDBProxyTargets,
 } from './proxy-operations';
+import { createDBInstanceReadReplica } from './replica-operations';
 import type { RdsOperation } from './request';
 import {
   copyDBSnapshot,
@@ -53,6 +54,7 @@ export const RDS_OPERATIONS: Readonly<Record<string, RdsOperation>> = {
   CreateDBInstance: createDBInstance,
   DescribeDBInstances: describeDBInstances,
   ModifyDBInstance: modifyDBInstance,
+  CreateDBInstanceReadReplica: createDBInstanceReadReplica,
   RebootDBInstance: rebootDBInstance,
   StopDBInstance: stopDBInstance,
   StartDBInstance: startDBInstance,

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { escapeIdentifier } from 'pg';
 import { ADMIN_ROLE } from '../../postgres/server';
+import { REPLICA_ROLE } from './replication';
 import type { PostgresServer } from '../../postgres/server';
 
 /** Roles whose right to replicate differs from their membership in `rds_replication`. Superusers may anyway. */
@@ -12,7 +13,7 @@ const DIFFERING = `
   )
   SELECT r.rolname AS role, NOT r.rolreplication AS allow
   FROM pg_roles r
-  WHERE NOT r.rolsuper AND r.rolcanlogin AND r.rolreplication IS DISTINCT FROM (r.oid IN (SELECT oid FROM members))`;
+  WHERE NOT r.rolsuper AND r.rolname <> '${REPLICA_ROLE}' AND r.rolcanlogin AND r.rolreplication IS DISTINCT FROM (r.oid IN (SELECT oid FROM members))`;
 
 /**
  * On RDS the right to replicate comes with membership in `rds_replication`; plain PostgreSQL knows only the attribute REPLICATION, which isn't

@@ -11,6 +11,7 @@ import { giveTo } from '../../postgres/unprivileged';
 import type { Places } from '../places';
 import type { InstanceSwitches } from '../state';
 import type { InstanceRecord, ParameterGroupRecord } from './model';
+import { REPLICA_ROLE, replicaSettings } from './replication';
 import { parametersOfMajor, systemValueOf } from './parameter-catalog';
 
 /** Where the parts of an instance lie. */
@@ -68,9 +69,14 @@ export async function prepareInstanceHome(places: Places, instance: InstanceReco
 }
 
 /** Writes `postgresql.conf` and `pg_hba.conf` anew from what the instance runs with. */
-export function writeConfiguration(places: Places, instance: InstanceRecord, switches: InstanceSwitches): void {
+export function writeConfiguration(
+  places: Places,
+  instance: InstanceRecord,
+  switches: InstanceSwitches,
+  primary?: InstanceRecord,
+): void {
   const { dataDir } = placesOf(places, instance);
-  writeOwned(join(dataDir, 'postgresql.conf'), serverSettings(places, instance, switches), places.account);
+  writeOwned(join(dataDir, 'postgresql.conf'), serverSettings(places, instance, switches, primary), places.account);
   writeOwned(
     join(dataDir, 'pg_hba.conf'),
     hostRules(instance.activeParameters['rds.force_ssl'] === '1'),
@@ -79,7 +85,12 @@ export function writeConfiguration(places: Places, instance: InstanceRecord, swi
   writeOwned(join(dataDir, 'pg_ident.conf'), '', places.account);
 }
 
-function serverSettings(places: Places, instance: InstanceRecord, switches: InstanceSwitches): string {
+function serverSettings(
+  places: Places,
+  instance: InstanceRecord,
+  switches: InstanceSwitches,
+  primary: InstanceRecord | undefined,
+): string {
   const { logDir, tlsDir, socketDir } = placesOf(places, instance);
   const values = instance.activeParameters;
   const settings: Record<string, string> = {
@@ -89,6 +100,7 @@ function serverSettings(places: Places, instance: InstanceRecord, switches: Inst
     'rds.logical_replication': values['rds.logical_replication'] === '1' ? 'on' : 'off',
     'rds.force_ssl': values['rds.force_ssl'] === '1' ? 'on' : 'off',
     [SEED_LSN_SETTING]: seedLsn(instance, switches),
+    ...(primary ? replicaSettings(placesOf(places, primary).socketDir, primary, instance) : {}),
     port: String(instance.port),
     listen_addresses: instance.address ?? '127.0.0.1',
     unix_socket_directories: socketDir,
@@ -131,7 +143,9 @@ function seedLsn(instance: InstanceRecord, switches: InstanceSwitches): string {
 function hostRules(forceSsl: boolean): string {
   return [
     `local all ${ADMIN_ROLE} trust`,
+    `local replication ${REPLICA_ROLE} trust`,
     'local all all reject',
+    `host replication ${REPLICA_ROLE} all reject`,
     `host all ${ADMIN_ROLE} all reject`,
     `host ${ADMIN_ROLE} all all reject`,
     'hostssl all all all scram-sha-256',

@@ -8,6 +8,7 @@ import type { Store } from '../state';
 import { CronRunner } from './cron-runner';
 import type { InstanceRecord } from './model';
 import { ReplicationRoles } from './replication-roles';
+import { primaryOf } from './replication';
 import { placesOf, writeConfiguration } from './server-configuration';
 
 /** How often a server is looked after: replication rights of roles, and whether it still runs. */
@@ -125,7 +126,13 @@ export class ServerPool {
   of(instance: InstanceRecord): InstanceServer {
     let server = this.servers.get(instance.resourceId);
     if (!server) {
-      const write = () => writeConfiguration(this.places, instance, this.store.switches(instance.region, instance.id));
+      const write = () =>
+        writeConfiguration(
+          this.places,
+          instance,
+          this.store.switches(instance.region, instance.id),
+          primaryOf(this.store.region(instance.region).rds, instance),
+        );
       server = new InstanceServer(instance, this.store, this.places, this.pids, this.log, write);
       this.servers.set(instance.resourceId, server);
     }
