@@ -27,6 +27,8 @@ import { deleteEncryptedSnapshot, deleteSnapshot } from './rds/delete-snapshots'
 import { prepareParameters } from './rds/prepare-parameters';
 import { rebootSource } from './rds/reboot-source';
 import { restoreParameters } from './rds/restore-parameters';
+import { createReplicas } from './replicas/create-replicas';
+import { deleteReplicas } from './replicas/delete-replicas';
 import { restoreTarget } from './rds/restore-target';
 import { deleteReplicationSecret } from './secrets/replication-secret';
 import { applySettings } from './settings/apply-settings';
@@ -67,6 +69,8 @@ const IMPLEMENTATIONS = {
   enableSubscriptions,
   dropSubscriptions,
   applySettings,
+  createReplicas,
+  deleteReplicas,
   waitForCatchUp,
   guardSource,
   refreshViews,

@@ -9,6 +9,7 @@ export type ResourceRole =
   | 'snapshot'
   | 'encrypted-snapshot'
   | 'target'
+  | 'replica'
   | 'final-snapshot';
 
 export const TAG_MIGRATION = 'keyshift:migration';

@@ -151,11 +151,33 @@ export interface InstanceComparison {
   readonly notCompared: readonly { readonly field: string; readonly wanted: string; readonly found: string }[];
 }
 
+/** A read replica of the source that has one on the target, and goes with the source. */
+export interface RemovedReplica {
+  readonly instance: string;
+  readonly resourceId: string;
+  readonly replacedBy: string;
+  /** Against deletion. */
+  readonly protected: boolean;
+  /** Client sessions that were on it when we looked. */
+  readonly sessions: number;
+}
+
+/** What the decommission is going to remove, as it was found after the switch. */
+export interface Removal {
+  /** The source is protected against deletion; the gate's approval takes that off. */
+  readonly deletionProtection: boolean;
+  readonly replicas: readonly RemovedReplica[];
+  /** Replicas that stay: RDS makes them stand alone when the source goes. */
+  readonly left: readonly string[];
+}
+
 export interface SettingsReport {
   /** The target, then its read replicas. */
   readonly instances: readonly InstanceComparison[];
   /** Roles, and what `ALTER DATABASE ... SET` and `ALTER ROLE ... SET` say, compared by SQL. */
   readonly roleSettings: number;
+  /** Read replicas of the source. */
+  readonly replicas: readonly string[];
 }
 
 /** Something that Keyshift leaves behind on purpose. */
@@ -180,6 +202,7 @@ export interface Report {
   verify?: Comparison;
   cutover?: CutoverFacts;
   proof?: Proof;
+  removal?: Removal;
   stays: Remains[];
 }
 

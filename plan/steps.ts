@@ -35,6 +35,7 @@ export const STEPS = {
   subscribe: { phase: 'attach', title: 'disabled subscription, origin advanced to the position, enabled' },
   settings: { phase: 'attach', title: 'settings that a restore leaves out; compare every field with the source' },
   'catch-up': { phase: 'follow', title: 'let the target apply what the source wrote meanwhile' },
+  replicas: { phase: 'follow', title: 'read replicas of the source, rebuilt on the target' },
   refresh: { phase: 'follow', title: 'refresh the materialized views' },
   'warm-up': { phase: 'follow', title: 'read the lazily restored blocks, gather statistics' },
   verify: { phase: 'follow', title: 'compare contents while both sides live' },

@@ -46,6 +46,8 @@ const ACTIVITIES = {
   advanceOrigins: ['quick', 'advance the replication origins to the position'],
   enableSubscriptions: ['quick', 'enable the subscriptions'],
   dropSubscriptions: ['quick', 'drop the subscriptions'],
+  createReplicas: ['waits', 'rebuild the read replicas of the source on the target'],
+  deleteReplicas: ['waits', 'undo: delete the read replicas of the target'],
   applySettings: ['waits', 'set what a restore leaves out, compare every setting'],
   waitForCatchUp: ['waits', 'wait until the target has caught up'],
   guardSource: ['waits', 'guard the source: slots, lag'],

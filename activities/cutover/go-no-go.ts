@@ -10,6 +10,7 @@ import { endpointOf, requireInstance } from '../rds/find-instance';
 import { awsOf } from '../dependencies';
 import { rewriteEndpoint } from '../traffic/rewrite-endpoint';
 import { trafficStore } from '../traffic/switches';
+import { lookAtReplicas } from '../replicas/look-at-replicas';
 import { lookAtSettings } from './look-at-settings';
 import { recheck } from '../preflight/recheck';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
@@ -58,6 +59,9 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   const settings = await lookAtSettings(deps, input);
   red.push(...settings.red);
   findings.push(...settings.findings);
+  const replicas = await lookAtReplicas(deps, input);
+  red.push(...replicas.red);
+  findings.push(...replicas.findings);
   const { stops } = judgeChecks(await recheck(deps, input, input.databases), input.plan);
   red.push(...stops.map(({ code, message }) => `${code}: ${message}`));
   findings.push(`roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`);

@@ -1,5 +1,6 @@
 import { AddTagsToResourceCommand, DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
+import type { RemovedReplica } from '../../plan/report';
 import { awsName, ourTags } from '../../plan/names';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
@@ -28,6 +29,8 @@ export interface DeleteSourceInput extends MigrationRef {
   readonly resourceId: string;
   /** The gate said that the source is protected against deletion, and its approval takes the protection off. */
   readonly unprotect?: boolean;
+  /** Read replicas that the gate said go with it. */
+  readonly replicas?: readonly RemovedReplica[];
 }
 
 /**
@@ -54,6 +57,7 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
     );
   }
   if (found) {
+    await deleteSourceReplicas(aws, instance, input.replicas ?? []);
     // A snapshot of that name that is there before RDS begins to delete is somebody else's: RDS refuses, and so do we.
     await deleteAndWait(
       aws,
@@ -72,14 +76,32 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
   return { finalSnapshot };
 }
 
+/** Those of the approval only, and each only if it is still the one that was looked at. */
+async function deleteSourceReplicas(aws: Aws, source: string, replicas: readonly RemovedReplica[]): Promise<void> {
+  await Promise.all(
+    replicas.map(async ({ instance, resourceId, protected: wasProtected }) => {
+      const found = await findInstance(aws, instance);
+      if (found?.DbiResourceId !== resourceId || found.ReadReplicaSourceDBInstanceIdentifier !== source) return;
+      if (found.DeletionProtection && !wasProtected) {
+        throw finalFailure(
+          'InvalidRequest',
+          `Read replica ${instance} has been protected against deletion since the gate was approved. Keyshift does not delete it. Take the protection off, then send retry: aws rds modify-db-instance --db-instance-identifier ${instance} --no-deletion-protection --apply-immediately`,
+        );
+      }
+      if (found.DeletionProtection) await unprotect(aws, instance);
+      await deleteAndWait(aws, instance, { SkipFinalSnapshot: true });
+    }),
+  );
+}
+
 /** Switches deletion protection off; that takes effect at once. */
-async function unprotect(aws: Aws, instance: string): Promise<void> {
+export async function unprotect(aws: Aws, instance: string): Promise<void> {
   await aws.rds.send(
     new ModifyDBInstanceCommand({ DBInstanceIdentifier: instance, DeletionProtection: false, ApplyImmediately: true }),
   );
 }
 
-async function deleteAndWait(
+export async function deleteAndWait(
   aws: Aws,
   instance: string,
   how: { SkipFinalSnapshot: boolean; FinalDBSnapshotIdentifier?: string },

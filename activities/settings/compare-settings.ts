@@ -1,6 +1,7 @@
 import { finalFailure } from '../../plan/failures';
 import type { InstanceComparison, SettingsReport } from '../../plan/report';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { requireInstance } from '../rds/find-instance';
 import { compareInstances } from './compare-instances';
 import { describeInstance } from './describe-instance';
 import { compareRoleSettings } from './role-settings';
@@ -13,10 +14,20 @@ import { wantedTarget } from './wanted-instance';
  */
 export async function compareSettings(deps: Dependencies, ref: MigrationRef): Promise<SettingsReport> {
   const [target, roles] = await Promise.all([compareTarget(deps, ref), compareRoleSettings(deps, ref)]);
-  const report: SettingsReport = { instances: [target], roleSettings: roles.compared };
+  const report: SettingsReport = {
+    instances: [target],
+    roleSettings: roles.compared,
+    replicas: await replicasOf(deps, ref),
+  };
   const lines = [...linesOf(target), ...roles.differences];
   if (lines.length > 0) throw settingsDiffer(lines, report);
   return report;
+}
+
+/** Read replicas of the source, of every kind. */
+async function replicasOf(deps: Dependencies, ref: MigrationRef): Promise<string[]> {
+  const source = await requireInstance(awsOf(deps, ref), ref.plan.source.instance);
+  return [...(source.ReadReplicaDBInstanceIdentifiers ?? []), ...(source.ReadReplicaDBClusterIdentifiers ?? [])].sort();
 }
 
 /** The comparison of the target alone. */

@@ -37,4 +37,4 @@ export function wantedTarget({ target }: Plan, source: DBInstance): Wanted {
 }
 
 /** A read replica of the target as it is wanted: like the replica of the source that it stands for. */
-export const wantedReplica = (_plan: Plan, replica: DBInstance): Wanted => ({ instance: replica, free: [] });
+export const wantedReplica = (replica: DBInstance): Wanted => ({ instance: replica, free: [] });

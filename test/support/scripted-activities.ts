@@ -65,6 +65,7 @@ const SETTINGS: SettingsReport = {
     { instance: 'app-db-encrypted', like: 'app-db', compared: 54, planned: [], differences: [], notCompared: [] },
   ],
   roleSettings: 3,
+  replicas: [],
 };
 
 const COMPARISON: Comparison = { tables: 3, rows: 1_000, differences: [], undecided: 0, durationMs: 12 };
@@ -160,6 +161,8 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   enableSubscriptions: nothing,
   dropSubscriptions: nothing,
   applySettings: () => SETTINGS,
+  createReplicas: () => ({ instances: [], left: [] }),
+  deleteReplicas: nothing,
   waitForCatchUp: () => LAG,
   guardSource: untilCancelled,
   refreshViews: () => ({ refreshed: 0, left: [] }),

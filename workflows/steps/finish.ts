@@ -16,6 +16,22 @@ function proofFindings(proof: Report['proof']): string[] {
   return found;
 }
 
+/** What goes with the source, and what an approval permits. */
+function removalFindings(removal: Report['removal']): string[] {
+  if (!removal) return [];
+  const sessions = (count: number) => (count === 0 ? 'nobody is connected to it' : `STILL ${count} SESSIONS ON IT`);
+  return [
+    ...(removal.deletionProtection
+      ? ['the source is protected against deletion: your approval switches that off, then deletes it']
+      : []),
+    ...removal.replicas.map(
+      ({ instance, replacedBy, protected: isProtected, sessions: count }) =>
+        `read replica ${instance} is deleted${isProtected ? ', though protected against deletion' : ''}; ${replacedBy} stands for it; ${sessions(count)}`,
+    ),
+    ...removal.left.map((one) => `read replica stays, and stands alone from then on: ${one}`),
+  ];
+}
+
 /** Removes everything that was only for the migration, the source last. */
 export async function finish(
   migration: Migration,
@@ -43,7 +59,14 @@ export async function finish(
     }
     await act('removeFromTarget', input);
     if (!plan.keep.source) {
-      finalSnapshot = (await act('deleteSource', { ...ref, resourceId: source.resourceId })).finalSnapshot;
+      finalSnapshot = (
+        await act('deleteSource', {
+          ...ref,
+          resourceId: source.resourceId,
+          unprotect: report.removal?.deletionProtection ?? false,
+          replicas: report.removal?.replicas ?? [],
+        })
+      ).finalSnapshot;
     }
     await act('deleteEncryptedSnapshot', ref);
     await act('deleteSnapshot', ref);
@@ -76,6 +99,7 @@ async function approval(migration: Migration, source: SourceFacts): Promise<void
     'decommission',
     [
       plan.keep.source ? `${source.instance} stays, fenced` : `${source.instance} is deleted${end}`,
+      ...(plan.keep.source ? [] : removalFindings(report.removal)),
       ...proofFindings(report.proof),
       'replication ends: no way back from here',
     ],

@@ -3,6 +3,20 @@ import { act } from '../act';
 import { bytes } from '../../plan/format';
 import type { Migration } from '../migration';
 
+/** Readers need them from the moment of the switch on, so they are made before it. */
+async function replicas(migration: Migration): Promise<void> {
+  const { report, ref, undo } = migration;
+  const { settings } = report;
+  if (!settings || settings.replicas.length === 0) return migration.skip('replicas', 'the source has none');
+  await migration.step('replicas', async (note) => {
+    undo.register('read replicas of the target', () => act('deleteReplicas', ref));
+    const { instances, left } = await act('createReplicas', ref);
+    report.settings = { ...settings, instances: [...settings.instances, ...instances] };
+    for (const one of left) migration.notice(`read replica not rebuilt: ${one}`);
+    note(`${instances.map(({ instance, like }) => `${instance} for ${like}`).join(', ') || 'none'}`);
+  });
+}
+
 /** Catch up, warm up, compare while both sides live. */
 export async function follow(migration: Migration, { databases }: SourceFacts): Promise<void> {
   const input = { ...migration.ref, databases };
@@ -11,6 +25,8 @@ export async function follow(migration: Migration, { databases }: SourceFacts): 
     migration.progress.lag = await act('waitForCatchUp', input);
     note(`lag ${bytes(migration.progress.lag.bytes)}`);
   });
+
+  await replicas(migration);
 
   if (migration.plan.carry.materializedViews === 'keep') {
     migration.skip('refresh', 'the plan leaves it out');

@@ -31,7 +31,8 @@ export async function soak(
   });
 
   await migration.step('watch', async (note) => {
-    const { onTarget, stragglers } = await act('watchTraffic', migration.ref);
+    const { onTarget, stragglers, removal } = await act('watchTraffic', migration.ref);
+    if (removal) migration.report.removal = removal;
     for (const straggler of stragglers) migration.notice(`still connected to the old source: ${straggler}`);
     note(`${onTarget} sessions on the target, ${stragglers.length} on the source`);
   });

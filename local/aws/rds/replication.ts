@@ -1,8 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresServer } from '../../postgres/server';
 import type { InstanceRecord, RdsState } from './model';
+
+/** How often a slot is looked at whose reader is ending. */
+const POLL_MS = 20;
 
 /** The role by which replicas read, as on RDS; only over the Unix sockets, which nobody else can reach. */
 export const REPLICA_ROLE = 'rdsrepladmin';
@@ -49,10 +53,16 @@ export async function dropReplicaSlot(primary: PostgresServer, replica: Instance
       'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active',
       [slotOf(replica)],
     );
-    await client.query(
-      'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active',
-      [slotOf(replica)],
-    );
+    for (let left = true; left; await sleep(POLL_MS)) {
+      const { rows } = await client.query<{ active: boolean }>(
+        'SELECT active FROM pg_replication_slots WHERE slot_name = $1',
+        [slotOf(replica)],
+      );
+      left = rows[0]?.active ?? false;
+    }
+    await client.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [
+      slotOf(replica),
+    ]);
   });
 }
 

@@ -48,6 +48,7 @@ const complete = (): Report => {
         },
       ],
       roleSettings: 7,
+      replicas: [],
     },
     verify: { tables: 3, rows: 100, differences: [], undecided: 2, durationMs: 5 },
     cutover: {

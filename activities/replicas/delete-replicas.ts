@@ -1,0 +1,23 @@
+import { TAG_ROLE } from '../../plan/names';
+import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { deleteAndWait, unprotect } from '../rds/delete-instance';
+import { findInstance } from '../rds/find-instance';
+import { isOurs } from '../rds/ownership';
+import { planReplicas } from './planned-replicas';
+
+/** Undo: deletes the read replicas of the target that are ours. */
+export async function deleteReplicas(deps: Dependencies, ref: MigrationRef): Promise<void> {
+  const aws = awsOf(deps, ref);
+  const target = await findInstance(aws, ref.plan.target.instance);
+  const { rebuilt } = await planReplicas(aws, ref);
+  const names = new Set([...(target?.ReadReplicaDBInstanceIdentifiers ?? []), ...rebuilt.map(({ name }) => name)]);
+  await Promise.all(
+    [...names].map(async (name) => {
+      const found = await findInstance(aws, name);
+      const isReplica = found?.TagList?.some(({ Key, Value }) => Key === TAG_ROLE && Value === 'replica');
+      if (!found || !isReplica || !isOurs(found.TagList, ref.id)) return;
+      if (found.DeletionProtection) await unprotect(aws, name);
+      await deleteAndWait(aws, name, { SkipFinalSnapshot: true });
+    }),
+  );
+}
