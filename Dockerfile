@@ -17,6 +17,8 @@ COPY workflows workflows
 COPY activities activities
 COPY worker worker
 COPY client client
+# The preflight holds the caller's permissions against it.
+COPY docs/iam-policy.json docs/iam-policy.json
 # Compiles, and bundles the workflow code into dist/worker/workflow-bundle.js, so that a worker starts without webpack.
 RUN npm run build
 

@@ -53,6 +53,10 @@ interface CodedError extends Error {
   $metadata?: { requestId?: string };
 }
 
+/** True for a call that the caller's permissions don't allow; every service has its own word for it. */
+export const isDenied = (error: unknown): error is Error =>
+  isAwsError(error, 'AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation', 'AuthorizationError');
+
 /** True for an AWS error of one of these codes, whether the SDK modelled it or not. */
 export function isAwsError(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.some((code) => error.name === code || error.name === `${code}Fault`);

@@ -5,6 +5,7 @@ import type { KMSClient } from '@aws-sdk/client-kms';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { SSMClient } from '@aws-sdk/client-ssm';
+import type { STSClient } from '@aws-sdk/client-sts';
 import type { Plan } from '../plan/plan';
 import type { SnapshotHolder } from './compare/snapshot-holder';
 
@@ -17,6 +18,7 @@ export interface Aws {
   readonly ssm: SSMClient;
   readonly ec2: EC2Client;
   readonly iam: IAMClient;
+  readonly sts: STSClient;
   readonly cloudwatch: CloudWatchClient;
 }
 

@@ -8,6 +8,7 @@ export interface CheckDefinition {
 
 const never = { overridable: false, again: false } as const;
 /** May be overridden: what would be lost or fail may not matter here. */
+const waivable = { overridable: true, again: false } as const;
 const waivableAgain = { overridable: true, again: true } as const;
 const neverAgain = { overridable: false, again: true } as const;
 
@@ -59,8 +60,27 @@ export const CHECKS = {
   'calling-out': never,
   'target-name': never,
   'target-network': never,
+  'network-path': waivable,
+  'instance-class': waivable,
   'key-usable': neverAgain,
   quota: never,
+  permissions: waivableAgain,
+  'parameter-group': never,
+  'option-group': never,
+  'storage-headroom': waivableAgain,
+  'storage-performance': never,
+  'cpu-credits': never,
+  'source-topology': never,
+  'read-replicas': never,
+  'rds-proxy': neverAgain,
+  'blue-green': neverAgain,
+  'pending-modifications': waivableAgain,
+  'pending-maintenance': neverAgain,
+  backups: never,
+  'managed-by-stack': never,
+  'iam-authentication': never,
+  'deletion-protection': never,
+  certificate: neverAgain,
   'traffic-switch': neverAgain,
   'fence-roles': neverAgain,
 } as const satisfies Record<string, CheckDefinition>;

@@ -5,6 +5,7 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { STSClient } from '@aws-sdk/client-sts';
 import type { Aws } from '../activities/dependencies';
 
 /** The SDK tries this often by itself; Temporal goes on from there. */
@@ -30,6 +31,7 @@ export function awsClients(defaultRegion: string | undefined): (region: string |
       ssm: new SSMClient(config),
       ec2: new EC2Client(config),
       iam: new IAMClient(config),
+      sts: new STSClient(config),
       cloudwatch: new CloudWatchClient(config),
     };
     made.set(region, clients);

@@ -1,4 +1,4 @@
-import { DescribeAccountAttributesCommand, DescribeDBSubnetGroupsCommand, type DBInstance } from '@aws-sdk/client-rds';
+import { DescribeAccountAttributesCommand, type DBInstance } from '@aws-sdk/client-rds';
 import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { encryptedSnapshotName } from '../rds/copy-snapshot';
@@ -8,8 +8,15 @@ import { findInstance } from '../rds/find-instance';
 import { findSnapshot } from '../rds/find-snapshot';
 import { isOurs } from '../rds/ownership';
 import { findGroup, parameterGroupName } from '../rds/prepare-parameters';
-import { isAwsError } from '../classify-error';
 import type { Aws } from '../dependencies';
+
+/** How Service Quotas calls them (`aws service-quotas list-service-quotas --service-code rds`). */
+const QUOTA_CODES: Readonly<Record<string, string>> = {
+  DBInstances: 'L-7B6409FD',
+  ManualSnapshots: 'L-272F1212',
+  AllocatedStorage: 'L-7ADDB58A',
+  DBParameterGroups: 'L-DE55804A',
+};
 
 const leftBy = (tags: Parameters<typeof isOurs>[0], migration: string): string =>
   isOurs(tags, migration) ? ', made by an earlier migration of this id' : '';
@@ -35,7 +42,7 @@ export async function checkNames(aws: Aws, plan: Plan, migration: string): Promi
       code,
       level: 'block',
       message: `A DB snapshot ${snapshot} exists already${leftBy(found.TagList, migration)}.`,
-      remedy: `Start the migration under another id, or delete it: aws rds delete-db-snapshot --db-snapshot-identifier ${snapshot}`,
+      remedy: `# start the migration under another id, or delete it:\naws rds delete-db-snapshot --db-snapshot-identifier ${snapshot}`,
     };
   }
   const group = parameterGroupName(migration);
@@ -44,58 +51,43 @@ export async function checkNames(aws: Aws, plan: Plan, migration: string): Promi
       code,
       level: 'block',
       message: `A DB parameter group ${group} exists already: an earlier migration of this id left it.`,
-      remedy: `Start the migration under another id, or delete it: aws rds delete-db-parameter-group --db-parameter-group-name ${group}`,
+      remedy: `# start the migration under another id, or delete it:\naws rds delete-db-parameter-group --db-parameter-group-name ${group}`,
     };
   }
   return { code, level: 'ok', message: `${plan.target.instance} and our other names are free` };
 }
 
-/** Whether the target can reach the source at all: both in one VPC. The connection itself is proven at `subscribe`. */
-export async function checkNetwork(aws: Aws, plan: Plan, source: DBInstance): Promise<Check> {
-  const code = 'target-network';
-  const vpc = source.DBSubnetGroup?.VpcId;
-  const { subnetGroup } = plan.target;
-  if (!subnetGroup)
-    return { code, level: 'ok', message: `the target is placed in the source's VPC ${vpc ?? ''}`.trim() };
-  try {
-    const { DBSubnetGroups } = await aws.rds.send(
-      new DescribeDBSubnetGroupsCommand({ DBSubnetGroupName: subnetGroup }),
-    );
-    const targetVpc = DBSubnetGroups?.[0]?.VpcId;
-    if (targetVpc === vpc)
-      return { code, level: 'ok', message: `subnet group ${subnetGroup} is in the source's VPC ${vpc}` };
-    return {
-      code,
-      level: 'block',
-      message: `Subnet group ${subnetGroup} is in VPC ${targetVpc}, the source in ${vpc}: the target could not reach the source.`,
-      remedy: `Name a subnet group of VPC ${vpc} in target.subnetGroup, or leave it out.`,
-    };
-  } catch (error) {
-    if (!isAwsError(error, 'DBSubnetGroupNotFoundFault', 'DBSubnetGroupNotFound')) throw error;
-    return {
-      code,
-      level: 'block',
-      message: `There is no DB subnet group ${subnetGroup} in region ${aws.region}.`,
-      remedy: 'Correct target.subnetGroup, or leave it out to use the one of the source.',
-    };
-  }
-}
-
-/** Quotas that the migration uses up: one instance, two or three manual snapshots, the source's storage once more. */
+/** Quotas that the migration uses up: an instance for the source and for each of its replicas, with their storage, two or three manual snapshots, parameter groups. */
 export async function checkQuota(aws: Aws, plan: Plan, source: DBInstance): Promise<Check> {
   const code = 'quota';
   const { AccountQuotas } = await aws.rds.send(new DescribeAccountAttributesCommand({}));
+  const instances = 1 + (source.ReadReplicaDBInstanceIdentifiers?.length ?? 0);
   const needs: Record<string, number> = {
-    DBInstances: 1,
+    DBInstances: instances,
     ManualSnapshots: plan.keep.finalSnapshot ? 3 : 2,
-    AllocatedStorage: source.AllocatedStorage ?? 0,
+    AllocatedStorage: instances * (source.AllocatedStorage ?? 0),
+    // For the source and the target, and for the quarantine of the clone.
+    DBParameterGroups: 2,
   };
   const short = (AccountQuotas ?? []).filter(({ AccountQuotaName, Used, Max }) => {
     const need = needs[AccountQuotaName ?? ''];
     return need !== undefined && (Used ?? 0) + need > (Max ?? Number.POSITIVE_INFINITY);
   });
+  const evidence = Object.fromEntries(
+    (AccountQuotas ?? [])
+      .filter(({ AccountQuotaName }) => needs[AccountQuotaName ?? ''] !== undefined)
+      .map(({ AccountQuotaName = '', Used, Max }) => [
+        AccountQuotaName,
+        { used: Used, max: Max, needed: needs[AccountQuotaName] },
+      ]),
+  );
   if (short.length === 0)
-    return { code, level: 'ok', message: 'instances, snapshots and storage are within the quotas' };
+    return {
+      code,
+      level: 'ok',
+      message: 'instances, snapshots, storage and parameter groups are within the quotas',
+      evidence,
+    };
   const list = short.map(
     ({ AccountQuotaName, Used, Max }) =>
       `${AccountQuotaName} ${Used} of ${Max}, needed ${needs[AccountQuotaName ?? '']}`,
@@ -104,7 +96,13 @@ export async function checkQuota(aws: Aws, plan: Plan, source: DBInstance): Prom
     code,
     level: 'block',
     message: `Quotas of the account are too small: ${list.join('; ')}.`,
-    remedy:
-      'Delete what is not needed, or have the quota raised: aws service-quotas request-service-quota-increase --service-code rds',
+    remedy: [
+      '# delete what is not needed, or have the quotas raised:',
+      ...short.map(
+        ({ AccountQuotaName = '', Used = 0 }) =>
+          `aws service-quotas request-service-quota-increase --service-code rds --quota-code ${QUOTA_CODES[AccountQuotaName] ?? `<code of ${AccountQuotaName}>`} --desired-value ${Used + (needs[AccountQuotaName] ?? 0)}`,
+      ),
+    ].join('\n'),
+    evidence,
   };
 }

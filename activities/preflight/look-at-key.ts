@@ -13,6 +13,9 @@ const code = 'key-usable';
  */
 export async function checkKey(aws: Aws, plan: Plan): Promise<{ check: Check; arn?: string }> {
   const { kmsKeyId } = plan.target;
+  const elsewhere = regionOf(kmsKeyId);
+  if (elsewhere !== undefined && elsewhere !== aws.region)
+    return { check: { code, ...otherRegion(kmsKeyId, aws, elsewhere) } };
   let key: KeyMetadata | undefined;
   try {
     key = (await aws.kms.send(new DescribeKeyCommand({ KeyId: kmsKeyId }))).KeyMetadata;
@@ -33,11 +36,27 @@ export async function checkKey(aws: Aws, plan: Plan): Promise<{ check: Check; ar
         code,
         level: 'block',
         message: `KMS does not let this caller use key ${kmsKeyId}: ${denied}.`,
-        remedy: `Allow kms:CreateGrant, kms:DescribeKey, kms:GenerateDataKey*, kms:Decrypt and kms:ReEncrypt* in the key policy: aws kms put-key-policy --key-id ${arn} --policy-name default --policy file://policy.json (also where it lets RDS use the key by kms:ViaService: Keyshift itself tries the key first)`,
+        remedy: `# allow kms:CreateGrant, kms:DescribeKey, kms:GenerateDataKey*, kms:Decrypt and kms:ReEncrypt* in the key policy, also where it lets RDS use the key by kms:ViaService (Keyshift itself tries the key first):\naws kms put-key-policy --key-id ${arn} --policy-name default --policy file://policy.json`,
       },
     };
   }
-  return { arn, check: { code, level: 'ok', message: `${kmsKeyId} is ${arn}, enabled` } };
+  const evidence = { arn, multiRegion: key.MultiRegion ?? false, manager: key.KeyManager ?? '' };
+  const kind = key.MultiRegion
+    ? `, a multi-region key (${key.MultiRegionConfiguration?.MultiRegionKeyType ?? ''})`
+    : '';
+  return { arn, check: { code, level: 'ok', message: `${kmsKeyId} is ${arn}, enabled${kind}`, evidence } };
+}
+
+/** The region that a key's ARN names; undefined for an id or an alias by name. */
+const regionOf = (keyId: string): string | undefined => /^arn:[\w-]+:kms:([\w-]+):/.exec(keyId)?.[1];
+
+/** RDS encrypts with keys of its own region. */
+function otherRegion(kmsKeyId: string, aws: Aws, region: string): Pick<Check, 'level' | 'message' | 'remedy'> {
+  return {
+    level: 'block',
+    message: `KMS key ${kmsKeyId} is one of region ${region}; the target is in ${aws.region}, and RDS takes keys of its own region only.`,
+    remedy: `# name a key of ${aws.region} in target.kmsKeyId (a multi-region key has a replica there: aws kms replicate-key --region ${region} --key-id ${kmsKeyId} --replica-region ${aws.region}); what there is:\naws kms list-aliases --region ${aws.region}`,
+  };
 }
 
 function problem(kmsKeyId: string, aws: Aws, error: Error): Pick<Check, 'level' | 'message' | 'remedy'> {
@@ -51,7 +70,7 @@ function problem(kmsKeyId: string, aws: Aws, error: Error): Pick<Check, 'level' 
   return {
     level: 'block',
     message: `There is no KMS key ${kmsKeyId} in region ${aws.region}: ${error.message}`,
-    remedy: `Correct target.kmsKeyId. What there is: aws kms list-aliases --region ${aws.region}`,
+    remedy: `# correct target.kmsKeyId; what there is:\naws kms list-aliases --region ${aws.region}`,
   };
 }
 
@@ -62,12 +81,12 @@ function wrongWith(key: KeyMetadata, kmsKeyId: string): Pick<Check, 'message' | 
     case 'Disabled':
       return {
         message: `KMS key ${kmsKeyId} is disabled.`,
-        remedy: `Enable it: aws kms enable-key --key-id ${key.KeyId}`,
+        remedy: `aws kms enable-key --key-id ${key.KeyId}`,
       };
     case 'PendingDeletion':
       return {
         message: `KMS key ${kmsKeyId} is pending deletion (${key.DeletionDate?.toISOString()}): everything under it would be lost.`,
-        remedy: `Name another key, or keep this one: aws kms cancel-key-deletion --key-id ${key.KeyId} && aws kms enable-key --key-id ${key.KeyId}`,
+        remedy: `# name another key, or keep this one:\naws kms cancel-key-deletion --key-id ${key.KeyId}\naws kms enable-key --key-id ${key.KeyId}`,
       };
     default:
       return { message: `KMS key ${kmsKeyId} is in state ${key.KeyState}.`, remedy: 'Name a key in state Enabled.' };

@@ -15,7 +15,7 @@ export function checkSource(aws: Aws, plan: Plan, source: DBInstance | undefined
         code: 'source-exists',
         level: 'block',
         message: `There is no DB instance ${instance} in region ${aws.region}.`,
-        remedy: `Correct source.instance or source.region. What there is: aws rds describe-db-instances --region ${aws.region} --query "DBInstances[].DBInstanceIdentifier"`,
+        remedy: `# correct source.instance or source.region; what there is:\naws rds describe-db-instances --region ${aws.region} --query "DBInstances[].DBInstanceIdentifier"`,
       },
     ];
   }
@@ -43,7 +43,7 @@ function checkEngine(instance: string, { Engine, EngineVersion }: DBInstance): C
     code: 'source-engine',
     level: 'block',
     message: `${found}; Keyshift knows PostgreSQL ${SUPPORTED_MAJORS.from} to ${SUPPORTED_MAJORS.to}.`,
-    remedy: `Upgrade the instance first: aws rds modify-db-instance --db-instance-identifier ${instance} --engine-version <version> --allow-major-version-upgrade`,
+    remedy: `# upgrade the instance first:\naws rds modify-db-instance --db-instance-identifier ${instance} --engine-version <version> --allow-major-version-upgrade`,
   };
 }
 
@@ -56,8 +56,8 @@ function checkAvailable(instance: string, { DBInstanceStatus }: DBInstance): Che
     message: `${instance} is in state ${DBInstanceStatus}.`,
     remedy:
       DBInstanceStatus === 'stopped'
-        ? `Start it: aws rds start-db-instance --db-instance-identifier ${instance}`
-        : `Wait for it: aws rds wait db-instance-available --db-instance-identifier ${instance}`,
+        ? `aws rds start-db-instance --db-instance-identifier ${instance}`
+        : `aws rds wait db-instance-available --db-instance-identifier ${instance}`,
   };
 }
 

@@ -1,12 +1,16 @@
+import type { DBInstance } from '@aws-sdk/client-rds';
 import { type Check, CHECKS } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { type Access, accessTo, inEachDatabase, withSession } from '../postgres/session';
 import { parameterGroupOf, requireInstance } from '../rds/find-instance';
 import { checkDatabaseList, listDatabases } from './check-database-list';
 import { serverLacks } from './check-privileges';
+import { Denials } from './denials';
+import { lookAtAws, lookAtStorage } from './look-at-aws';
 import { lookAtServer, lookInside, privilegesWithin, sightOf } from './look-at-databases';
 import { checkKey } from './look-at-key';
+import { checkPermissions } from './look-at-permissions';
 import { driftedCollations, judgeCollations } from './schema/collations';
 import { DATABASE_CHECKS, SERVER_CHECKS } from './sql-checks';
 
@@ -27,11 +31,19 @@ export async function recheck(deps: Dependencies, ref: MigrationRef, databases: 
   ]);
   // What the preflight let Keyshift set is set by now, and a database that came since is not migrated.
   const plan: Plan = { ...ref.plan, databases: [...databases], replicaIdentity: 'require' };
-  const [onSource, onTarget] = await Promise.all([
+  const [onSource, onTarget, around] = await Promise.all([
     lookAgain(source, plan, parameterGroupOf(instance).name),
     collationsOf(target, databases),
+    lookAround(aws, ref, instance),
   ]);
-  return [key.check, ...onSource, onTarget];
+  return [key.check, ...around, ...onSource, onTarget];
+}
+
+async function lookAround(aws: Aws, ref: MigrationRef, source: DBInstance): Promise<Check[]> {
+  const denials = new Denials();
+  const { checks, freeBytes } = await lookAtAws(aws, ref, source, denials);
+  const storage = await lookAtStorage(aws, ref, source, freeBytes, denials);
+  return again([...checks, ...storage, await checkPermissions(aws, ref, source, denials.found)]);
 }
 
 async function lookAgain(access: Access, plan: Plan, parameterGroup: string): Promise<Check[]> {

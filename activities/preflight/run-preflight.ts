@@ -1,39 +1,71 @@
+import type { DBInstance } from '@aws-sdk/client-rds';
 import type { Check, Preflight, SourceFacts } from '../../plan/checks';
 import { isAwsError } from '../classify-error';
 import { ApplicationFailure } from '@temporalio/common';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { type Access, accessTo } from '../postgres/session';
 import { endpointOf, findInstance, parameterGroupOf } from '../rds/find-instance';
-import { checkNames, checkNetwork, checkQuota } from './look-at-account';
+import { ceilingMiB } from '../rds/wal-ceiling';
+import { Denials } from './denials';
+import { checkNames, checkQuota } from './look-at-account';
+import { lookAtAws, lookAtStorage } from './look-at-aws';
 import { checkDatabases } from './look-at-databases';
 import { checkKey } from './look-at-key';
+import { checkNetwork } from './look-at-network';
+import { checkPermissions } from './look-at-permissions';
 import { checkEncryption, checkSource } from './look-at-source';
 import { checkTraffic } from './look-at-traffic';
+import { expectedHours, walBytesPerSecondOf } from './server/wal-rate';
 
 /** Every check, all at once, never the first problem only. Reads; changes nothing anywhere. */
 export async function runPreflight(deps: Dependencies, ref: MigrationRef): Promise<Preflight> {
   const { id, plan } = ref;
   const aws = awsOf(deps, ref);
-  const source = await findInstance(aws, plan.source.instance);
+  const denials = new Denials();
+  const permissions = (seen: DBInstance | undefined) => checkPermissions(aws, ref, seen, denials.found);
+  const each = (action: string, look: () => Promise<Check | Check[]>) => denials.unless(action, look, []);
+
+  const source = await denials.unless(
+    'rds:DescribeDBInstances',
+    () => findInstance(aws, plan.source.instance),
+    REFUSED,
+  );
+  if (source === REFUSED) return { checks: [await permissions(undefined)] };
   const key = await checkKey(aws, plan);
-  const checks: Check[] = [...checkSource(aws, plan, source), key.check, await checkNames(aws, plan, id)];
+  const names = await each('rds:DescribeDBSnapshots', () => checkNames(aws, plan, id));
+  const checks: Check[] = [...checkSource(aws, plan, source), key.check, ...[names].flat()];
   if (!source) return { checks };
   if (key.arn) checks.push(checkEncryption(source, key.arn));
-  checks.push(await checkNetwork(aws, plan, source), await checkQuota(aws, plan, source));
-  if (source.DBInstanceStatus !== 'available') return { checks };
-  checks.push(...(await checkTraffic(aws, plan, endpointOf(source))));
+  const account = await Promise.all([
+    each('rds:DescribeDBSubnetGroups', () => checkNetwork(aws, plan, source)),
+    each('rds:DescribeAccountAttributes', () => checkQuota(aws, plan, source)),
+  ]);
+  checks.push(...account.flat());
+  if (source.DBInstanceStatus !== 'available') return { checks: [...checks, await permissions(source)] };
+  const { freeBytes, ...around } = await lookAtAws(aws, ref, source, denials);
+  const traffic = await each('ssm:GetParameter', () => checkTraffic(aws, plan, endpointOf(source)));
+  checks.push(...around.checks, ...[traffic].flat());
 
   const access = await tryAccess(deps, ref);
-  if ('check' in access) return { checks: [...checks, access.check] };
-  const { checks: found, ...seen } = await checkDatabases(access, plan, parameterGroupOf(source).name);
-  checks.push(...found);
+  if ('check' in access) return { checks: [...checks, access.check, await permissions(source)] };
+  // The ceiling on WAL that the disk has room for is the one that will be in force.
+  const guard = { ...plan.guard, maxSlotWalKeepMiB: ceilingMiB(plan, source, freeBytes) };
+  const parameterGroup = parameterGroupOf(source).name;
+  const { checks: found, ...seen } = await checkDatabases(access, { ...plan, guard }, parameterGroup);
+  const wal = { walBytesPerSecond: walBytesPerSecondOf(found), hours: expectedHours(seen.sizeBytes) };
+  checks.push(
+    ...found,
+    ...(await lookAtStorage(aws, ref, source, freeBytes, denials, wal)),
+    // Last, since it names the calls that were refused.
+    await permissions(source),
+  );
   if (!key.arn || seen.databases.length === 0) return { checks };
   const facts: SourceFacts = {
     instance: plan.source.instance,
     resourceId: source.DbiResourceId ?? '',
     engineVersion: source.EngineVersion ?? '',
     ...endpointOf(source),
-    parameterGroup: parameterGroupOf(source).name,
+    parameterGroup,
     encrypted: source.StorageEncrypted ?? false,
     ...(source.KmsKeyId ? { kmsKeyId: source.KmsKeyId } : {}),
     masterUser: access.credentials.username,
@@ -42,6 +74,9 @@ export async function runPreflight(deps: Dependencies, ref: MigrationRef): Promi
   };
   return { checks, source: facts };
 }
+
+/** No answer, unlike `undefined`, which says that there is no such instance. */
+const REFUSED = null;
 
 async function tryAccess(deps: Dependencies, ref: MigrationRef): Promise<Access | { check: Check }> {
   try {

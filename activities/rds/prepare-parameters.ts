@@ -9,12 +9,14 @@ import {
   type Parameter,
 } from '@aws-sdk/client-rds';
 import { awsName, ourTags } from '../../plan/names';
-import { isAwsError } from '../classify-error';
+import { isAwsError, isDenied } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { accessTo, queryOne, withSession } from '../postgres/session';
 import { parameterGroupOf, requireInstance } from './find-instance';
+import { readFreeStorage } from './metrics';
 import { requireOurs } from './ownership';
 import { waitForAvailable } from './wait-for-instance';
+import { ceilingMiB } from './wal-ceiling';
 
 /** RDS takes at most 20 parameters in one call of ModifyDBParameterGroup. */
 const PARAMETERS_PER_CALL = 20;
@@ -54,7 +56,7 @@ export async function prepareParameters(deps: Dependencies, ref: MigrationRef): 
         ? [
             {
               ParameterName: 'max_slot_wal_keep_size',
-              ParameterValue: String(ref.plan.guard.maxSlotWalKeepMiB),
+              ParameterValue: String(ceilingMiB(ref.plan, source, await freeStorage(aws, ref.plan.source.instance))),
               ApplyMethod: 'immediate' as const,
             },
           ]
@@ -64,6 +66,16 @@ export async function prepareParameters(deps: Dependencies, ref: MigrationRef): 
   }
   const { settled } = await waitForGroup(aws, ref.plan.source.instance, name);
   return { group: name, previousGroup, rebootNeeded: settled !== 'in-sync' };
+}
+
+/** Free storage in bytes; a worker that may not ask CloudWatch does without. */
+async function freeStorage(aws: Aws, instance: string): Promise<number | undefined> {
+  try {
+    return await readFreeStorage(aws, instance);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    return undefined;
+  }
 }
 
 /** `max_slot_wal_keep_size` came with PostgreSQL 13. */

@@ -41,7 +41,7 @@ export async function createSample(
       Engine: 'postgres',
       EngineVersion: engineVersion,
       DBInstanceClass: 'db.m6g.large',
-      AllocatedStorage: 20,
+      AllocatedStorage: 100,
       StorageType: 'gp3',
       MasterUsername: master.user,
       MasterUserPassword: master.password,

@@ -22,6 +22,7 @@ const switchesRequest = z.strictObject({
   storageLoadSeconds: z.number().min(0).optional(),
   /** By name; the whole set, so that `{}` takes them all away. */
   metrics: z.record(z.string(), z.number()).optional(),
+  ballastBytes: z.int().min(0).optional(),
   describes: describedMembers.optional(),
 });
 const restartRequest = z.strictObject({ mode: z.enum(['fast', 'immediate']).default('fast') });
@@ -48,7 +49,7 @@ interface ControlReply {
  *     GET    listing                              everything that exists, sorted
  *     GET|POST|DELETE faults[?operation=]         see faults.ts
  *     GET|PATCH quotas                            {instances, manualSnapshots, parameterGroups, allocatedStorage}
- *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, storageLoadSeconds, metrics, describes}; also before the instance exists
+ *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, storageLoadSeconds, metrics, ballastBytes, describes}; also before the instance exists
  *     PUT    instances/<id>/maintenance[?region=] {actions: [{action, description, autoAppliedAfter, forcedApply, currentApply}]}
  *     PATCH  iam                                  {policy: an IAM policy or null for everything, enforce}
  *     POST   instances/<id>/restart[?region=]     {mode: fast|immediate}; RDS shows nothing of it

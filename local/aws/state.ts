@@ -32,6 +32,8 @@ export interface InstanceSwitches {
   storageLoadSeconds?: number | undefined;
   /** Metrics of CloudWatch that are not what the stand-in would say; in the metric's own unit. */
   metrics?: Record<string, number> | undefined;
+  /** Bytes that its volume holds besides the files of the server: how tests fill a disk. */
+  ballastBytes?: number | undefined;
   /** Members that the description of the instance has besides or instead: a setting that AWS will add, a state that can't be brought about here. */
   describes?: Record<string, Answer> | undefined;
 }

@@ -60,7 +60,7 @@ export class ActivityLab {
         Engine: 'postgres',
         EngineVersion: engineVersion,
         DBInstanceClass: 'db.m6g.large',
-        AllocatedStorage: 20,
+        AllocatedStorage: 100,
         ...MASTER,
       }),
     );
@@ -81,6 +81,7 @@ export class ActivityLab {
       ssm: standIn.ssm(),
       ec2: standIn.ec2(),
       iam: standIn.iam(),
+      sts: standIn.sts(),
       cloudwatch: standIn.cloudwatch(),
     };
     this.#clients.set(region, made);

@@ -21,6 +21,11 @@ export function findAwsCli(): string | undefined {
   return existsSync(installed) && works(installed) ? installed : undefined;
 }
 
+/** Runs one line that calls `aws` in a shell, as an operator pastes it. */
+export async function pasteAws(command: string, endpoint: string, line: string): Promise<string> {
+  return callAws('sh', endpoint, '-c', line.replace(/^aws /, `"${command}" `));
+}
+
 /** Calls `aws` against an endpoint, by nothing but its environment, and answers what it printed. */
 export async function callAws(command: string, endpoint: string, ...args: string[]): Promise<string> {
   const { stdout } = await run(command, args, {

@@ -2,6 +2,7 @@ import type { CheckCode } from '../../plan/checks';
 
 const FINDINGS = 'integration/product/activities/findings.test.ts';
 const PREFLIGHT = 'integration/product/activities/preflight.test.ts';
+const AWS = 'integration/product/activities/preflight-aws.test.ts';
 const JUDGEMENTS = 'unit/activities/preflight/judgements.test.ts';
 
 /** Where the case of each check is: it is found there, and its remedy makes it go away. A unit test looks into these files. */
@@ -54,6 +55,25 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   'target-network': PREFLIGHT,
   'key-usable': PREFLIGHT,
   quota: PREFLIGHT,
+  'network-path': AWS,
+  'instance-class': AWS,
+  permissions: AWS,
+  'parameter-group': AWS,
+  'option-group': AWS,
+  'storage-headroom': AWS,
+  'storage-performance': AWS,
+  'cpu-credits': AWS,
+  'source-topology': AWS,
+  'read-replicas': AWS,
+  'rds-proxy': AWS,
+  'blue-green': AWS,
+  'pending-modifications': AWS,
+  'pending-maintenance': AWS,
+  backups: AWS,
+  'managed-by-stack': AWS,
+  'iam-authentication': AWS,
+  'deletion-protection': AWS,
+  certificate: AWS,
   'traffic-switch': PREFLIGHT,
   'fence-roles': PREFLIGHT,
 };

@@ -1,5 +1,5 @@
 import type { ActivityLab } from './activity-lab';
-import { callAws, findAwsCli } from './aws-cli';
+import { findAwsCli, pasteAws } from './aws-cli';
 
 /**
  * Runs a remedy on an instance as it is printed: SQL as `psql` would, line by line, and commands of `aws` by the real
@@ -10,14 +10,14 @@ export async function runRemedy(lab: ActivityLab, instance: string, remedy: stri
   let database = 'postgres';
   let ran = 0;
   for (const line of remedy.split('\n')) {
-    if (line.startsWith('--')) continue;
+    if (line.startsWith('--') || line.startsWith('#')) continue;
     const connect = /^\\connect (?:"((?:[^"]|"")+)"|(\S+))$/.exec(line);
     if (connect) {
       database = connect[1]?.replaceAll('""', '"') ?? connect[2] ?? '';
     } else if (line.startsWith('aws ')) {
       const cli = findAwsCli();
       if (!cli) throw new Error('no aws command to be had');
-      await callAws(cli, lab.standIn.endpoint, ...line.split(' ').slice(1));
+      await pasteAws(cli, lab.standIn.endpoint, line);
       ran += 1;
     } else {
       await lab.sql(instance, line, database);

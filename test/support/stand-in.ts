@@ -5,6 +5,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
+import { STSClient } from '@aws-sdk/client-sts';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -111,6 +112,10 @@ export class StandIn {
 
   iam(): IAMClient {
     return new IAMClient(this.settings());
+  }
+
+  sts(): STSClient {
+    return new STSClient(this.settings());
   }
 
   cloudwatch(): CloudWatchClient {

@@ -40,14 +40,15 @@ export async function readMetric(
   instance: InstanceRecord,
   metric: string,
 ): Promise<number | undefined> {
-  const given = context.store.switches(instance.region, instance.id).metrics?.[metric];
+  const { metrics, ballastBytes = 0 } = context.store.switches(instance.region, instance.id);
+  const given = metrics?.[metric];
   if (given !== undefined) return given;
   if (!['available', 'backing-up', 'modifying', 'renaming'].includes(instance.status)) return undefined;
   const { AllocatedStorage, StorageType, DBInstanceClass } = instance.settings;
   const { dataDir } = placesOf(context.places, instance);
   switch (metric) {
     case 'FreeStorageSpace':
-      return Math.max(0, AllocatedStorage * GIB - (await sizeOf(dataDir)));
+      return Math.max(0, AllocatedStorage * GIB - ballastBytes - (await sizeOf(dataDir)));
     case 'TransactionLogsGeneration':
       return walRate(instance, dataDir);
     case 'BurstBalance':

@@ -4,7 +4,7 @@ import { AwsError } from '../errors';
 import type { Answer, QueryParameters } from '../query-protocol';
 import { ACCOUNT_ID } from '../state';
 import { callerArn, currentPolicy } from './enforce';
-import { decide } from './policy';
+import { decide, readPolicy } from './policy';
 
 /** One call of an operation of IAM. */
 export interface IamCall {
@@ -16,6 +16,8 @@ export interface IamCall {
 /** The operations of IAM that the stand-in knows. */
 export const IAM_OPERATIONS: Readonly<Record<string, (call: IamCall) => Answer>> = {
   SimulatePrincipalPolicy: simulatePrincipalPolicy,
+  PutUserPolicy: putPolicy,
+  PutRolePolicy: putPolicy,
   GetRole: getRole,
   GetUser: getUser,
 };
@@ -50,6 +52,22 @@ function simulatePrincipalPolicy({ context, parameters }: IamCall): Answer {
     ),
     IsTruncated: false,
   };
+}
+
+/**
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html. Everybody has one policy here: the statements are added to it, and without
+ * one everything is allowed anyhow.
+ */
+function putPolicy({ context, parameters }: IamCall): Answer {
+  const text = parameters.required('PolicyDocument');
+  const added = readPolicy(text);
+  if (!added) throw new AwsError('MalformedPolicyDocument', 'The policy document is not valid.');
+  const policy = currentPolicy(context.store);
+  if (policy) {
+    context.store.iam.policy = JSON.stringify({ ...policy, Statement: [...policy.Statement, ...added.Statement] });
+    context.store.changed();
+  }
+  return undefined;
 }
 
 /** Any role exists here, in the path that its name is asked for without. https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html */

@@ -16,6 +16,15 @@ const statement = z.object({
 export const policyDocument = z.object({ Version: z.string().optional(), Statement: z.array(statement) });
 export type PolicyDocument = z.output<typeof policyDocument>;
 
+/** The policy in a text; undefined if it is none. */
+export function readPolicy(text: string): PolicyDocument | undefined {
+  try {
+    return policyDocument.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
 /** What IAM says of a call, in the words of its simulator. */
 export type Decision = 'allowed' | 'explicitDeny' | 'implicitDeny';
 

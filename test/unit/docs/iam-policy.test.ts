@@ -14,6 +14,8 @@ const PREFIXES: Readonly<Record<string, string>> = {
   '@aws-sdk/client-secrets-manager': 'secretsmanager',
   '@aws-sdk/client-ssm': 'ssm',
   '@aws-sdk/client-sts': 'sts',
+  '@aws-sdk/client-ec2': 'ec2',
+  '@aws-sdk/client-iam': 'iam',
   '@aws-sdk/client-cloudwatch': 'cloudwatch',
 };
 
@@ -77,6 +79,7 @@ test('changes are allowed on named resources only', () => {
   const everywhere = statements.filter(({ Resource }) => asList(Resource).includes('*'));
   for (const { Effect, Action } of everywhere) {
     expect(Effect).toBe('Allow');
-    for (const action of asList(Action)) expect(action).toMatch(/^(rds:(Describe|List)|cloudwatch:Get)/);
+    for (const action of asList(Action))
+      expect(action).toMatch(/^((rds|ec2):(Describe|List)|(cloudwatch|iam|sts):(Get|Simulate))/);
   }
 });

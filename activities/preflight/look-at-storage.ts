@@ -1,0 +1,134 @@
+import type { DBInstance } from '@aws-sdk/client-rds';
+import type { Check } from '../../plan/checks';
+import type { Plan } from '../../plan/plan';
+import { ceilingMiB, reserveBytes } from '../rds/wal-ceiling';
+
+const code = 'storage-headroom';
+const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
+/** Below this ceiling a slot is lost by one batch job. */
+const LEAST_CEILING_MIB = 1024;
+
+/** What the check of the storage has to go by. */
+export interface StorageFacts {
+  /** CloudWatch's `FreeStorageSpace`; undefined where it has no figure. */
+  readonly freeBytes: number | undefined;
+  /** WAL that the source writes, as the checks in SQL measured it. */
+  readonly walBytesPerSecond?: number | undefined;
+  /** How long it has to be kept, in hours. */
+  readonly hours?: number | undefined;
+  /** `max_slot_wal_keep_size` of the source's own parameter group, where that stays in force. */
+  readonly ownCeilingMiB?: number | undefined;
+}
+
+/** Free storage of the source against the WAL that our slots may keep, and against what the guard wants. */
+export function checkStorage(plan: Plan, source: DBInstance, facts: StorageFacts): Check[] {
+  const { freeBytes, walBytesPerSecond, hours, ownCeilingMiB } = facts;
+  const id = plan.source.instance;
+  const allocatedGiB = source.AllocatedStorage ?? 0;
+  if (freeBytes === undefined) {
+    return [
+      {
+        code,
+        level: 'warn',
+        message: `CloudWatch has no figure for the free storage of ${id}, so nobody knows whether it has room for the WAL that our slots keep.`,
+        remedy: `aws cloudwatch get-metric-statistics --namespace AWS/RDS --metric-name FreeStorageSpace --dimensions Name=DBInstanceIdentifier,Value=${id} --statistics Minimum --period 300 --start-time <an hour ago> --end-time <now>`,
+      },
+    ];
+  }
+  const reserve = reserveBytes(plan, source);
+  const room = freeBytes - reserve;
+  const percent = (freeBytes / (allocatedGiB * GIB)) * 100;
+  const ceiling = ceilingMiB(plan, source, freeBytes);
+  const autoscaling = source.MaxAllocatedStorage;
+  const evidence = {
+    allocatedGiB,
+    freeGiB: gib(freeBytes),
+    freePercent: Math.round(percent),
+    reserveGiB: gib(reserve),
+    storageType: source.StorageType ?? '',
+    planCeilingMiB: plan.guard.maxSlotWalKeepMiB,
+    ceilingMiB: ceiling,
+    ...(autoscaling === undefined ? {} : { maxAllocatedStorageGiB: autoscaling }),
+  };
+  const has = `${id} has ${gib(freeBytes)} of ${allocatedGiB} GiB free`;
+  const found = (level: 'warn' | 'block', message: string, neededBytes: number, instead?: string): Check => ({
+    code,
+    level,
+    message: `${has}${message}`,
+    remedy: [grow(id, source, neededBytes), ...(instead === undefined ? [] : [instead])].join('\n'),
+    evidence,
+  });
+
+  const { warnFreeStoragePercent, pauseFreeStoragePercent } = plan.guard;
+  const forShare = (share: number) => (allocatedGiB * GIB - freeBytes) / (1 - (share + 5) / 100);
+  if (percent <= pauseFreeStoragePercent) {
+    return [
+      found(
+        'block',
+        `, ${Math.floor(percent)} %: the guard would pause the migration from its beginning (guard.pauseFreeStoragePercent: ${pauseFreeStoragePercent}).`,
+        forShare(warnFreeStoragePercent),
+      ),
+    ];
+  }
+  if (room < LEAST_CEILING_MIB * MIB) {
+    const taken = allocatedGiB * GIB - freeBytes;
+    return [
+      found(
+        'block',
+        `, ${gib(reserve)} GiB of it as a reserve: too little for the WAL that our slots keep.`,
+        Math.max(forShare(warnFreeStoragePercent), taken + reserve + 2 * LEAST_CEILING_MIB * MIB),
+      ),
+    ];
+  }
+  const checks: Check[] = [];
+  if (percent <= warnFreeStoragePercent) {
+    checks.push(
+      found(
+        'warn',
+        `, ${Math.floor(percent)} %: the guard would warn from the beginning (guard.warnFreeStoragePercent: ${warnFreeStoragePercent}).`,
+        forShare(warnFreeStoragePercent),
+      ),
+    );
+  }
+  if (ownCeilingMiB !== undefined && ownCeilingMiB * MIB > room) {
+    const group = source.DBParameterGroups?.[0]?.DBParameterGroupName ?? '';
+    checks.push(
+      found(
+        'warn',
+        `. Its parameter group lets slots keep ${ownCeilingMiB} MiB of WAL, which stays so: that fills the disk before PostgreSQL gives a slot up.`,
+        (allocatedGiB - gib(freeBytes)) * GIB + reserve + ownCeilingMiB * MIB,
+        `# or lower the ceiling: aws rds modify-db-parameter-group --db-parameter-group-name ${group} --parameters ParameterName=max_slot_wal_keep_size,ParameterValue=${ceiling},ApplyMethod=immediate`,
+      ),
+    );
+  }
+  const needed = (walBytesPerSecond ?? 0) * (hours ?? 0) * 3600;
+  if (needed > room) {
+    checks.push(
+      found(
+        'warn',
+        `, ${gib(room)} GiB without the reserve. It writes ${((walBytesPerSecond ?? 0) / MIB).toFixed(1)} MiB of WAL a second: in the ${hours} hours that this takes, ${gib(needed)} GiB, more than there is room for.`,
+        allocatedGiB * GIB - freeBytes + reserve + needed,
+        '# or begin when less is written',
+      ),
+    );
+  }
+  if (checks.length > 0) return checks;
+  const lowered =
+    ceiling < plan.guard.maxSlotWalKeepMiB
+      ? `; slots may keep ${ceiling} MiB of WAL, less than guard.maxSlotWalKeepMiB (${plan.guard.maxSlotWalKeepMiB}), for which there is no room`
+      : '';
+  const grows =
+    autoscaling === undefined ? '' : `; it grows by itself up to ${autoscaling} GiB, but only every six hours`;
+  return [{ code, level: 'ok', message: `${has}${lowered}${grows}`, evidence }];
+}
+
+const gib = (bytes: number): number => Math.floor((bytes / GIB) * 10) / 10;
+
+/** RDS grows a volume by a tenth at least, and then not again for six hours. */
+function grow(id: string, { AllocatedStorage = 0, MaxAllocatedStorage }: DBInstance, neededBytes: number): string {
+  const size = Math.max(Math.ceil(neededBytes / GIB), Math.ceil(AllocatedStorage * 1.1));
+  const ceiling =
+    MaxAllocatedStorage !== undefined && MaxAllocatedStorage < size ? ` --max-allocated-storage ${size}` : '';
+  return `aws rds modify-db-instance --db-instance-identifier ${id} --allocated-storage ${size}${ceiling} --apply-immediately`;
+}

@@ -1,0 +1,75 @@
+import type { DBInstance } from '@aws-sdk/client-rds';
+import policy from '../../docs/iam-policy.json';
+import { awsName } from '../../plan/names';
+import type { Plan } from '../../plan/plan';
+import { sourceSnapshotName } from '../rds/create-snapshot';
+import { parameterGroupOf } from '../rds/find-instance';
+import { parameterGroupName } from '../rds/prepare-parameters';
+
+/** Calls that a migration makes, and what on. */
+export interface NeededPermission {
+  readonly sid: string;
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  /** Values of condition keys that these calls bring along. */
+  readonly context: Readonly<Record<string, string>>;
+}
+
+/** The account and the region in which the migration works. */
+export interface Surroundings {
+  readonly region: string;
+  readonly account: string;
+  readonly migration: string;
+  readonly plan: Plan;
+  readonly source: DBInstance;
+}
+
+/**
+ * Statements that say nothing here: whether a key or a secret can be used is also decided by its own policy, which the simulator doesn't know; and whoever simulates may simulate. The
+ * checks `key-usable`, `source-credentials` and `traffic-switch` try it.
+ */
+const TRIED_ELSEWHERE = ['TargetKey', 'TargetKeyGrantForRds', 'MasterSecret', 'TrafficSwitchSecret', 'OwnPermissions'];
+
+const asList = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value);
+
+/** The statements of docs/iam-policy.json, with what this migration puts in the place of its placeholders and wildcards. */
+export function neededPermissions(around: Surroundings): NeededPermission[] {
+  const { plan } = around;
+  const parameters = plan.cutover.traffic.flatMap((entry) => (entry.type === 'ssm-parameter' ? [entry.name] : []));
+  return policy.Statement.filter(({ Sid }) => !TRIED_ELSEWHERE.includes(Sid)).flatMap(
+    (statement): NeededPermission[] => {
+      const resources = asList(statement.Resource).flatMap((pattern) =>
+        pattern.includes('TRAFFIC-PARAMETER')
+          ? parameters.map((name) => fill(pattern.replace('TRAFFIC-PARAMETER', name.replace(/^\//, '')), around))
+          : [fill(pattern, around)],
+      );
+      // A placeholder that nobody fills is one of a part that this plan doesn't use.
+      const known = resources.filter((resource) => !/[A-Z]{3,}-[A-Z]{2,}/.test(resource));
+      if (known.length === 0) return [];
+      const { Condition } = statement as { Condition?: Record<string, Record<string, string | string[]>> };
+      const context = Object.fromEntries(
+        Object.values(Condition ?? {}).flatMap((tests) =>
+          Object.entries(tests).map(([key, value]) => [key, asList(value)[0] ?? '']),
+        ),
+      );
+      return [{ sid: statement.Sid, actions: asList(statement.Action), resources: known, context }];
+    },
+  );
+}
+
+function fill(pattern: string, { region, account, migration, plan, source }: Surroundings): string {
+  return pattern
+    .replace('REGION', region)
+    .replace('ACCOUNT', account)
+    .replace('SOURCE-INSTANCE', plan.source.instance)
+    .replace('TARGET-INSTANCE', plan.target.instance)
+    .replace(/:snapshot:keyshift-\*$/, `:snapshot:${sourceSnapshotName(migration)}`)
+    .replace(/:pg:keyshift-\*$/, `:pg:${parameterGroupName(migration)}`)
+    .replace(/:secret:keyshift-\*$/, `:secret:${awsName(migration, 'replication')}-AbCdEf`)
+    .replace(/:pg:\*$/, `:pg:${parameterGroupOf(source).name}`)
+    .replace(/:og:\*$/, `:og:${source.OptionGroupMemberships?.[0]?.OptionGroupName ?? 'default'}`)
+    .replace(
+      /:subgrp:\*$/,
+      `:subgrp:${plan.target.subnetGroup ?? source.DBSubnetGroup?.DBSubnetGroupName ?? 'default'}`,
+    );
+}
