@@ -65,7 +65,7 @@ const SETTINGS: SettingsReport = {
     { instance: 'app-db-encrypted', like: 'app-db', compared: 54, planned: [], differences: [], notCompared: [] },
   ],
   roleSettings: 3,
-  replicas: [],
+  replicas: ['app-db-reader'],
 };
 
 const COMPARISON: Comparison = { tables: 3, rows: 1_000, differences: [], undecided: 0, durationMs: 12 };

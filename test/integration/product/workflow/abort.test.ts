@@ -26,6 +26,7 @@ const UNDO = [
   ['quarantine parameter group', 'deleteQuarantineGroup'],
   ['target instance', 'deleteTarget'],
   ['subscriptions', 'dropSubscriptions'],
+  ['read replicas of the target', 'deleteReplicas'],
   ['fence', 'lowerFence'],
 ] as const;
 
@@ -45,12 +46,14 @@ const BEGUN: readonly (readonly [keyof Activities, number])[] = [
   ['createSubscriptions', 9],
   ['advanceOrigins', 9],
   ['enableSubscriptions', 9],
+  ['applySettings', 9],
   ['waitForCatchUp', 9],
-  ['refreshViews', 9],
-  ['warmTarget', 9],
-  ['verifyContents', 9],
-  ['readGoNoGo', 9],
-  ['preparePause', 9],
+  ['createReplicas', 10],
+  ['refreshViews', 10],
+  ['warmTarget', 10],
+  ['verifyContents', 10],
+  ['readGoNoGo', 10],
+  ['preparePause', 10],
 ];
 
 const abort = (migration: ScriptedMigration) => migration.update('abort', { by: 'anna', reason: 'not today' });

@@ -35,7 +35,9 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['subscribe', 'createSubscriptions'],
   ['subscribe', 'advanceOrigins'],
   ['subscribe', 'enableSubscriptions'],
+  ['settings', 'applySettings'],
   ['catch-up', 'waitForCatchUp'],
+  ['replicas', 'createReplicas'],
   ['refresh', 'refreshViews'],
   ['warm-up', 'warmTarget'],
   ['verify', 'verifyContents'],
@@ -105,6 +107,8 @@ const WELL_AFTERWARDS = {
     readOnly: [],
   },
   endQuarantine: { parameterGroup: 'g' },
+  applySettings: { instances: [], roleSettings: 0, replicas: ['app-db-reader'] },
+  createReplicas: { instances: [], left: [] },
   refreshViews: { refreshed: 0, left: [] },
   resumeNeighbours: { triggers: 0, cronJobs: 0, subscriptions: [], stays: [] },
   waitForCatchUp: LAG,
@@ -163,6 +167,7 @@ describe('a final failure', () => {
     await migration.update('abort', { reason: 'enough' });
     const { undone } = (await migration.result()).progress;
     expect(undone.map(({ name }) => name)).toEqual([
+      'read replicas of the target',
       'subscriptions',
       'target instance',
       'quarantine parameter group',
@@ -261,6 +266,7 @@ describe('a slot that is lost', () => {
     expect(status).toBe('failed');
     expect(progress.gate).toBeUndefined();
     expect(progress.undone.map(({ name, ok }) => [name, ok])).toEqual([
+      ['read replicas of the target', true],
       ['subscriptions', true],
       ['target instance', true],
       ['quarantine parameter group', true],

@@ -35,6 +35,7 @@ describe('a migration that goes well', () => {
       'enableSubscriptions',
       'applySettings',
       'waitForCatchUp',
+      'createReplicas',
       'refreshViews',
       'warmTarget',
       'verifyContents',
