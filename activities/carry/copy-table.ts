@@ -4,6 +4,9 @@ import type { Session } from '../postgres/session';
 /** So much may wait in memory for the target before reading from the source pauses, in bytes. */
 const WAITING_MAX_BYTES = 1_048_576;
 
+/** Rows come one by one, and go on in parcels of this size, in bytes. */
+const PARCEL_BYTES = 65_536;
+
 /** What we use of the connection below a `pg` client. */
 interface Connection extends EventEmitter {
   readonly stream: EventEmitter & { readonly writableLength: number; pause(): void; resume(): void };
@@ -86,13 +89,26 @@ export async function copyAcross(
   to.stream.on('drain', goOn);
   try {
     await Promise.race([copyIn.begun, copyIn.done]);
+    let parcel: Buffer[] = [];
+    let parcelBytes = 0;
+    const send = () => {
+      if (parcelBytes > 0) to.sendCopyFromChunk(Buffer.concat(parcel));
+      [parcel, parcelBytes] = [[], 0];
+    };
     const copyOut = new CopyOut(what.out, (chunk) => {
-      to.sendCopyFromChunk(chunk);
+      // Its memory is the reader's, who uses it again.
+      parcel.push(Buffer.from(chunk));
+      parcelBytes += chunk.length;
+      if (parcelBytes < PARCEL_BYTES) return;
+      send();
       if (to.stream.writableLength > WAITING_MAX_BYTES) from.stream.pause();
     });
     source.query(copyOut as never);
     await copyOut.done.then(
-      () => to.endCopyFrom(),
+      () => {
+        send();
+        to.endCopyFrom();
+      },
       (error: unknown) => {
         to.sendCopyFail('the source failed');
         throw error;

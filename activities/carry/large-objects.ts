@@ -78,7 +78,8 @@ const OBJECTS = (which: string) => `
     SELECT m.oid, m.lomowner, m.lomacl, lo_lseek64(lo_open(m.oid, ${INV_READ}), 0, 2) AS size
       FROM (SELECT oid, lomowner, lomacl FROM pg_largeobject_metadata WHERE ${which}) AS m)
   SELECT oid::text AS loid, pg_get_userbyid(lomowner) AS owner, size::text AS size,
-         md5(concat_ws('|', pg_get_userbyid(lomowner), lomacl::text, size, (
+         md5(concat_ws('|', pg_get_userbyid(lomowner), size, (
+           SELECT string_agg(one::text, ',' ORDER BY one::text) FROM unnest(coalesce(lomacl, acldefault('L', lomowner))) AS one), (
            SELECT string_agg(md5(lo_get(oid, part, ${PART_BYTES})), '' ORDER BY part)
              FROM generate_series(0, size - 1, ${PART_BYTES}) AS part))) AS state
     FROM opened ORDER BY opened.oid`;
@@ -148,11 +149,13 @@ async function ownership(source: Session, loid: string): Promise<string[]> {
     `SELECT format('ALTER LARGE OBJECT %s OWNER TO %I', oid, pg_get_userbyid(lomowner)) AS statement
        FROM pg_largeobject_metadata WHERE oid = $1::oid
      UNION ALL
+     SELECT format('REVOKE ALL ON LARGE OBJECT %s FROM %I', oid, pg_get_userbyid(lomowner))
+       FROM pg_largeobject_metadata WHERE oid = $1::oid AND lomacl IS NOT NULL
+     UNION ALL
      SELECT format('GRANT %s ON LARGE OBJECT %s TO %s%s', acl.privilege_type, m.oid,
                    CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END,
                    CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
-       FROM pg_largeobject_metadata m, aclexplode(m.lomacl) AS acl
-      WHERE m.oid = $1::oid AND acl.grantee <> m.lomowner`,
+       FROM pg_largeobject_metadata m, aclexplode(m.lomacl) AS acl WHERE m.oid = $1::oid`,
     [loid],
   );
   return rows.map(({ statement }) => statement);
