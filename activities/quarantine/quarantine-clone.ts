@@ -31,7 +31,7 @@ export interface Quarantined {
   readonly subscriptions: readonly string[];
   readonly cronJobs: readonly string[];
   readonly triggers: readonly string[];
-  /** Databases, and the setting: their default is read-only until the switch. */
+  /** Databases with the setting, or with a role: their default is read-only until the switch. */
   readonly readOnly: readonly string[];
 }
 
@@ -53,9 +53,14 @@ export async function quarantineClone(deps: Dependencies, input: QuarantineInput
     const note = (records: readonly QuarantineRecord[]) => noteRecords(home, input.id, records);
     await detachSubscriptions(access, input.id, home, note);
     const preparedTransactions = await rollBackAllPrepared(access, home);
-    await stopCronJobs(access, input, home, note);
+    const cron = await stopCronJobs(access, input, home, note);
     await stopTriggers(access, input, note);
-    await closeTarget(home, input.id, input.databases);
+    await closeTarget(home, {
+      migration: input.id,
+      masterUser: access.credentials.username,
+      databases: input.databases,
+      cron,
+    });
     const slots = await dropCopiedSlots(home);
     const noted = async (kind: QuarantineRecord['kind']) =>
       (await readRecords(home, input.id, kind)).map(({ database, name }) => `${database} ${name}`);
@@ -105,11 +110,13 @@ async function rollBackPrepared(session: Session, gid: string, owner: string): P
   await session.query(`ROLLBACK PREPARED ${escapeLiteral(gid)}`);
 }
 
-/** In whatever database of the server the extension is: its jobs run in all of them. */
-async function stopCronJobs(access: Access, input: QuarantineInput, home: Session, note: Note): Promise<void> {
+/** In whatever database of the server the extension is: its jobs run in all of them. Returns where it is. */
+async function stopCronJobs(access: Access, input: QuarantineInput, home: Session, note: Note): Promise<string[]> {
+  const withCron: string[] = [];
   for (const database of await connectableDatabases(home)) {
     await inDatabase(access, database, async (session) => {
       if (!(await hasCron(session))) return;
+      withCron.push(database);
       const jobs = await activeJobs(session);
       await note(
         jobs.map(({ id, name, schedule }) => ({ database, kind: 'cron-job', name: id, was: { name, schedule } })),
@@ -122,6 +129,7 @@ async function stopCronJobs(access: Access, input: QuarantineInput, home: Sessio
       if (input.databases.includes(database)) await installKeepOff(session, input.id);
     });
   }
+  return withCron;
 }
 
 async function connectableDatabases(session: Session): Promise<string[]> {
