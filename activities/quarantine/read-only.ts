@@ -61,7 +61,10 @@ export async function closedDatabases(target: Session, migration: string): Promi
   const records = await readRecords(target, migration, 'read-only');
   const rows = await queryRows<{ rolname: string }>(target, 'SELECT rolname FROM pg_roles');
   const there = new Set(rows.map(({ rolname }) => rolname));
-  return records.filter(({ was }) => was['role'] === null || there.has(String(was['role'])));
+  return records.filter(({ was }) => {
+    const { role } = was as unknown as Closed;
+    return role === null || there.has(role);
+  });
 }
 
 function whose({ database, was }: QuarantineRecord): string {
