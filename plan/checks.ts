@@ -27,6 +27,7 @@ export const CHECKS = {
   'server-version': never,
   'wal-level': never,
   'wal-ceiling': never,
+  'slot-ceiling': { overridable: true, again: false },
   'slot-timeout': waivableAgain,
   'sender-timeout': never,
   'decoding-memory': never,

@@ -9,6 +9,7 @@ import { fullIdentityTypes, replicaIdentity } from './schema/replica-identity';
 import { invalidIndexes, tablespaces, unvalidatedConstraints } from './schema/storage';
 import { runningDdl } from './server/running-ddl';
 import { SETTINGS_CHECKS } from './server/settings';
+import { slotCeiling } from './server/slot-ceiling';
 import { longTransactions, preparedTransactions } from './server/transactions';
 import { serverVersion } from './server/version';
 import { walRate } from './server/wal-rate';
@@ -18,6 +19,7 @@ import type { DatabaseCheck, ServerCheck } from './sql-check';
 export const SERVER_CHECKS: readonly ServerCheck[] = [
   serverVersion,
   ...SETTINGS_CHECKS,
+  slotCeiling,
   longTransactions,
   preparedTransactions,
   runningDdl,

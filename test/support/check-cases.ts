@@ -20,6 +20,7 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   'server-version': JUDGEMENTS,
   'wal-level': FINDINGS,
   'wal-ceiling': FINDINGS,
+  'slot-ceiling': JUDGEMENTS,
   'slot-timeout': FINDINGS,
   'sender-timeout': FINDINGS,
   'decoding-memory': FINDINGS,

@@ -4,6 +4,7 @@ import {
   type BareTable,
   replicaIdentity,
 } from '../../../../activities/preflight/schema/replica-identity';
+import { judgeSlotCeiling } from '../../../../activities/preflight/server/slot-ceiling';
 import { judgeVersion } from '../../../../activities/preflight/server/version';
 import { expectedHours, judgeWalRate, walBytesPerSecondOf } from '../../../../activities/preflight/server/wal-rate';
 import { checkEncryption, checkSource } from '../../../../activities/preflight/look-at-source';
@@ -31,6 +32,21 @@ describe('server-version', () => {
 
   it.each([130_023, 140_023, 150_018, 160_014, 170_010, 180_000])('nothing is known against %s', (version) => {
     expect(judgeVersion(version, 'app-db')).toMatchObject({ level: 'ok' });
+  });
+});
+
+describe('slot-ceiling', () => {
+  const slots = [
+    { slot: 'debezium', retainedBytes: 80 * MIB },
+    { slot: 'dms', retainedBytes: 10 * MIB },
+  ];
+
+  it('blocks when our ceiling would cost somebody else a slot', () => {
+    const found = judgeSlotCeiling(slots, 64);
+    expect(found).toMatchObject({ level: 'block', message: expect.stringContaining('debezium (80.0 MiB)') as string });
+    expect(found.message).not.toContain('dms');
+    expect(found.remedy).toContain('maxSlotWalKeepMiB: 160');
+    expect(judgeSlotCeiling(slots, 160).level).toBe('ok');
   });
 });
 
