@@ -19,6 +19,7 @@ export const FAILURE_TYPES = {
   PositionDisputed: 'the sources of the position disagree, or there is only one',
   ProvenanceFailed: 'the clone does not carry the mark that was made on the source',
   TargetCannotReachSource: 'the target has no connection to the source',
+  SchemaDrifted: 'the schema of the source was changed since the snapshot, and the target does not have the change',
   SubscriptionFailed: 'the subscription stopped with an error',
   ContentsDiffer: 'rows of source and target differ',
   TrafficRefused: 'the traffic switch cannot be made as planned',

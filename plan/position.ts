@@ -45,4 +45,6 @@ export interface SlotFacts {
   readonly slot: string;
   /** LSN from which the slot decodes (`confirmed_flush_lsn` right after its creation). */
   readonly consistentPoint: Lsn;
+  /** Fingerprint of the database's schema, grants and settings when the slot was there (docs/how-it-works.md, "Drift"). */
+  readonly schema?: string;
 }

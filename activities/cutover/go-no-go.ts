@@ -1,9 +1,9 @@
 import { judgeChecks } from '../../plan/judge-checks';
-import { subscriptionName } from '../../plan/names';
 import type { Lag } from '../../plan/progress';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { refuseDrift } from '../drift/find-drift';
+import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { readLag } from '../follow/read-lag';
-import { listTables, labelOf } from '../compare/list-tables';
 import { readCarryBoard } from '../carry/board';
 import { accessTo, queryRows, type Session, withSession } from '../postgres/session';
 import { endpointOf, requireInstance } from '../rds/find-instance';
@@ -32,10 +32,16 @@ export interface GoNoGo {
 /** A transaction that has been open for longer than this would stretch or break the pause. */
 const LONG_TRANSACTION_S = 60;
 
-/** Looks at everything that the pause depends on. Changes nothing. */
+/**
+ * Looks at everything that the pause depends on. Changes nothing, but that tables which came to both sides since get their rows.
+ * @throws ApplicationFailure SchemaDrifted when the target is not like the source
+ */
 export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promise<GoNoGo> {
   const red: string[] = [];
   const findings: string[] = [];
+  await refuseDrift(deps, input);
+  const taken = await takeNewTablesAlong(deps, input);
+  if (taken.length > 0) findings.push(`new since the snapshot, copied by the subscription: ${taken.join(', ')}`);
   const access = await accessTo(deps, input, 'source');
   const lag = await readLag(deps, input);
   if (lag.bytes > input.plan.cutover.maxLagBytes) {
@@ -55,7 +61,6 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   }));
   red.push(...long);
   if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);
-  red.push(...(await newTables(deps, input)));
   const settings = await lookAtSettings(deps, input);
   red.push(...settings.red);
   findings.push(...settings.findings);
@@ -108,40 +113,6 @@ async function longTransactions(session: Session): Promise<string[]> {
     ({ pid, usename, age }) =>
       `a transaction of ${usename} has been open for ${age} (pid ${pid}); the pause would end it`,
   );
-}
-
-/** Tables that came to the source after the snapshot: logical replication carries no DDL. */
-async function newTables(deps: Dependencies, input: GoNoGoInput): Promise<string[]> {
-  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  const red: string[] = [];
-  for (const database of input.databases) {
-    const options = { step: 'go-no-go', database, readOnly: true };
-    const [there, known] = await Promise.all([
-      withSession(source, options, (session) => listTables(session, input.id)),
-      withSession(target, options, (session) => subscribedTables(session, subscriptionName(input.id, database))),
-    ]);
-    const missing = there.map(labelOf).filter((table) => !known.has(table));
-    if (missing.length > 0) {
-      red.push(
-        `database ${database}: ${missing.join(', ')} came after the snapshot, and this version can't take new tables along: drop them on the source, or abort and start again`,
-      );
-    }
-  }
-  return red;
-}
-
-/** Tables that the subscription applies. One that was only created on the target is skipped in silence. */
-async function subscribedTables(session: Session, subscription: string): Promise<Set<string>> {
-  const rows = await queryRows<{ label: string }>(
-    session,
-    `SELECT n.nspname || '.' || c.relname AS label
-       FROM pg_subscription_rel r
-       JOIN pg_subscription s ON s.oid = r.srsubid AND s.subname = $1
-       JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE r.srsubstate = 'r'`,
-    [subscription],
-  );
-  return new Set(rows.map(({ label }) => label));
 }
 
 /** A prepared transaction would be decided by a coordinator that then looks for it on the target, where it isn't. */

@@ -1,13 +1,21 @@
 import { Context } from '@temporalio/activity';
-import type { GuardReport, Lag } from '../../plan/progress';
+import type { GuardReport } from '../../plan/progress';
 import type { Dependencies } from '../dependencies';
-import { writeMark } from '../postgres/fence-table';
+import { giveUpSlots, reasonToGiveUp } from '../guard/give-up';
+import { SourceWatch } from '../guard/source-watch';
 import { reportProgress } from '../heartbeat';
-import { accessTo, inEachDatabase, withSession } from '../postgres/session';
-import { largest, type LagInput, readSlots, trendOf } from './read-lag';
+import { accessTo } from '../postgres/session';
+import type { LagInput } from './read-lag';
 
 /** Time between looks; a slot that keeps too much WAL grows far slower than this. */
 const LOOK_EVERY_MS = 5_000;
+/** Reports come at growing distances, but never further apart than this: an activity may last 30 days. */
+const LONGEST_REPORT_MS = 10 * 24 * 3_600_000;
+/**
+ * A new warning is reported after this share of the time to the next report: soon, and yet not so often that one which comes and
+ * goes fills the history.
+ */
+const EARLY_SHARE = 1 / 256;
 
 export interface GuardInput extends LagInput {
   /** When to come back with the figures, in milliseconds. Grows from call to call, so that the history stays small. */
@@ -15,28 +23,32 @@ export interface GuardInput extends LagInput {
 }
 
 /**
- * Watches our slots on the source for a while. The newest figures are in its heartbeat, where `keyshift status` and the
- * Web UI find them at any time. Gives an idle database a heartbeat, so that its slot moves.
- * @throws ApplicationFailure SlotLost
+ * Watches the source for a while: our slots against the ceiling, free storage, lag, old transactions, spill, changes of the
+ * schema. The newest figures are in its heartbeat, where `keyshift status` and the Web UI find them at any time. Gives an idle
+ * database a heartbeat, so that its slot moves. Comes back early when there is something new to warn of. When the
+ * storage runs out it gives up our slots rather than the source.
+ * @throws ApplicationFailure SlotLost, SourceAtRisk
  */
 export async function guardSource(deps: Dependencies, input: GuardInput): Promise<GuardReport> {
   const context = Context.current();
   const startedAt = Date.now();
+  const reportAfterMs = Math.min(input.reportAfterMs, LONGEST_REPORT_MS);
   const access = await accessTo(deps, input, 'source');
-  let before: number | undefined;
+  const watch = new SourceWatch(deps, input, access);
+  let known: ReadonlySet<string> | undefined;
   for (;;) {
-    const slots = await withSession(access, { step: 'guard', database: 'postgres', readOnly: true }, (session) =>
-      readSlots(session, input.id, input.databases),
-    );
-    const bytes = largest(slots);
-    const lag: Lag = { bytes, trend: trendOf(before ?? bytes, bytes), at: new Date().toISOString() };
-    before = bytes;
-    reportProgress(() => ({ lag, slots }));
+    const { report, health, slots } = await watch.look();
+    const { warnings = [], source: _source, ...lag } = report;
+    reportProgress(() => ({ lag, source: health, warnings, slots }));
+    const reason = reasonToGiveUp(input.plan.guard, input.plan.source.instance, health);
+    if (reason) return giveUpSlots(deps, access, input, reason);
+    // What the first look found was there at the end of the call before, which said so.
+    known ??= new Set(warnings.map(({ code }) => code));
+    const before = known;
+    const news = warnings.some(({ code }) => !before.has(code));
     const elapsedMs = Date.now() - startedAt;
-    if (elapsedMs >= input.reportAfterMs) return lag;
-    await inEachDatabase(access, input.databases, { step: 'guard' }, (session) =>
-      writeMark(session, input.id, 'guard', lag.at),
-    );
-    await context.sleep(Math.min(LOOK_EVERY_MS, input.reportAfterMs - elapsedMs));
+    if (elapsedMs >= reportAfterMs || (news && elapsedMs >= reportAfterMs * EARLY_SHARE)) return report;
+    await watch.mark(new Date());
+    await context.sleep(Math.min(LOOK_EVERY_MS, reportAfterMs - elapsedMs));
   }
 }

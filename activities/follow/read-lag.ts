@@ -22,6 +22,9 @@ export interface SlotLag {
   readonly retainedBytes: number;
   readonly walStatus: string;
   readonly active: boolean;
+  /** WAL that may be written before the slot is given up, in bytes; null: no ceiling. */
+  readonly safeWalBytes: number | null;
+  readonly catalogXminAge: number | null;
 }
 
 /**
@@ -34,21 +37,29 @@ export async function readSlots(source: Session, migration: string, databases: r
     source,
     `SELECT slot_name AS slot, active, wal_status AS "walStatus",
             greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn))::float8 AS bytes,
-            greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 AS "retainedBytes"
-       FROM pg_replication_slots WHERE slot_name = ANY ($1::text[])`,
+            greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 AS "retainedBytes",
+            safe_wal_size::float8 AS "safeWalBytes", age(catalog_xmin) AS "catalogXminAge"
+       FROM pg_replication_slots WHERE slot_name = ANY ($1::text[]) AND plugin = 'pgoutput'`,
     [databases.map((database) => slotName(migration, database))],
   );
   for (const database of databases) {
     const slot = slotName(migration, database);
     const found = rows.find((row) => row.slot === slot);
     if (found && found.walStatus !== 'lost') continue;
-    throw finalFailure(
-      'SlotLost',
-      `Replication slot ${slot} on the source is ${found ? 'lost: the source dropped WAL that it needed (max_slot_wal_keep_size)' : 'gone: somebody dropped it'}. Changes are missing on the target and can't be had any more. Send abort and start again.`,
+    throw slotLost(
+      slot,
+      found ? 'lost: the source dropped WAL that it needed (max_slot_wal_keep_size)' : 'gone: somebody dropped it',
     );
   }
   return rows;
 }
+
+/** @param what completes "slot x on the source is" */
+export const slotLost = (slot: string, what: string) =>
+  finalFailure(
+    'SlotLost',
+    `Replication slot ${slot} on the source is ${what}. Changes are missing on the target and can't be had any more: start again.`,
+  );
 
 /** The largest lag of all slots, with its trend. */
 export async function readLag(deps: Dependencies, input: LagInput): Promise<Lag> {

@@ -4,6 +4,8 @@ import { subscriptionName } from '../../plan/names';
 import { compareLsn, type Lsn } from '../../plan/lsn';
 import type { Lag } from '../../plan/progress';
 import type { Dependencies } from '../dependencies';
+import { refuseDrift } from '../drift/find-drift';
+import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { readMark, writeMark } from '../postgres/fence-table';
 import { accessTo, inEachDatabase, queryRows, type Session, withSession } from '../postgres/session';
 import { appliedUpTo } from '../postgres/subscriptions';
@@ -15,12 +17,14 @@ const APPLY_ERRORS_MAX = 5;
 
 /**
  * Waits until the lag is below what the plan allows for a cutover, and a mark that is then written on the source has
- * arrived in every database of the target. The mark also moves the slot of an idle database.
- * @throws ApplicationFailure SlotLost, or SubscriptionFailed when apply fails again and again
+ * arrived in every database of the target. The mark also moves the slot of an idle database. Then both schemas are compared, and tables
+ * that are new get their rows.
+ * @throws ApplicationFailure SlotLost; SchemaDrifted; SubscriptionFailed when apply fails again and again though the schemas are alike
  */
 export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promise<Lag> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const errorsBefore: ErrorsBefore = new Map();
+  const drift = new DriftWatch(deps, input);
   let before = Number.POSITIVE_INFINITY;
   await waitUntil(async () => {
     const slots = await withSession(source, { step: 'catch-up', database: 'postgres', readOnly: true }, (session) =>
@@ -30,16 +34,45 @@ export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promi
     const trend = trendOf(before, bytes);
     before = bytes;
     if (bytes <= input.plan.cutover.maxLagBytes && slots.every(({ active }) => active)) return { done: undefined };
+    // An apply worker that fails lets go of its slot each time; before PostgreSQL 15 nothing else tells.
+    if (slots.some(({ active }) => !active)) await drift.look();
     await inEachDatabase(target, input.databases, { step: 'catch-up', readOnly: true }, (session, database) =>
-      refuseApplyErrors(session, input, database, errorsBefore),
+      refuseApplyErrors(deps, session, input, database, errorsBefore),
     );
     return { waitingFor: `lag ${bytes} bytes, ${trend}` };
   });
-  await marksArrive(deps, input, errorsBefore);
+  await marksArrive(deps, input, errorsBefore, drift);
+  await refuseDrift(deps, input);
+  await takeNewTablesAlong(deps, input);
   return { bytes: before, trend: 'steady', at: new Date().toISOString() };
 }
 
-async function marksArrive(deps: Dependencies, input: LagInput, errorsBefore: ErrorsBefore): Promise<void> {
+/** Comparing both schemas is no small thing: not more often than this while apply stumbles. */
+const DRIFT_EVERY_MS = 10_000;
+
+/** Looks for drift when apply does not go on: a column or table that the target lacks is the usual reason. */
+class DriftWatch {
+  #lookedAt = 0;
+
+  constructor(
+    private readonly deps: Dependencies,
+    private readonly input: LagInput,
+  ) {}
+
+  /** @throws ApplicationFailure SchemaDrifted */
+  async look(): Promise<void> {
+    if (Date.now() - this.#lookedAt < DRIFT_EVERY_MS) return;
+    this.#lookedAt = Date.now();
+    await refuseDrift(this.deps, this.input);
+  }
+}
+
+async function marksArrive(
+  deps: Dependencies,
+  input: LagInput,
+  errorsBefore: ErrorsBefore,
+  drift: DriftWatch,
+): Promise<void> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const mark = randomUUID();
   const before = new Map<string, Lsn>();
@@ -52,16 +85,28 @@ async function marksArrive(deps: Dependencies, input: LagInput, errorsBefore: Er
       // Another attempt may have written its own mark over this one: the origin tells as well.
       const applied = await appliedUpTo(session, subscriptionName(input.id, database));
       if (applied && compareLsn(applied, before.get(database) ?? applied) > 0) return { done: undefined };
-      await refuseApplyErrors(session, input, database, errorsBefore);
+      if (await stumbles(session, subscriptionName(input.id, database))) await drift.look();
+      await refuseApplyErrors(deps, session, input, database, errorsBefore);
       return { waitingFor: `mark in ${database}` };
     }),
   );
+}
+
+/** Whether apply has no worker at this moment, as between two tries that fail. */
+async function stumbles(session: Session, subscription: string): Promise<boolean> {
+  const working = await queryRows(
+    session,
+    'SELECT 1 FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL AND relid IS NULL',
+    [subscription],
+  );
+  return working.length === 0;
 }
 
 /** Failed tries of apply per database when this wait began: what failed before was mended, or it would not go on. */
 type ErrorsBefore = Map<string, number>;
 
 async function refuseApplyErrors(
+  deps: Dependencies,
   session: Session,
   input: LagInput,
   database: string,
@@ -71,9 +116,10 @@ async function refuseApplyErrors(
   const failed = errors - (before.get(database) ?? errors);
   if (!before.has(database)) before.set(database, errors);
   if (failed < APPLY_ERRORS_MAX) return;
+  await refuseDrift(deps, input);
   throw finalFailure(
     'SubscriptionFailed',
-    `Apply in database ${database} of ${input.plan.target.instance} has failed ${failed} times since this step began. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${input.plan.target.instance} --log-file-name <newest>. If a table is missing there, it came to the source after the snapshot: drop it on the source, or abort and start again. Making it on the target does not help, its changes would be skipped. Any other difference in the schema is mended on the target; then send retry.`,
+    `Apply in database ${database} of ${input.plan.target.instance} has failed ${failed} times since this step began. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${input.plan.target.instance} --log-file-name <newest>. Both schemas are alike, so it is no drift: a row that is in the way, a trigger, a constraint. Mend it on the target, then send retry.`,
   );
 }
 

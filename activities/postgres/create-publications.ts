@@ -2,6 +2,7 @@ import { finalFailure } from '../../plan/failures';
 import { publicationName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { bareTables } from '../preflight/schema/replica-identity';
+import { createDdlBlock } from '../drift/ddl-block';
 import { createFenceTable, dropFenceTable } from './fence-table';
 import {
   accessIfThere,
@@ -22,7 +23,7 @@ export interface PublicationsInput extends MigrationRef {
 export const publicationMark = (migration: string, mark: string): string => `keyshift ${migration} ${mark}`;
 
 /**
- * In each database: the fence table, a publication of all tables, and on it the provenance mark. `FOR ALL TABLES` because
+ * In each database: the fence table, the refusal of DDL if the plan wants it, a publication of all tables, and on it the provenance mark. `FOR ALL TABLES` because
  * the master user of RDS may make such a publication without owning the tables, and so that a table that is created
  * meanwhile is not left out in silence.
  * @see https://www.postgresql.org/docs/current/sql-createpublication.html
@@ -41,6 +42,7 @@ export async function createPublications(deps: Dependencies, input: Publications
     if (found) return;
     await refuseBareTables(session, database);
     await createFenceTable(session, input.id);
+    await createDdlBlock(session, input);
     await session.query(
       `BEGIN;
        CREATE PUBLICATION ${escapeIdentifier(name)} FOR ALL TABLES;

@@ -4,7 +4,10 @@ import type { SlotFacts } from '../../plan/position';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { waitUntil } from '../wait';
-import { type Access, accessIfThere, accessTo, queryRows, type Session, withSession } from './session';
+import { fingerprintSchema } from '../drift/fingerprint';
+import { slotLost } from '../follow/read-lag';
+import { readMark, writeOnce } from './fence-table';
+import { type Access, accessIfThere, accessTo, queryOne, queryRows, type Session, withSession } from './session';
 
 /** Creating a slot waits for every transaction that is open; an hour is longer than any of them should be. */
 const SLOT_CREATION_TIMEOUT_MS = 3_600_000;
@@ -42,6 +45,8 @@ async function createSlot(access: Access, migration: string, database: string): 
   return withSession(access, options, async (session) => {
     await endEarlierCreation(session, migration, slot);
     const existing = await findSlot(session, slot);
+    const madeAt = await readMark(session, migration, 'slot');
+    if (madeAt !== undefined) refuseAnother(slot, existing, madeAt);
     if (!existing) {
       await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
     } else if (existing.database !== database || existing.plugin !== 'pgoutput' || existing.active) {
@@ -52,8 +57,26 @@ async function createSlot(access: Access, migration: string, database: string): 
     }
     const made = await findSlot(session, slot);
     if (!made?.confirmed_flush_lsn) throw new Error(`replication slot ${slot} has no confirmed_flush_lsn yet`);
-    return { database, slot, consistentPoint: made.confirmed_flush_lsn };
+    const consistentPoint = await writeOnce(session, migration, 'slot', made.confirmed_flush_lsn);
+    // Behind the slot: a change of the schema from here on is either in the snapshot or found by comparing.
+    const schema = await writeOnce(session, migration, 'schema', await fingerprintSchema(session, migration));
+    const { newest } = await queryOne<{ newest: string }>(
+      session,
+      'SELECT max(oid::bigint)::text AS newest FROM pg_class',
+    );
+    await writeOnce(session, migration, 'newest-oid', newest);
+    return { database, slot, consistentPoint, schema };
   });
+}
+
+/** The slot that an earlier attempt made, or none at all: what came in its place knows nothing of the time between. */
+function refuseAnother(slot: string, existing: SlotRow | undefined, madeAt: string): void {
+  if (!existing) throw slotLost(slot, `gone: somebody dropped it since it was made at ${madeAt}`);
+  if (existing.confirmed_flush_lsn === madeAt) return;
+  throw slotLost(
+    slot,
+    `not the one that was made at ${madeAt}: it stands at ${existing.confirmed_flush_lsn}, so somebody made it anew or read from it`,
+  );
 }
 
 /**

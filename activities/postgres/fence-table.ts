@@ -40,7 +40,19 @@ export async function dropFenceTable(session: Session, migration: string): Promi
 }
 
 /** What a mark is for; each has a row of its own, so that marks written at the same time don't hide each other. */
-export type MarkPurpose = 'pause' | 'catch-up' | 'verify' | 'guard';
+export type MarkPurpose =
+  | 'pause'
+  | 'catch-up'
+  | 'verify'
+  | `guard-${number}`
+  /** Consistent point of our slot, once it is made: a slot that is gone or another is never made anew in silence. */
+  | 'slot'
+  /** Fingerprint of the schema when the slot was made. */
+  | 'schema'
+  /** The largest oid of a relation then: what is beyond was made since. */
+  | 'newest-oid'
+  /** Why our slots were given up. */
+  | 'given-up';
 
 /** Writes a mark on the source. Returns the end of the WAL before it: an origin that has applied the mark is beyond. */
 export async function writeMark(
@@ -66,4 +78,18 @@ export async function readMark(target: Session, migration: string, purpose: Mark
     [purpose],
   );
   return rows[0]?.mark;
+}
+
+/** Writes a mark that stays as the first attempt wrote it. @returns what stands there now */
+export async function writeOnce(
+  source: Session,
+  migration: string,
+  purpose: MarkPurpose,
+  mark: string,
+): Promise<string> {
+  await source.query(
+    `INSERT INTO ${fenceTable(migration)} (purpose, mark) VALUES ($1, $2) ON CONFLICT (purpose) DO NOTHING`,
+    [purpose, mark],
+  );
+  return (await readMark(source, migration, purpose)) ?? mark;
 }

@@ -2,6 +2,8 @@ import { finalFailure } from '../../plan/failures';
 import { compareLsn, type Lsn } from '../../plan/lsn';
 import { publicationName, slotName, subscriptionName } from '../../plan/names';
 import { isSqlState } from '../classify-error';
+import { dropDdlBlock } from '../drift/ddl-block';
+import { refuseDrift } from '../drift/find-drift';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
@@ -25,7 +27,7 @@ const START_TIMEOUT_MS = 120_000;
 /**
  * Creates a disabled subscription in each database of the target. PostgreSQL connects to the source to do so, which
  * proves the network path, TLS and the password before anything depends on them.
- * @throws ApplicationFailure TargetCannotReachSource with PostgreSQL's own words
+ * @throws ApplicationFailure TargetCannotReachSource with PostgreSQL's own words, SchemaDrifted when a published table is missing
  */
 export async function createSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
   const aws = awsOf(deps, input);
@@ -33,9 +35,15 @@ export async function createSubscriptions(deps: Dependencies, input: Subscriptio
   const credentials = await ensureReplicationCredentials(aws, input.id);
   const access = await accessTo(deps, input, 'target');
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
+    await dropDdlBlock(session, input.id);
     if (await findSubscription(session, subscriptionName(input.id, database))) return;
     const { bundle } = await queryOne<{ bundle: string }>(session, `SELECT current_setting('ssl_ca_file') AS bundle`);
-    await createDisabled(session, input, database, conninfo({ ...source, ...credentials, database, bundle }));
+    await createDisabled(session, input, database, conninfo({ ...source, ...credentials, database, bundle })).catch(
+      async (error: unknown) => {
+        if (isSqlState(error, SQLSTATE.undefinedTable)) await refuseDrift(deps, input);
+        throw error;
+      },
+    );
   });
 }
 
@@ -64,12 +72,8 @@ async function createDisabled(
     await session.query('COMMIT');
   } catch (error) {
     await session.query('ROLLBACK').catch(() => undefined);
-    if (isSqlState(error, SQLSTATE.undefinedTable)) {
-      throw finalFailure(
-        'SubscriptionFailed',
-        `Database ${database}: ${(error as Error).message} on the target. The table came to the source after the snapshot, and this version can't take it along: drop it on the source and send retry, or send abort and start again.`,
-      );
-    }
+    // A table that came to the source after the snapshot: the caller says what the target lacks.
+    if (isSqlState(error, SQLSTATE.undefinedTable)) throw error;
     if (!isSqlState(error, CONNECTION_FAILURE)) throw error;
     throw finalFailure(
       'TargetCannotReachSource',

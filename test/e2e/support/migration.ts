@@ -69,6 +69,7 @@ export function untilProgress(world: World, what: string, wanted: (progress: Pro
       const progress = await progressOf(world);
       if (!progress) return undefined;
       if (wanted(progress)) return progress;
+      if (progress.status === 'failed') throw new Error(`failed: ${JSON.stringify(progress.notices)}`);
       if (progress.parked) throw new Error(`parked: ${progress.parked.type}: ${progress.parked.message}`);
       return undefined;
     },

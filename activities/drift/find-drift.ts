@@ -1,0 +1,162 @@
+import { finalFailure } from '../../plan/failures';
+import { fenceSchema, subscriptionName } from '../../plan/names';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { fenceTable, readMark } from '../postgres/fence-table';
+import {
+  type Access,
+  accessTo,
+  escapeIdentifier,
+  escapeLiteral,
+  inEachDatabase,
+  queryRows,
+  type Session,
+  withSession,
+} from '../postgres/session';
+import type { CatalogObject } from './catalog/part';
+import { compareSchemas, type SchemaDifference } from './compare-schemas';
+import { describeDatabase } from './describe-database';
+
+export interface DriftInput extends MigrationRef {
+  readonly databases: readonly string[];
+}
+
+export interface DatabaseDrift extends SchemaDifference {
+  readonly database: string;
+}
+
+/** Describing a hundred thousand tables takes half a minute on an idle server. */
+const STATEMENT_TIMEOUT_MS = 600_000;
+/** A failure is part of the history: so much SQL goes into it, the rest comes when that has been run. */
+const MAX_CHARACTERS = 12_000;
+
+/**
+ * Compares the schema, grants, roles and settings of source and target, object by object. The target is a physical copy, so
+ * whatever differs was changed since, or was switched off by the quarantine, which is left out.
+ */
+export async function findDrift(deps: Dependencies, input: DriftInput): Promise<DatabaseDrift[]> {
+  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const quarantined = await quarantinedTriggers(target, input);
+  const fenced = await fenceIsUp(source, input);
+  const found: DatabaseDrift[] = [];
+  for (const [place, database] of input.databases.entries()) {
+    const options = { step: 'drift', database, readOnly: true, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+    // What a fence took from the roles of the source is no drift.
+    const shared = place === 0 && !fenced;
+    const drift = await withSession(source, options, (from) =>
+      withSession(target, options, async (to) => {
+        const [wanted, there] = await Promise.all([
+          describeDatabase(from, input.id, shared),
+          describeDatabase(to, input.id, shared),
+        ]);
+        const remade = await remadeTables(from, to, input.id, database);
+        const off = quarantined.get(database);
+        const compared = ({ key }: CatalogObject) => !off?.has(key);
+        return compareSchemas(
+          wanted.filter(compared),
+          there.filter(compared).map((object) => asBefore(object, remade)),
+        );
+      }),
+    );
+    if (drift.found.length > 0) found.push({ database, ...drift });
+  }
+  return found;
+}
+
+/** A table that was dropped and made anew on the source is not the one that the target has, be it as like it as it may. */
+const asBefore = (object: CatalogObject, remade: ReadonlySet<string>): CatalogObject =>
+  remade.has(object.key) ? { ...object, definition: 'made anew on the source' } : object;
+
+/**
+ * Tables that both sides have under one name, but not under one oid, as a copy does. Those that were made on the target since are
+ * told apart by their oid, which is beyond every one of the source's at capture.
+ */
+async function remadeTables(
+  source: Session,
+  target: Session,
+  migration: string,
+  database: string,
+): Promise<Set<string>> {
+  const newest = Number(await readMark(source, migration, 'newest-oid'));
+  if (!newest) return new Set();
+  const tables = `SELECT c.oid::regclass::text AS name, c.oid::bigint::float8 AS oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
+  type Row = { name: string; oid: number };
+  const ofSource = new Map((await queryRows<Row>(source, tables)).map(({ name, oid }) => [name, oid]));
+  const ofTarget = await queryRows<Row>(
+    target,
+    `${tables} AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+       WHERE s.subname = ${escapeLiteral(subscriptionName(migration, database))} AND r.srrelid = c.oid AND r.srsublsn IS NOT NULL)`,
+  );
+  const remade = ofTarget.filter(({ name, oid }) => oid <= newest && (ofSource.get(name) ?? oid) !== oid);
+  return new Set(remade.map(({ name }) => `table ${name}`));
+}
+
+async function fenceIsUp(access: Access, { id, databases }: DriftInput): Promise<boolean> {
+  const found = await inEachDatabase(access, databases, { step: 'drift', readOnly: true }, (session) =>
+    queryRows(session, `SELECT 1 FROM ${fenceTable(id)} WHERE purpose = 'pause' AND fenced_at IS NOT NULL`),
+  );
+  return found.some((rows) => rows.length > 0);
+}
+
+/** States of triggers that the quarantine changed on the target; the cutover puts them back, by its own notes. */
+async function quarantinedTriggers(access: Access, input: DriftInput): Promise<Map<string, Set<string>>> {
+  const [first] = input.databases;
+  if (first === undefined) return new Map();
+  const notes = `${escapeIdentifier(fenceSchema(input.id))}.quarantine`;
+  const records = await withSession(access, { step: 'drift', database: first, readOnly: true }, async (session) => {
+    const there = await queryRows(session, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [notes]);
+    if (there.length === 0) return [];
+    return queryRows<{ database: string; was: object }>(
+      session,
+      `SELECT database, was FROM ${notes} WHERE kind = 'trigger'`,
+    );
+  });
+  const found = new Map<string, Set<string>>();
+  for (const { database, was } of records) {
+    const { schema, table, trigger } = was as { schema: string; table: string; trigger: string };
+    const key = `trigger state ${quoteIdent(schema)}.${quoteIdent(table)} ${quoteIdent(trigger)}`;
+    found.set(database, (found.get(database) ?? new Set()).add(key));
+  }
+  return found;
+}
+
+/** As PostgreSQL's quote_ident: only where it is needed. Reserved words apart. */
+const quoteIdent = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : escapeIdentifier(name));
+
+/** @throws ApplicationFailure SchemaDrifted, with the statements that make the target like the source */
+export async function refuseDrift(deps: Dependencies, input: DriftInput): Promise<void> {
+  const drift = await findDrift(deps, input);
+  if (drift.length > 0) throw schemaDrifted(input, drift);
+}
+
+export function schemaDrifted({ plan }: MigrationRef, drift: readonly DatabaseDrift[]) {
+  const { text, left } = bounded(drift.flatMap(linesOf));
+  const byHand = drift.flatMap(({ database, byHand: words }) => words.map((one) => `database ${database}: ${one}`));
+  const what = drift.flatMap(({ database, found }) => found.map((one) => `${database}: ${one}`));
+  const more = left > 0 ? `\n-- and ${left} more, which come when these have been run` : '';
+  return finalFailure(
+    'SchemaDrifted',
+    `The schema of ${plan.source.instance} was changed since the snapshot, and ${plan.target.instance} does not have the change. Run this on ${plan.target.instance} as its master user, then send retry:\n${text}${more}${
+      byHand.length > 0 ? `\nNot to be said as SQL, do it by hand: ${bounded(byHand).text}` : ''
+    }`,
+    { found: what.slice(0, 50), differences: what.length },
+  );
+}
+
+/** The target is read-only by default until the cutover; said twice, for clients that send everything as one transaction. */
+const linesOf = ({ database, sql }: DatabaseDrift): string[] =>
+  sql.length === 0
+    ? []
+    : [
+        `-- in database ${database}`,
+        'SET default_transaction_read_only = off; SET transaction_read_only = off;',
+        'SET check_function_bodies = off;',
+        ...sql.map((statement) => `${statement};`),
+      ];
+
+function bounded(lines: readonly string[]): { text: string; left: number } {
+  let characters = 0;
+  const fitting = lines.findIndex((line) => (characters += line.length + 1) > MAX_CHARACTERS);
+  const taken = fitting === -1 ? lines.length : Math.max(fitting, 1);
+  return { text: lines.slice(0, taken).join('\n'), left: lines.length - taken };
+}

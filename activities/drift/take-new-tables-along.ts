@@ -1,0 +1,150 @@
+import { finalFailure } from '../../plan/failures';
+import { publicationName, replicationRole, subscriptionName } from '../../plan/names';
+import type { Dependencies } from '../dependencies';
+import {
+  type Access,
+  accessTo,
+  escapeIdentifier,
+  escapeLiteral,
+  inEachDatabase,
+  queryOne,
+  queryRows,
+  type Session,
+  withSession,
+} from '../postgres/session';
+import { waitUntil } from '../wait';
+import type { DriftInput } from './find-drift';
+
+interface NewTable {
+  /** As SQL writes it. */
+  readonly name: string;
+  readonly schema: string;
+  readonly owner: string;
+  readonly rowSecurity: boolean;
+}
+
+/**
+ * Tables that were made on the source since the subscription and are on both sides by now: the subscription learns of them and
+ * copies their rows. Waits until every table of every subscription is in step. Does nothing where there are none.
+ * @throws ApplicationFailure SchemaDrifted for a table whose rows row-level security would hide
+ * @see https://www.postgresql.org/docs/current/sql-altersubscription.html#SQL-ALTERSUBSCRIPTION-PARAMS-REFRESH-PUBLICATION
+ */
+export async function takeNewTablesAlong(deps: Dependencies, input: DriftInput): Promise<string[]> {
+  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const taken: string[] = [];
+  await inEachDatabase(target, input.databases, { step: 'new-tables' }, async (session, database) => {
+    const subscription = subscriptionName(input.id, database);
+    const fresh = await newTables(source, session, input.id, database);
+    if (fresh.length > 0) {
+      refuseHiddenRows(input, fresh);
+      await allowReading(source, input.id, database, fresh);
+      await session.query(
+        `ALTER SUBSCRIPTION ${escapeIdentifier(subscription)} REFRESH PUBLICATION WITH (copy_data = true)`,
+      );
+      taken.push(...fresh.map(({ name }) => `${database}: ${name}`));
+    }
+    await untilInStep(session, subscription);
+    await forbidReading(source, input.id, database);
+  });
+  return taken;
+}
+
+/** Published tables that are on the target, but that its subscription doesn't know: what comes for them is skipped in silence. */
+async function newTables(access: Access, target: Session, migration: string, database: string): Promise<NewTable[]> {
+  const there = await queryRows<{ label: string }>(
+    target,
+    `SELECT format('%I.%I', n.nspname, c.relname) AS label FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'r' AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+              WHERE s.subname = ${escapeLiteral(subscriptionName(migration, database))} AND r.srrelid = c.oid)`,
+  );
+  const unknown = new Set(there.map(({ label }) => label));
+  const published = await withSession(access, { step: 'new-tables', database, readOnly: true }, (session) =>
+    queryRows<NewTable>(
+      session,
+      `SELECT format('%I.%I', p.schemaname, p.tablename) AS name, p.schemaname AS schema, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AS "rowSecurity"
+         FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
+        WHERE p.pubname = $1 ORDER BY 1`,
+      [publicationName(migration)],
+    ),
+  );
+  return published.filter(({ name }) => unknown.has(name));
+}
+
+/** The copy is read as our role, which row-level security would show some rows only, or none, without a word. */
+function refuseHiddenRows({ id, plan }: DriftInput, tables: readonly NewTable[]): void {
+  const hidden = tables.filter(({ rowSecurity }) => rowSecurity).map(({ name }) => name);
+  if (hidden.length === 0) return;
+  throw finalFailure(
+    'SchemaDrifted',
+    `${hidden.join(', ')} came to ${plan.source.instance} since the snapshot, with row-level security, which would hide rows from the copy. On the source: ALTER ROLE ${replicationRole(id)} BYPASSRLS; or disable it for the time of the copy: ${hidden.map((name) => `ALTER TABLE ${name} DISABLE ROW LEVEL SECURITY;`).join(' ')} Then send retry.`,
+  );
+}
+
+/** From 14 on a role of PostgreSQL's own reads everything; before, each table and schema is granted, as its owner. */
+async function allowReading(
+  access: Access,
+  migration: string,
+  database: string,
+  tables: readonly NewTable[],
+): Promise<void> {
+  const role = escapeIdentifier(replicationRole(migration));
+  await withSession(access, { step: 'new-tables', database }, async (session) => {
+    if (await hasReaderRole(session)) return void (await session.query(`GRANT pg_read_all_data TO ${role}`));
+    for (const { name, schema, owner } of tables) {
+      await session.query(
+        `BEGIN; GRANT USAGE ON SCHEMA ${escapeIdentifier(schema)} TO ${role}; SET LOCAL ROLE ${escapeIdentifier(owner)};
+         GRANT SELECT ON TABLE ${name} TO ${role}; COMMIT`,
+      );
+    }
+  });
+}
+
+/** A role with privileges of its own can't be dropped, so none stay. */
+async function forbidReading(access: Access, migration: string, database: string): Promise<void> {
+  const role = replicationRole(migration);
+  await withSession(access, { step: 'new-tables', database }, async (session) => {
+    if (await hasReaderRole(session)) {
+      const [member] = await queryRows(
+        session,
+        `SELECT 1 FROM pg_auth_members WHERE roleid = 'pg_read_all_data'::regrole AND member = (SELECT oid FROM pg_roles WHERE rolname = $1)`,
+        [role],
+      );
+      if (member) await session.query(`REVOKE pg_read_all_data FROM ${escapeIdentifier(role)}`);
+      return;
+    }
+    const granted = await queryRows<{ what: string; owner: string }>(
+      session,
+      `SELECT DISTINCT 'TABLE ' || c.oid::regclass AS what, pg_get_userbyid(c.relowner) AS owner
+         FROM pg_class c, LATERAL aclexplode(c.relacl) AS g WHERE c.relkind IN ('r', 'p') AND pg_get_userbyid(g.grantee) = $1
+       UNION ALL SELECT DISTINCT 'SCHEMA ' || quote_ident(n.nspname), current_user
+         FROM pg_namespace n, LATERAL aclexplode(n.nspacl) AS g WHERE pg_get_userbyid(g.grantee) = $1`,
+      [role],
+    );
+    for (const { what, owner } of granted) {
+      await session.query(
+        `BEGIN; SET LOCAL ROLE ${escapeIdentifier(owner)}; REVOKE ALL ON ${what} FROM ${escapeIdentifier(role)}; COMMIT`,
+      );
+    }
+  });
+}
+
+async function hasReaderRole(session: Session): Promise<boolean> {
+  const { has } = await queryOne<{ has: boolean }>(
+    session,
+    `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_read_all_data') AS has`,
+  );
+  return has;
+}
+
+async function untilInStep(session: Session, subscription: string): Promise<void> {
+  await waitUntil(async () => {
+    const copied = await queryRows<{ label: string }>(
+      session,
+      `SELECT r.srrelid::regclass::text AS label FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+        WHERE s.subname = $1 AND r.srsubstate <> 'r' ORDER BY 1`,
+      [subscription],
+    );
+    if (copied.length === 0) return { done: undefined };
+    return { waitingFor: `the first copy of ${copied.map(({ label }) => label).join(', ')}` };
+  });
+}
