@@ -25,7 +25,7 @@ export interface MigrationReport {
   readonly proof?: {
     readonly rows: number;
     readonly tables: number;
-    readonly differences: readonly unknown[];
+    readonly differences: readonly unknown[] | null;
     readonly provenAt?: string;
   };
 }

@@ -54,7 +54,7 @@ export interface VerdictInput {
     | {
         readonly rows: number;
         readonly tables: number;
-        readonly differences: readonly unknown[];
+        readonly differences: readonly unknown[] | null;
         readonly provenAt?: string;
       }
     | undefined;
@@ -100,7 +100,8 @@ function summaryOf({ proof, switchedAt }: VerdictInput): ProofSummary | null {
     rows: proof.rows,
     tables: proof.tables,
     seconds: Math.round(seconds * 10) / 10,
-    differences: proof.differences.length,
+    // The Temporal CLI prints an empty list as null.
+    differences: proof.differences?.length ?? 0,
   };
 }
 
