@@ -1,4 +1,5 @@
-import { queryOne, type Session } from '../postgres/session';
+import type { QueryResult } from 'pg';
+import type { Session } from '../postgres/session';
 
 /** A snapshot that other sessions can read under, for as long as the session that exported it stays in its transaction. */
 export interface ExportedSnapshot {
@@ -10,9 +11,12 @@ export interface ExportedSnapshot {
 
 /** Begins a transaction, anew at every call, and exports its snapshot, which its first query takes. */
 export async function exportSnapshot(session: Session): Promise<ExportedSnapshot> {
-  await session.query('ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  return queryOne<ExportedSnapshot>(
-    session,
-    'SELECT pg_export_snapshot() AS name, pg_current_snapshot()::text AS snapshot',
-  );
+  // One round trip: it is made inside the pause.
+  const results = (await session.query<ExportedSnapshot>(
+    `ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+     SELECT pg_export_snapshot() AS name, pg_current_snapshot()::text AS snapshot`,
+  )) as unknown as QueryResult<ExportedSnapshot>[];
+  const exported = results[2]?.rows[0];
+  if (!exported) throw new Error('the server exported no snapshot');
+  return exported;
 }

@@ -4,7 +4,7 @@ import { compareDatabase, type Comparing } from '../../activities/compare/compar
 import { exportSnapshot } from '../../activities/compare/exported-snapshot';
 import { READER_SETTINGS } from '../../activities/compare/open-sessions';
 import { ComparisonProgress } from '../../activities/compare/progress';
-import { Reader } from '../../activities/compare/reader';
+import { type Pace, Reader } from '../../activities/compare/reader';
 import { settingsOf } from '../../activities/postgres/session';
 import type { TableDifference } from '../../plan/report';
 import type { BareServer } from './postgres';
@@ -40,7 +40,9 @@ export interface CompareOptions {
   readonly progress?: ComparisonProgress;
   readonly decide?: Comparing['decide'];
   /** Every query goes through it. */
-  readonly pace?: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly pace?: Pace;
+  /** Those on the target; default: `pace`. */
+  readonly targetPace?: Pace;
 }
 
 /** Sessions to compare two databases with, again and again: the product's comparer as the proof uses it. */
@@ -71,7 +73,7 @@ export class CompareLab {
       showValues: options.showValues ?? false,
       progress,
       source: source.slice(1).map((session) => new Reader(session, undefined, pace)),
-      target: target.slice(1).map((session) => new Reader(session, undefined, pace)),
+      target: target.slice(1).map((session) => new Reader(session, undefined, options.targetPace ?? pace)),
       catalogs: keepers,
       snapshots: () => Promise.resolve(names),
       roundRead: () => Promise.resolve(names),
