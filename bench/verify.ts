@@ -19,6 +19,7 @@ import { type BenchDatabase, DATABASES, fillNarrow, fillWide, TABLE } from './ve
 import { writingWhile } from './verify/writer';
 
 const MAJOR = 16;
+const { workers: WORKERS, dutyPercent: DUTY_PERCENT } = planSchema.shape.verify.parse({});
 const RATE = 500;
 const WRITING_MS = 10_000;
 const say = (text: string) => process.stderr.write(`${text}\n`);
@@ -30,9 +31,15 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - startedAt) / 1000;
 }
 
-/** One sum of hashes over each side, both at once: nobody can compare whole contents in the server for less. */
-async function floor(sides: readonly Place[], table: string): Promise<number> {
+/**
+ * One sum of hashes over each side, both at once: nobody can compare whole contents in the server for less. `parallel`:
+ * processes beside the first; a machine that others use, too, gives more time to whoever has more processes.
+ */
+async function floor(sides: readonly Place[], table: string, parallel?: number): Promise<number> {
   const clients = await Promise.all(sides.map(openPlain));
+  if (parallel !== undefined) {
+    for (const client of clients) await client.query(`SET max_parallel_workers_per_gather = ${parallel}`);
+  }
   const sum = `SELECT sum(hashtextextended(t::text, 0)) FROM ${table} AS t`;
   const seconds = await timed(() => Promise.all(clients.map((client) => client.query(sum))));
   await Promise.all(clients.map((client) => client.end()));
@@ -86,9 +93,10 @@ async function measure(source: BareServer, target: BareServer, rows: number, rou
       { server: source, database },
       { server: target, database },
     ] as const;
-    const lab = await CompareLab.open(places[0], places[1], { workers: planSchema.shape.verify.parse({}).workers });
+    const lab = await CompareLab.open(places[0], places[1], { workers: WORKERS });
     for (let round = 0; round < rounds; round++) {
       note(`${database} floor`, await floor(places, TABLE[database]));
+      note(`${database} floor as parallel as ours`, await floor(places, TABLE[database], WORKERS - 1));
       note(`${database} ours`, await timed(async () => expectSame(await lab.differences())));
     }
     await changeOneRow(places[1], database);
@@ -101,10 +109,12 @@ async function measure(source: BareServer, target: BareServer, rows: number, rou
       DATABASES.map((database) => [database, median(times.get(`${database} ${what}`) ?? [])]),
     ) as Row['seconds'];
   table.push({ what: 'floor: one sum of hashes per side', seconds: of('floor') });
+  table.push({ what: `the same, ${WORKERS} processes per side as ours`, seconds: of('floor as parallel as ours') });
   table.push({ what: 'Keyshift, equal', seconds: of('ours') });
   table.push({ what: 'Keyshift, one row differs, found and named', seconds: of('ours, one row differs') });
-  if (peers) table.push(...(await measurePeers(source, target)));
+  const peersRows = peers ? await measurePeers(source, target) : [];
   const loss = await measureLoss(source, target, rows);
+  table.push(...peersRows);
   print(table, loss, rows);
 }
 
@@ -139,25 +149,24 @@ async function measureLoss(
   rows: number,
 ): Promise<{ alone: number; beside: number }> {
   const [there, here] = [source, target].map((server) => ({ server, database: 'narrow' })) as [Place, Place];
-  const { workers, dutyPercent } = planSchema.shape.verify.parse({});
   const looks = await openPlain(there);
   const [alone, beside] = [[] as number[], [] as number[]];
   for (let round = 0; round < 3; round++) {
     alone.push(await writingWhile(there, rows, RATE, () => sleep(WRITING_MS)));
-    const lab = await CompareLab.open(there, here, { workers });
+    const lab = await CompareLab.open(there, here, { workers: WORKERS });
     const until = Date.now() + WRITING_MS;
     const throttle = async () => {
       // The paces of an activity sleep in its context.
       await new MockActivityEnvironment().run(async () => {
         const pace = pacedBy({
-          dutyPercent,
+          dutyPercent: DUTY_PERCENT,
           session: looks,
           pressure: async () => undefined,
           paused: async () => undefined,
         });
         while (Date.now() < until)
           await lab.run({
-            workers,
+            workers: WORKERS,
             pace,
             targetPace: (work) => work(),
             decide: async () => ({ different: new Map() }),
@@ -200,16 +209,15 @@ function print(rows: readonly Row[], loss: { alone: number; beside: number }, na
   };
   const table = new CliTable({ head: ['', ...DATABASES], style: { head: [], border: [] } });
   for (const { what, seconds } of rows) table.push([what, ...DATABASES.map((one) => text(seconds[one], one))]);
-  const ratio = DATABASES.map(
-    (one) => `${(Number(ours?.[one]) / Number(rows[0]?.seconds[one])).toFixed(2)} x the floor (${one})`,
-  );
+  const against = (row: Row | undefined) =>
+    DATABASES.map((one) => `${(Number(ours?.[one]) / Number(row?.seconds[one])).toFixed(2)} (${one})`).join(', ');
   console.log(
     `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, load ${loadavg()
       .map((one) => one.toFixed(1))
       .join(' ')}; PostgreSQL ${MAJOR}, both servers on this machine, warm; ${narrow} rows`,
   );
   console.log(table.toString());
-  console.log(`ours: ${ratio.join(', ')}; bar 1.3`);
+  console.log(`ours / floor: ${against(rows[0])}; as parallel as ours: ${against(rows[1])}; bar 1.3`);
   console.log(
     `writer at ${RATE}/s: ${loss.alone.toFixed(0)}/s alone, ${loss.beside.toFixed(0)}/s beside the comparison at its default throttle: ${(100 * (1 - loss.beside / loss.alone)).toFixed(1)} % less; bar 10 %`,
   );

@@ -208,7 +208,7 @@ describe('the proof', () => {
   it('is made by the process that holds the snapshots, and by row versions where that is gone', async () => {
     const migration = await lab.migrate({ cutOver: () => switched('queue-of-a-worker-that-died') }, UNATTENDED);
     const { progress } = await migration.result();
-    expect(progress.notices.at(-1)?.text).toMatch(/the proof goes by row versions$/);
+    expect(progress.notices.at(-1)?.text).toMatch(/the proof goes on by row versions$/);
     expect(migration.script.count('proveContents')).toBe(1);
   });
 });
