@@ -84,7 +84,9 @@ async function rulesOf(aws: Aws, groups: readonly string[]): Promise<SecurityGro
 }
 
 async function cidrsOf(aws: Aws, ids: readonly string[]): Promise<string[]> {
-  const { Subnets } = await aws.ec2.send(new DescribeSubnetsCommand({ SubnetIds: [...ids] }));
+  const { Subnets } = await aws.ec2.send(
+    new DescribeSubnetsCommand({ Filters: [{ Name: 'subnet-id', Values: [...ids] }] }),
+  );
   return (Subnets ?? []).flatMap(({ CidrBlock }) => CidrBlock ?? []);
 }
 

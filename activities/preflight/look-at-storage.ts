@@ -52,68 +52,65 @@ export function checkStorage(plan: Plan, source: DBInstance, facts: StorageFacts
     ...(autoscaling === undefined ? {} : { maxAllocatedStorageGiB: autoscaling }),
   };
   const has = `${id} has ${gib(freeBytes)} of ${allocatedGiB} GiB free`;
-  const found = (level: 'warn' | 'block', message: string, neededBytes: number, instead?: string): Check => ({
-    code,
-    level,
-    message: `${has}${message}`,
-    remedy: [grow(id, source, neededBytes), ...(instead === undefined ? [] : [instead])].join('\n'),
-    evidence,
-  });
-
-  const { warnFreeStoragePercent, pauseFreeStoragePercent } = plan.guard;
-  const forShare = (share: number) => (allocatedGiB * GIB - freeBytes) / (1 - (share + 5) / 100);
-  if (percent <= pauseFreeStoragePercent) {
-    return [
-      found(
-        'block',
-        `, ${Math.floor(percent)} %: the guard would pause the migration from its beginning (guard.pauseFreeStoragePercent: ${pauseFreeStoragePercent}).`,
-        forShare(warnFreeStoragePercent),
-      ),
-    ];
-  }
-  if (room < LEAST_CEILING_MIB * MIB) {
-    const taken = allocatedGiB * GIB - freeBytes;
-    return [
-      found(
-        'block',
-        `, ${gib(reserve)} GiB of it as a reserve: too little for the WAL that our slots keep.`,
-        Math.max(forShare(warnFreeStoragePercent), taken + reserve + 2 * LEAST_CEILING_MIB * MIB),
-      ),
-    ];
-  }
-  const checks: Check[] = [];
-  if (percent <= warnFreeStoragePercent) {
-    checks.push(
-      found(
-        'warn',
-        `, ${Math.floor(percent)} %: the guard would warn from the beginning (guard.warnFreeStoragePercent: ${warnFreeStoragePercent}).`,
-        forShare(warnFreeStoragePercent),
-      ),
-    );
+  const {
+    warnFreeStoragePercent: warnBelow,
+    pauseFreeStoragePercent: pauseBelow,
+    giveUpFreeStoragePercent,
+  } = plan.guard;
+  const taken = allocatedGiB * GIB - freeBytes;
+  // Reserves are shares of the volume, so they grow with it.
+  const sizeFor = (bytes: number, sharePercent: number) => (taken + bytes) / Math.max(0.05, 1 - sharePercent / 100);
+  const forWal = (bytes: number) => sizeFor(bytes, giveUpFreeStoragePercent);
+  const comfortable = sizeFor(0, warnBelow + 5);
+  const needed = (walBytesPerSecond ?? 0) * (hours ?? 0) * 3600;
+  const group = source.DBParameterGroups?.[0]?.DBParameterGroupName ?? '';
+  const low: Problem[] = [];
+  if (percent <= pauseBelow) {
+    low.push({
+      level: 'block',
+      text: `, ${Math.floor(percent)} %: the guard would pause the migration from its beginning (guard.pauseFreeStoragePercent: ${pauseBelow}).`,
+      size: comfortable,
+    });
+  } else if (room < LEAST_CEILING_MIB * MIB) {
+    low.push({
+      level: 'block',
+      text: `, ${gib(reserve)} GiB of it as a reserve: too little for the WAL that our slots keep.`,
+      size: Math.max(comfortable, forWal(2 * LEAST_CEILING_MIB * MIB)),
+    });
+  } else if (percent <= warnBelow) {
+    low.push({
+      level: 'warn',
+      text: `, ${Math.floor(percent)} %: the guard would warn from the beginning (guard.warnFreeStoragePercent: ${warnBelow}).`,
+      size: comfortable,
+    });
   }
   if (ownCeilingMiB !== undefined && ownCeilingMiB * MIB > room) {
-    const group = source.DBParameterGroups?.[0]?.DBParameterGroupName ?? '';
-    checks.push(
-      found(
-        'warn',
-        `. Its parameter group lets slots keep ${ownCeilingMiB} MiB of WAL, which stays so: that fills the disk before PostgreSQL gives a slot up.`,
-        (allocatedGiB - gib(freeBytes)) * GIB + reserve + ownCeilingMiB * MIB,
-        `# or lower the ceiling: aws rds modify-db-parameter-group --db-parameter-group-name ${group} --parameters ParameterName=max_slot_wal_keep_size,ParameterValue=${ceiling},ApplyMethod=immediate`,
-      ),
-    );
+    low.push({
+      level: 'warn',
+      text: `. Its parameter group lets slots keep ${ownCeilingMiB} MiB of WAL, which stays so: that fills the disk before PostgreSQL gives a slot up.`,
+      size: forWal(ownCeilingMiB * MIB),
+      instead: `# or lower the ceiling: aws rds modify-db-parameter-group --db-parameter-group-name ${group} --parameters ParameterName=max_slot_wal_keep_size,ParameterValue=${ceiling},ApplyMethod=immediate`,
+    });
   }
-  const needed = (walBytesPerSecond ?? 0) * (hours ?? 0) * 3600;
   if (needed > room) {
-    checks.push(
-      found(
-        'warn',
-        `, ${gib(room)} GiB without the reserve. It writes ${((walBytesPerSecond ?? 0) / MIB).toFixed(1)} MiB of WAL a second: in the ${hours} hours that this takes, ${gib(needed)} GiB, more than there is room for.`,
-        allocatedGiB * GIB - freeBytes + reserve + needed,
-        '# or begin when less is written',
-      ),
-    );
+    low.push({
+      level: 'warn',
+      text: `, ${gib(room)} GiB without the reserve. It writes ${((walBytesPerSecond ?? 0) / MIB).toFixed(1)} MiB of WAL a second: in the ${hours} hours that this takes, ${gib(needed)} GiB, more than there is room for.`,
+      size: forWal(needed),
+      instead: '# or begin when less is written',
+    });
   }
-  if (checks.length > 0) return checks;
+  if (low.length > 0) {
+    // One size that mends all of it: storage can't be made smaller again, nor larger twice within six hours.
+    const command = grow(id, source, Math.max(...low.map(({ size }) => size)));
+    return low.map(({ level, text, instead }) => ({
+      code,
+      level,
+      message: `${has}${text}`,
+      remedy: instead === undefined ? command : `${command}\n${instead}`,
+      evidence,
+    }));
+  }
   const lowered =
     ceiling < plan.guard.maxSlotWalKeepMiB
       ? `; slots may keep ${ceiling} MiB of WAL, less than guard.maxSlotWalKeepMiB (${plan.guard.maxSlotWalKeepMiB}), for which there is no room`
@@ -121,6 +118,15 @@ export function checkStorage(plan: Plan, source: DBInstance, facts: StorageFacts
   const grows =
     autoscaling === undefined ? '' : `; it grows by itself up to ${autoscaling} GiB, but only every six hours`;
   return [{ code, level: 'ok', message: `${has}${lowered}${grows}`, evidence }];
+}
+
+/** Why there is too little room, and how large the volume would have to be, in bytes. */
+interface Problem {
+  readonly level: 'warn' | 'block';
+  readonly text: string;
+  readonly size: number;
+  /** What else would do. */
+  readonly instead?: string;
 }
 
 const gib = (bytes: number): number => Math.floor((bytes / GIB) * 10) / 10;

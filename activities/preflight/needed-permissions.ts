@@ -25,10 +25,21 @@ export interface Surroundings {
 }
 
 /**
- * Statements that say nothing here: whether a key or a secret can be used is also decided by its own policy, which the simulator doesn't know; and whoever simulates may simulate. The
- * checks `key-usable`, `source-credentials` and `traffic-switch` try it.
+ * Statements that say nothing here: whether a key or a secret can be used is also decided by its own policy, which the simulator
+ * doesn't know, and whoever simulates may simulate. The checks `key-usable`, `source-credentials` and `traffic-switch` try it.
  */
-const TRIED_ELSEWHERE = ['TargetKey', 'TargetKeyGrantForRds', 'MasterSecret', 'TrafficSwitchSecret', 'OwnPermissions'];
+const TRIED_ELSEWHERE = [
+  'OwnPermissions',
+  'TargetKey',
+  'TargetKeyGrantForRds',
+  'MasterSecret',
+  'ManagedMasterSecret',
+  'TrafficSwitchSecret',
+];
+
+/** Statements for parts that not every source has: whoever doesn't need them may leave them out of the policy. */
+const isNeeded = (sid: string, { source }: Surroundings): boolean =>
+  sid !== 'ReadReplicas' || (source.ReadReplicaDBInstanceIdentifiers ?? []).length > 0;
 
 const asList = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value);
 
@@ -36,7 +47,7 @@ const asList = (value: string | readonly string[]): readonly string[] => (typeof
 export function neededPermissions(around: Surroundings): NeededPermission[] {
   const { plan } = around;
   const parameters = plan.cutover.traffic.flatMap((entry) => (entry.type === 'ssm-parameter' ? [entry.name] : []));
-  return policy.Statement.filter(({ Sid }) => !TRIED_ELSEWHERE.includes(Sid)).flatMap(
+  return policy.Statement.filter(({ Sid }) => !TRIED_ELSEWHERE.includes(Sid) && isNeeded(Sid, around)).flatMap(
     (statement): NeededPermission[] => {
       const resources = asList(statement.Resource).flatMap((pattern) =>
         pattern.includes('TRAFFIC-PARAMETER')
@@ -62,6 +73,7 @@ function fill(pattern: string, { region, account, migration, plan, source }: Sur
     .replace('REGION', region)
     .replace('ACCOUNT', account)
     .replace('SOURCE-INSTANCE', plan.source.instance)
+    .replace('TARGET-INSTANCE-*', `${plan.target.instance}-replica`)
     .replace('TARGET-INSTANCE', plan.target.instance)
     .replace(/:snapshot:keyshift-\*$/, `:snapshot:${sourceSnapshotName(migration)}`)
     .replace(/:pg:keyshift-\*$/, `:pg:${parameterGroupName(migration)}`)

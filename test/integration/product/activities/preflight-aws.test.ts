@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AuthorizeSecurityGroupIngressCommand, RevokeSecurityGroupIngressCommand } from '@aws-sdk/client-ec2';
 import { CreateKeyCommand, DisableKeyCommand } from '@aws-sdk/client-kms';
 import {
@@ -415,6 +417,21 @@ describe('permissions', () => {
     expect(check.remedy).toContain('aws iam put-user-policy --user-name local');
     expect(checks.map(({ code }) => code)).toContain('blue-green');
     expect(checks.map(({ code }) => code)).not.toContain('rds-proxy');
+  });
+
+  it('are all there with docs/iam-policy.json, filled in', async () => {
+    const filled = readFileSync(join(__dirname, '../../../../docs/iam-policy.json'), 'utf8')
+      .replaceAll('REGION', 'eu-central-1')
+      .replaceAll('ACCOUNT', '123456789012')
+      .replaceAll('SOURCE-INSTANCE', source.instance)
+      .replaceAll('TARGET-INSTANCE', target.instance)
+      .replaceAll('SOURCE-MASTER-SECRET', source.secret);
+    const checks = await withPolicy({ policy: JSON.parse(filled) as object, enforce: true }, () => preflight());
+    expect(levels(checks)).toEqual([]);
+    expect(checks.find(({ code }) => code === 'permissions')).toMatchObject({
+      message: expect.stringContaining('may make every call') as string,
+      evidence: { simulated: true },
+    });
   });
 
   it('say so where not even the source can be looked at', async () => {
