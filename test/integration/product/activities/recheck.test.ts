@@ -1,3 +1,4 @@
+import { CreateBlueGreenDeploymentCommand, DeleteBlueGreenDeploymentCommand } from '@aws-sdk/client-rds';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import {
   captureAndClone,
@@ -135,6 +136,25 @@ describe('a migration that has caught up', () => {
     await lab.sql(SOURCE, 'DROP DATABASE late');
     await lab.sql(SOURCE, `SELECT pg_drop_replication_slot('late')`);
     await lab.sql(SOURCE, 'SELECT lo_unlink(oid) FROM pg_largeobject_metadata', 'shop');
+  });
+
+  it('closes it for what AWS says since, too', async () => {
+    const { rds } = lab.aws();
+    const { DBInstanceArn: Source } = await lab.standIn.instance(SOURCE);
+    const { BlueGreenDeployment } = await rds.send(
+      new CreateBlueGreenDeploymentCommand({ BlueGreenDeploymentName: 'late', Source }),
+    );
+    const { AllocatedStorage = 0 } = await lab.standIn.instance(SOURCE);
+    const switches = (body: object) => lab.standIn.control('PATCH', `instances/${SOURCE}`, body);
+    await switches({ ballastBytes: 0.9 * AllocatedStorage * 1024 ** 3 });
+    await expect(red()).resolves.toEqual([
+      expect.stringMatching(/^blue-green: app-db is part of/),
+      expect.stringMatching(/^storage-headroom: .*the guard would pause/),
+    ]);
+    const BlueGreenDeploymentIdentifier = BlueGreenDeployment?.BlueGreenDeploymentIdentifier;
+    await rds.send(new DeleteBlueGreenDeploymentCommand({ BlueGreenDeploymentIdentifier }));
+    await switches({ ballastBytes: 0 });
+    await expect(red()).resolves.toEqual([]);
   });
 
   it('looks at the collations of the target, too', async () => {
