@@ -24,7 +24,7 @@ export async function findStrays(target: Session, migration: string): Promise<St
     connected,
     writing: writing.map(
       ({ pid, user, application, database, client }) =>
-        `${user} (${application || 'unnamed'}, from ${client}, pid ${pid}) writes in database ${database} of the target before the switch: end it, and find out what it has written (keyshift verify)`,
+        `${user} (${application || 'unnamed'}, from ${client}, pid ${pid}) writes in database ${database} of the target before the switch: end it, and undo what it wrote: the proof would find it as a difference`,
     ),
   };
 }
