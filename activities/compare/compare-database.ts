@@ -197,7 +197,7 @@ async function readSide(
       };
     }
     for (const scan of scans) {
-      const chunk = scan.take(whole);
+      const chunk = scan.take(whole, comparing[side].length);
       if (chunk) return async (reader) => scan.read(await now(reader), chunk);
     }
     return undefined;

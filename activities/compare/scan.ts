@@ -9,7 +9,7 @@ import { Totals } from './totals';
 export type BlockRange = readonly [number, number];
 
 /** A chunk shall take about this long: short enough to lose little with a worker, and to pause soon. */
-const CHUNK_MS = 500;
+const CHUNK_MS = 1_000;
 const FIRST_CHUNK_BLOCKS = 1_024;
 const SMALLEST_CHUNK_BLOCKS = 16;
 const LARGEST_CHUNK_BLOCKS = 262_144;
@@ -35,12 +35,16 @@ export class SideScan {
     this.#left = saved ? [...saved.left] : [[0, Math.max(1, blocks)]];
   }
 
-  /** Takes the next chunk; undefined: all are taken. `whole`: the server can't read a range of pages. */
-  take(whole: boolean): BlockRange | undefined {
+  /**
+   * Takes the next chunk; undefined: all are taken. Chunks become smaller towards the end, so that no reader waits for
+   * another. `whole`: the server can't read a range of pages.
+   */
+  take(whole: boolean, readers: number): BlockRange | undefined {
     const range = this.#left.shift();
     if (!range) return undefined;
     const [from, to] = range;
-    const end = whole ? to : Math.min(to, from + this.#chunkBlocks);
+    const share = Math.max(SMALLEST_CHUNK_BLOCKS, Math.ceil((to - from) / (2 * readers)));
+    const end = whole ? to : Math.min(to, from + Math.min(this.#chunkBlocks, share));
     if (end < to) this.#left.unshift([end, to]);
     const taken: BlockRange = [from, end];
     this.#inFlight.add(taken);

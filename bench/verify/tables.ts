@@ -18,7 +18,7 @@ export async function fillNarrow(client: Client, rows: number): Promise<void> {
 /** Rows with a document of about 5 kB that doesn't compress, so that it lies in TOAST: a fiftieth of the rows. */
 export async function fillWide(client: Client, rows: number): Promise<void> {
   await client.query(
-    `CREATE TABLE documents (id bigint PRIMARY KEY, author text, changed_at timestamptz, price numeric, body text);
+    `CREATE TABLE documents (id bigint PRIMARY KEY, author text, changed_at timestamptz, price numeric(12, 2), body text);
      ALTER TABLE documents ALTER COLUMN body SET STORAGE EXTERNAL`,
   );
   await client.query(
