@@ -35,7 +35,7 @@ export async function createDdlBlock(source: Session, { id, plan }: MigrationRef
        IF tg_event = 'sql_drop' THEN
          SELECT min(object_identity) INTO touched FROM pg_event_trigger_dropped_objects() WHERE NOT is_temporary;
        ELSE
-         SELECT min(coalesce(object_identity, command_tag)) INTO touched FROM pg_event_trigger_ddl_commands()
+         SELECT min(coalesce(object_identity, 'an object')) INTO touched FROM pg_event_trigger_ddl_commands()
           WHERE schema_name IS DISTINCT FROM 'pg_temp' AND schema_name IS DISTINCT FROM pg_my_temp_schema()::regnamespace::text;
        END IF;
        IF touched IS NULL THEN RETURN; END IF;
