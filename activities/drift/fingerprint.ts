@@ -17,7 +17,7 @@ const PARTS: Readonly<Record<string, string>> = {
   class: `SELECT (oid, relname, relnamespace, reloftype, relowner, relkind, relpersistence, relrowsecurity, relforcerowsecurity,
                   relreplident, relispartition, reloptions, relacl, relpartbound)::text FROM pg_class WHERE oid IN (${RELATIONS})`,
   attribute: `SELECT (a.attrelid, a.attname, a.atttypid, a.attnum, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated,
-                      a.attisdropped, a.attstattarget, a.attcollation, a.attacl, a.attoptions, a.attstorage)::text
+                      a.attisdropped, a.attstattarget, a.attcollation, a.attacl, a.attoptions, a.attstorage, COMPRESSION)::text
                 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind NOT IN ('i', 'I', 'S', 't')
                WHERE a.attnum > 0 AND c.oid IN (${RELATIONS})`,
   default: `SELECT (adrelid, adnum, adbin)::text FROM pg_attrdef WHERE adrelid IN (${RELATIONS})`,
@@ -62,6 +62,12 @@ const SQL = `SELECT md5(string_agg(part || '=' || total, ',' ORDER BY part)) AS 
  * does; now and then it may change though nothing did that matters: it says when to compare, never what the difference is.
  */
 export async function fingerprintSchema(session: Session, migration: string): Promise<string> {
-  const { hash } = await queryOne<{ hash: string }>(session, SQL, [fenceSchema(migration)]);
+  const { version } = await queryOne<{ version: number }>(
+    session,
+    `SELECT current_setting('server_version_num')::int AS version`,
+  );
+  // Columns have a compression of their own since PostgreSQL 14.
+  const sql = SQL.replace('COMPRESSION', version >= 140_000 ? 'a.attcompression' : 'NULL');
+  const { hash } = await queryOne<{ hash: string }>(session, sql, [fenceSchema(migration)]);
   return hash;
 }
