@@ -43,7 +43,9 @@ export function renderChecks(checks: readonly Check[]): string {
 }
 
 const adviceFor = (check: Check): string[] =>
-  check.level === 'ok' ? [] : [check.remedy, waiverFor(check)].filter((line) => line !== undefined);
+  check.level === 'ok'
+    ? []
+    : [...(check.remedy?.split('\n') ?? []), waiverFor(check)].filter((line) => line !== undefined);
 
 /** A migration as `status` and `watch` show it. `live` is what its running activities said last. */
 export function renderProgress(progress: Progress, live: readonly string[]): string {

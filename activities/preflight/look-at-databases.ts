@@ -2,7 +2,7 @@ import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { isSqlState } from '../classify-error';
 import { reportProgress } from '../heartbeat';
-import { type Access, queryOne, type Session, withSession } from '../postgres/session';
+import { type Access, escapeIdentifier, queryOne, type Session, withSession } from '../postgres/session';
 import { SQLSTATE } from '../postgres/sqlstates';
 import { capacity } from './check-capacity';
 import { checkDatabaseList, type DatabaseRow, listDatabases } from './check-database-list';
@@ -183,11 +183,12 @@ const fenceCheck = (access: Access, list: readonly DatabaseRow[]): ServerCheck =
 });
 
 function closed(database: string, { credentials }: Access, error: Error): Check {
+  const name = escapeIdentifier(database);
   return {
     code: 'source-databases',
     level: 'block',
     message: `Database ${database} can't be looked into: ${error.message}.`,
-    remedy: `GRANT CONNECT ON DATABASE ${database} TO ${credentials.username};\n-- or, if it is the limit on connections that is reached, raise it: ALTER DATABASE ${database} CONNECTION LIMIT -1;`,
+    remedy: `GRANT CONNECT ON DATABASE ${name} TO ${escapeIdentifier(credentials.username)};\n-- or, if it is the limit on connections that is reached, raise it: ALTER DATABASE ${name} CONNECTION LIMIT -1;`,
   };
 }
 

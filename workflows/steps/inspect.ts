@@ -27,7 +27,7 @@ export async function inspect(migration: Migration): Promise<SourceFacts> {
 
 function refusal(stops: readonly Check[]) {
   const lines = stops.map((check) =>
-    [`  ${check.code} (${check.level}): ${check.message}`, check.remedy, waiverFor(check)]
+    [`  ${check.code} (${check.level}): ${check.message}`, ...(check.remedy?.split('\n') ?? []), waiverFor(check)]
       .filter((line) => line !== undefined)
       .join('\n    '),
   );

@@ -454,6 +454,21 @@ describe('the remedy, run as it is printed, makes it go away:', () => {
   });
 });
 
+it('tells of a question that one database refuses, and still asks all others', async () => {
+  await lab.sql(INSTANCE, 'CREATE SCHEMA cron; CREATE TABLE cron.job (jobid int PRIMARY KEY)', ODD);
+  await lab.sql(INSTANCE, 'UPDATE cron.job SET active = true WHERE jobid = 1', 'shop');
+  const checks = await preflight();
+  expect(ofCode(checks, 'cron-jobs')).toEqual([
+    expect.objectContaining({ level: 'block', message: expect.stringContaining('1 job of pg_cron') as string }),
+    expect.objectContaining({
+      level: 'warn',
+      message: expect.stringContaining(`could not be checked in database ${ODD}`) as string,
+    }),
+  ]);
+  const codes = (list: readonly Check[]) => new Set(list.map(({ code }) => code));
+  expect(codes(checks)).toEqual(codes(first));
+});
+
 function untilFound(code: CheckCode, message: RegExp): Promise<Check> {
   return until(`there is ${code}`, async () => {
     const [check] = ofCode(await preflight(), code);
