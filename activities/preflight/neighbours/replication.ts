@@ -2,7 +2,7 @@ import { publicationName, slotName, subscriptionName } from '../../../plan/names
 import { escapeLiteral, queryRows } from '../../postgres/session';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
-import { databaseCheck, type ServerCheck, USER_SCHEMAS } from '../sql-check';
+import { databaseCheck, RELATION, type ServerCheck, USER_SCHEMAS } from '../sql-check';
 
 interface ForeignSlot {
   readonly name: string;
@@ -155,15 +155,19 @@ export const callingOut = databaseCheck<CallingOut>(
   (session) =>
     queryRows(
       session,
-      `WITH triggers AS (
-         SELECT t.tgname, t.tgrelid, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-          WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgparentid = 0)
-       SELECT format('%I', t.tgname) AS "trigger", format('%I.%I', n.nspname, c.relname) AS "table", called.calls
-         FROM triggers t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        CROSS JOIN LATERAL (SELECT coalesce(
-          (regexp_match(t.prosrc, $1, 'i'))[1],
-          (SELECT 'foreign table ' || f.relname FROM pg_class f WHERE f.relkind = 'f' AND t.prosrc ~ ('\\m' || regexp_replace(f.relname, '\\W', '\\\\\\&', 'g') || '\\M') LIMIT 1)) AS calls) called
-        WHERE called.calls IS NOT NULL AND ${USER_SCHEMAS} ORDER BY 2, 1`,
+      `WITH far AS MATERIALIZED (SELECT relname FROM pg_class WHERE relkind = 'f'),
+       -- Each function once, however many triggers call it.
+       functions AS MATERIALIZED (
+         SELECT p.oid, coalesce(
+                  (regexp_match(p.prosrc, $1, 'i'))[1],
+                  (SELECT 'foreign table ' || relname FROM far
+                    WHERE p.prosrc ~ ('\\m' || regexp_replace(relname, '\\W', '\\\\\\&', 'g') || '\\M') LIMIT 1)) AS calls
+           FROM pg_proc p WHERE p.oid IN (SELECT tgfoid FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'))
+       SELECT format('%I', t.tgname) AS "trigger", ${RELATION} AS "table", f.calls
+         FROM functions f JOIN pg_trigger t ON t.tgfoid = f.oid
+         JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE f.calls IS NOT NULL AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgparentid = 0 AND ${USER_SCHEMAS}
+        ORDER BY 2, 1`,
       [CALLS],
     ),
   (found) => {
