@@ -7,7 +7,7 @@ import { preparePause } from './cutover/prepare-pause';
 import { resumeNeighbours } from './cutover/resume-neighbours';
 import type { Dependencies } from './dependencies';
 import { checkSourceUnused } from './finish/check-source-unused';
-import { removeFromTarget } from './finish/remove-from-target';
+import { removeReplication } from './finish/remove-replication';
 import { guardSource } from './follow/guard-source';
 import { waitForCatchUp } from './follow/wait-for-catch-up';
 import { warmTarget } from './follow/warm-target';
@@ -15,7 +15,8 @@ import { readPosition } from './position/read-position';
 import { createPublications, dropPublications } from './postgres/create-publications';
 import { createSlots, dropSlots } from './postgres/create-slots';
 import { restoreReplicaIdentities, setReplicaIdentities } from './postgres/replica-identities';
-import { createAccess, dropReplicationRole } from './postgres/replication-role';
+import { createAccess } from './postgres/replication-role';
+import { dropAccess } from './postgres/drop-access';
 import { advanceOrigins, createSubscriptions, dropSubscriptions, enableSubscriptions } from './postgres/subscriptions';
 import { deleteQuarantineGroup, endQuarantine } from './quarantine/parameter-group';
 import { quarantineClone } from './quarantine/quarantine-clone';
@@ -33,13 +34,6 @@ import { restoreTarget } from './rds/restore-target';
 import { deleteReplicationSecret } from './secrets/replication-secret';
 import { applySettings } from './settings/apply-settings';
 import { watchTraffic } from './soak/watch-traffic';
-import type { MigrationRef } from './dependencies';
-
-/** Drops the replication role on the source and the secret that opens it. */
-async function dropAccess(deps: Dependencies, ref: MigrationRef): Promise<void> {
-  await dropReplicationRole(deps, ref, 'source');
-  await deleteReplicationSecret(deps, ref);
-}
 
 const IMPLEMENTATIONS = {
   runPreflight,
@@ -84,7 +78,7 @@ const IMPLEMENTATIONS = {
   proveContents,
   watchTraffic,
   checkSourceUnused,
-  removeFromTarget,
+  removeReplication,
   deleteSource,
   deleteReplicationSecret,
 };

@@ -62,7 +62,7 @@ const ACTIVITIES = {
   proveContents: ['waits', 'prove: compare everything as of the cutover'],
   watchTraffic: ['quick', 'look who is connected where'],
   checkSourceUnused: ['quick', 'look whether anybody uses the source'],
-  removeFromTarget: ['quick', 'remove what was only for the migration from the target'],
+  removeReplication: ['waits', 'remove subscriptions, slots, publications, roles and marks from both sides'],
   deleteSource: ['waits', 'delete the source'],
   deleteReplicationSecret: ['quick', 'delete the secret of the replication role'],
 } as const satisfies Record<keyof Activities, readonly [keyof typeof PROFILES, string]>;

@@ -81,7 +81,7 @@ async function setOne(session: Session, migration: string, database: string, tab
 
 /**
  * Undo: each table on one side that still has what we set gets back what it had. Does nothing where nothing was recorded.
- * On the source after the publications are gone: with them, a table without replica identity takes no UPDATE.
+ * After the publications are gone, on either side: with them, a table without replica identity takes no UPDATE.
  */
 export async function restoreReplicaIdentities(
   deps: Dependencies,
@@ -99,8 +99,8 @@ export async function restoreReplicaIdentities(
       ]);
     }
     await session.query(`DROP TABLE IF EXISTS ${identityTable(input.id)}`);
-    // On the target the schema goes with all else that is ours.
-    if (recorded.length > 0 && input.side === 'source') await dropFenceTable(session, input.id);
+    // It kept our schema when the rest of it went.
+    await dropFenceTable(session, input.id);
     return recorded.length;
   });
   return { tables: restored.reduce((sum, one) => sum + one, 0) };

@@ -181,7 +181,7 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   proveContents: () => ({ ...COMPARISON, method: 'snapshot', changedSince: 0, goneSince: 0 }),
   watchTraffic: () => ({ onTarget: 8, stragglers: [] }),
   checkSourceUnused: () => undefined,
-  removeFromTarget: () => ({ role: 'keyshift_m' }),
+  removeReplication: nothing,
   deleteSource: () => ({ finalSnapshot: 'keyshift-m-final' }),
   deleteReplicationSecret: nothing,
 };

@@ -49,15 +49,12 @@ export async function finish(
     if (!approved) await approval(migration, source);
     approved = true;
     if (!plan.keep.source) await act('checkSourceUnused', { ...ref, fencedRoles });
-    await act('dropSubscriptions', input);
-    await act('dropSlots', input);
-    await act('dropPublications', input);
-    await act('dropAccess', ref);
+    await act('removeReplication', input);
+    // Behind the publications: a table that is published without a replica identity refuses UPDATE and DELETE.
     if (plan.replicaIdentity === 'set') {
       if (plan.keep.source) await act('restoreReplicaIdentities', { ...input, side: 'source' });
       await act('restoreReplicaIdentities', { ...input, side: 'target' });
     }
-    await act('removeFromTarget', input);
     if (!plan.keep.source) {
       finalSnapshot = (
         await act('deleteSource', {

@@ -203,11 +203,7 @@ describe('every activity, run twice, does its work once', () => {
   });
 
   it('decommission: only the target, its group and the final snapshot stay', async () => {
-    await lab.twice('dropSubscriptions', input);
-    await lab.twice('dropSlots', input);
-    await lab.twice('dropPublications', input);
-    await lab.twice('dropAccess', ref);
-    await lab.twice('removeFromTarget', input);
+    await lab.twice('removeReplication', input);
     await lab.twice('deleteSource', { ...ref, resourceId: source.resourceId });
     await lab.twice('deleteEncryptedSnapshot', ref);
     await lab.twice('deleteSnapshot', ref);
@@ -232,10 +228,6 @@ describe('every activity, run twice, does its work once', () => {
   });
 
   it('the whole decommission once more, as after a retry: what went with the source is gone', async () => {
-    await lab.run('dropSubscriptions', input, 2);
-    await lab.run('dropSlots', input, 2);
-    await lab.run('dropPublications', input, 2);
-    await lab.run('dropAccess', ref, 2);
-    await lab.run('removeFromTarget', input, 2);
+    await lab.run('removeReplication', input, 2);
   });
 });

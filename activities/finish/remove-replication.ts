@@ -1,0 +1,21 @@
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { dropPublications } from '../postgres/create-publications';
+import { dropSlots } from '../postgres/create-slots';
+import { dropAccess } from '../postgres/drop-access';
+import { dropSubscriptions } from '../postgres/subscriptions';
+import { removeFromTarget } from './remove-from-target';
+
+/**
+ * Removes everything of the replication, on both sides: from its end to its beginning, so that nothing reads from what is
+ * gone. One activity for what an abort undoes piece by piece: each would add six events to the history.
+ */
+export async function removeReplication(
+  deps: Dependencies,
+  input: MigrationRef & { databases: readonly string[] },
+): Promise<void> {
+  await dropSubscriptions(deps, input);
+  await dropSlots(deps, input);
+  await dropPublications(deps, input);
+  await dropAccess(deps, input);
+  await removeFromTarget(deps, input);
+}
