@@ -29,7 +29,9 @@ export function decidePosition(evidence: readonly PositionEvidence[], limits: Po
 }
 
 function decide(evidence: readonly PositionEvidence[], limits: PositionLimits): PositionDecision {
-  const kinds = new Set(evidence.map(({ kind }) => kind));
+  // A source that says nothing confirms nothing.
+  const telling = evidence.filter(({ after, upTo, exactly }) => after ?? upTo ?? exactly);
+  const kinds = new Set(telling.map(({ kind }) => kind));
   if (kinds.size < 2) {
     return { disputed: `only ${kinds.size} kind of evidence; two of different kind must agree` };
   }
@@ -39,14 +41,14 @@ function decide(evidence: readonly PositionEvidence[], limits: PositionLimits): 
   const after = evidence
     .flatMap((one) => one.after ?? [])
     .reduce<Lsn | undefined>((a, b) => (a ? later(a, b) : b), undefined);
-  const upTo = evidence
-    .flatMap((one) => one.upTo ?? [])
-    .reduce<Lsn | undefined>((a, b) => (a ? earlier(a, b) : b), undefined);
+  const earliestEnd = (some: readonly PositionEvidence[]): Lsn | undefined =>
+    some.flatMap((one) => one.upTo ?? []).reduce<Lsn | undefined>((a, b) => (a ? earlier(a, b) : b), undefined);
+  const upTo = earliestEnd(evidence);
   // The byte behind the start of the last record is as right as the end of that record, and can't be too far
   // (docs/how-it-works.md, "The position").
   const behindLast = after === undefined ? undefined : bytesToLsn(lsnToBytes(after) + 1n);
   // The xid split can confirm a value, never be one: it knows transactions, not records.
-  const shown = evidence.find(({ kind, upTo: end }) => kind !== 'xid-split' && end !== undefined)?.upTo;
+  const shown = earliestEnd(evidence.filter(({ kind }) => kind !== 'xid-split'));
   const named = exact[0] ?? shown ?? behindLast;
   if (named === undefined) return { disputed: 'no source names an LSN or an upper bound' };
   if (after !== undefined && compareLsn(named, after) <= 0) {
