@@ -17,9 +17,7 @@ export function renderDetails(progress: Progress): string {
   return [
     `## ${progress.migration}: ${progress.status}`,
     ...waitingFor(progress),
-    ...(progress.lag
-      ? [`**Lag** ${bytes(progress.lag.bytes)}, ${progress.lag.trend} (${progress.lag.at.slice(0, 19)}Z)`]
-      : []),
+    ...lagLines(progress),
     [
       '| | phase | step | took |',
       '|---|---|---|---|',
@@ -42,6 +40,20 @@ export function renderDetails(progress: Progress): string {
         ]
       : []),
   ].join('\n\n');
+}
+
+function lagLines({ lag }: Progress): string[] {
+  if (!lag) return [];
+  const gone = lag.goneInMs === undefined ? '' : `, gone in ${duration(lag.goneInMs)}`;
+  const lines = [`**Lag** ${bytes(lag.bytes)}, ${lag.trend}${gone} (${lag.at.slice(0, 19)}Z)`];
+  const { source } = lag;
+  if (!source) return lines;
+  const free =
+    source.freeStorageBytes === undefined
+      ? ''
+      : `, ${bytes(source.freeStorageBytes)} of storage free (${(source.freeStoragePercent ?? 0).toFixed(0)} %)`;
+  const full = source.storageFullInMs === undefined ? '' : `, full in ${duration(source.storageFullInMs)}`;
+  return [...lines, `**Source** keeps ${bytes(source.retainedBytes)} of WAL for us${free}${full}`];
 }
 
 function waitingFor({ gate, parked, steps, migration }: Progress): string[] {

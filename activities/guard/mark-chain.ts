@@ -9,13 +9,16 @@ export type Chain = ReadonlyMap<string, string>;
 
 /**
  * Writes the next mark of the guard: it moves the slot of an idle database, and is one link of a chain of which none may
- * be missing on the target.
- * @param at ISO 8601; grows from mark to mark
+ * be missing on the target. Each is greater than all before it, whatever the clock of the worker says: the guard may move to
+ * a worker whose clock is behind.
+ * @param at ISO 8601, clock of the worker
  */
 export async function writeLink(source: Session, migration: string, number: number, at: string): Promise<void> {
   await source.query(
-    `INSERT INTO ${fenceTable(migration)} AS fence (purpose, mark) VALUES ($1, $2)
-     ON CONFLICT (purpose) DO UPDATE SET mark = excluded.mark WHERE fence.mark < excluded.mark`,
+    `INSERT INTO ${fenceTable(migration)} AS fence (purpose, mark)
+     SELECT $1, CASE WHEN newest >= $2 THEN newest || '0' ELSE $2 END
+       FROM (SELECT max(mark COLLATE "C") AS newest FROM ${fenceTable(migration)} WHERE purpose LIKE 'guard-%') AS marks
+     ON CONFLICT (purpose) DO UPDATE SET mark = excluded.mark WHERE fence.mark COLLATE "C" < excluded.mark`,
     [`guard-${number % KEPT}`, at],
   );
 }

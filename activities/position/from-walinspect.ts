@@ -4,7 +4,8 @@ import { escapeIdentifier, queryOne, queryRows, type Session } from '../postgres
 /**
  * The WAL of the clone itself, while the copied slot still pins it: the first CHECKPOINT_SHUTDOWN behind the slot's
  * `restart_lsn` was written at the end of the first recovery, so it starts where the replayed WAL ends, and its
- * `prev_lsn` is the last replayed record.
+ * `prev_lsn` is the last replayed record. Where the WAL ended inside a record that goes on on the next page, an
+ * OVERWRITE_CONTRECORD comes first, on that page, and names the start of the broken record: there the replayed WAL ends.
  * @see https://www.postgresql.org/docs/current/pgwalinspect.html
  */
 export async function fromWalinspect(
@@ -30,27 +31,56 @@ export async function fromWalinspect(
       target,
       `SELECT extnamespace::regnamespace::text AS schema FROM pg_extension WHERE extname = 'pg_walinspect'`,
     );
-    const [checkpoint] = await queryRows<{ start_lsn: string; prev_lsn: string; description: string }>(
+    const records = await queryRows<WalRecord>(
       target,
-      `SELECT start_lsn::text, prev_lsn::text, description
+      `SELECT start_lsn::text, prev_lsn::text, record_type, description
          FROM ${schema}.pg_get_wal_records_info($1::pg_lsn, pg_current_wal_flush_lsn())
-        WHERE resource_manager = 'XLOG' AND record_type = 'CHECKPOINT_SHUTDOWN'
-        ORDER BY start_lsn LIMIT 1`,
+        WHERE resource_manager = 'XLOG' AND record_type IN ('CHECKPOINT_SHUTDOWN', 'OVERWRITE_CONTRECORD')
+        ORDER BY start_lsn`,
       [restart],
     );
+    const checkpoint = records.find(({ record_type }) => record_type === 'CHECKPOINT_SHUTDOWN');
     if (!checkpoint) return { kind, why: `no end-of-recovery checkpoint in the WAL from ${restart} on` };
-    const { start_lsn: end, prev_lsn: lastRecord, description } = checkpoint;
+    const { end, lastRecord, found } = endOfReplay(checkpoint, records);
     // The next transaction id as recovery left it: from here on ids are the clone's own.
-    const nextXid = /\bxid \d+:(\d+)/.exec(description)?.[1];
+    const nextXid = /\bxid \d+:(\d+)/.exec(checkpoint.description)?.[1];
     return {
       kind,
       after: lastRecord,
       upTo: end,
       exactly: end,
       ...(nextXid ? { firstOwnXid: Number(nextXid) } : {}),
-      found: `CHECKPOINT_SHUTDOWN at ${end}, behind ${lastRecord}`,
+      found,
     };
   } finally {
     await target.query('ROLLBACK');
   }
+}
+
+interface WalRecord {
+  readonly start_lsn: string;
+  readonly prev_lsn: string;
+  readonly record_type: string;
+  readonly description: string;
+}
+
+/** @see https://www.postgresql.org/docs/current/pgwalinspect.html and `CreateOverwriteContrecordRecord` in xlog.c */
+function endOfReplay(
+  checkpoint: WalRecord,
+  records: readonly WalRecord[],
+): { end: string; lastRecord: string; found: string } {
+  const overwrite = records.find(
+    ({ record_type, start_lsn }) => record_type === 'OVERWRITE_CONTRECORD' && start_lsn === checkpoint.prev_lsn,
+  );
+  const broken = overwrite && /\blsn ([0-9A-F]+\/[0-9A-F]+)/.exec(overwrite.description)?.[1];
+  if (!overwrite || !broken) {
+    const { start_lsn: end, prev_lsn: lastRecord } = checkpoint;
+    return { end, lastRecord, found: `CHECKPOINT_SHUTDOWN at ${end}, behind ${lastRecord}` };
+  }
+  const { prev_lsn: lastRecord } = overwrite;
+  return {
+    end: broken,
+    lastRecord,
+    found: `OVERWRITE_CONTRECORD of the record at ${broken}, behind ${lastRecord}, before CHECKPOINT_SHUTDOWN at ${checkpoint.start_lsn}`,
+  };
 }

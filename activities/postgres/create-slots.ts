@@ -45,16 +45,15 @@ async function createSlot(access: Access, migration: string, database: string): 
   return withSession(access, options, async (session) => {
     await endEarlierCreation(session, migration, slot);
     const existing = await findSlot(session, slot);
-    const madeAt = await readMark(session, migration, 'slot');
-    if (madeAt !== undefined) refuseAnother(slot, existing, madeAt);
-    if (!existing) {
-      await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
-    } else if (existing.database !== database || existing.plugin !== 'pgoutput' || existing.active) {
+    if (existing && (existing.database !== database || existing.plugin !== 'pgoutput' || existing.active)) {
       throw finalFailure(
         'NotOurs',
         `Replication slot ${slot} exists and is ${existing.active ? 'read by somebody' : `of database ${existing.database}, plugin ${existing.plugin}`}. Find out whose it is, drop it, and send retry.`,
       );
     }
+    const madeAt = await readMark(session, migration, 'slot');
+    if (madeAt !== undefined) refuseAnother(slot, existing, madeAt);
+    if (!existing) await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
     const made = await findSlot(session, slot);
     if (!made?.confirmed_flush_lsn) throw new Error(`replication slot ${slot} has no confirmed_flush_lsn yet`);
     const consistentPoint = await writeOnce(session, migration, 'slot', made.confirmed_flush_lsn);

@@ -23,7 +23,8 @@ const REFUSED_BY_RDS = [
   /\bpg_read_(binary_)?file\b|\bpg_ls_\w*dir\b|\bpg_stat_file\b|\bpg_file_\w+/i,
   /\bpg_reload_conf\b|\bpg_rotate_logfile\b|\bpg_promote\b|\bpg_switch_wal\b|\bpg_backup_start\b|\bpg_start_backup\b/i,
   /\bCOPY\b[^;]*\b(FROM|TO)\s+(PROGRAM\b|')/i,
-  /\b(CREATE|ALTER)\s+ROLE\b[^;]*\b(?<!NO)(SUPERUSER|REPLICATION|BYPASSRLS)\b/i,
+  // Not inside a query: the look for drift has such words in its texts.
+  /^\s*(?!SELECT\b|WITH\b)(?:[^']*;)?\s*(CREATE|ALTER)\s+ROLE\b[^;]*\b(?<!NO)(SUPERUSER|REPLICATION|BYPASSRLS)\b/i,
   /\bSET\s+(SESSION\s+AUTHORIZATION|log_\w+|lc_messages)\b/i,
   /\b(CREATE|DROP)\s+(TABLESPACE|LANGUAGE)\b/i,
   /\blo_(import|export)\b/i,

@@ -70,6 +70,7 @@ describe('an instance from creation to deletion', () => {
       'rds_replication',
       'rds_superuser',
       'rdsadmin',
+      'rdsrepladmin',
     ]);
     await expect(aws.connect('shop', { database: 'rdsadmin' })).rejects.toThrow(/rejects connection/);
   });

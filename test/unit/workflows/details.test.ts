@@ -49,6 +49,26 @@ describe('the current details', () => {
     expect(render(progress)).toContain('**Lag** 1.5 MiB, falling (2026-11-21T10:02:03Z)');
   });
 
+  it('show how the source bears it, and when that ends', () => {
+    const progress = progressAt([], 'catch-up');
+    progress.lag = {
+      bytes: 1_572_864,
+      trend: 'falling',
+      at: '2026-11-21T10:02:03.456Z',
+      goneInMs: 90_000,
+      source: {
+        retainedBytes: 2_097_152,
+        freeStorageBytes: 1_073_741_824,
+        freeStoragePercent: 20.4,
+        storageFullInMs: 7_200_000,
+      },
+    };
+    expect(render(progress)).toContain('falling, gone in 1 min 30 s (');
+    expect(render(progress)).toContain(
+      '**Source** keeps 2.0 MiB of WAL for us, 1.0 GiB of storage free (20 %), full in 2 h',
+    );
+  });
+
   it('of an open gate show what was found and the command that approves', () => {
     const details = render(withGate(progressAt(['preflight'], 'go-no-go')));
     expect(details).toContain('**Waiting for approval: cutover**');

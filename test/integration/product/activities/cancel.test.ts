@@ -1,6 +1,7 @@
 import { waitFor } from '../../../../local/world/wait-for';
 import { applicationName, slotName } from '../../../../plan/names';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
+import { MARK } from '../../../support/migration-steps';
 
 const ref = migrationRef();
 let lab: ActivityLab;
@@ -9,6 +10,7 @@ beforeAll(async () => {
   lab = await ActivityLab.open();
   await lab.run('prepareParameters', ref);
   await lab.run('rebootSource', ref);
+  await lab.run('createPublications', { ...ref, databases: ['postgres'], mark: MARK });
 });
 afterAll(() => lab?.close());
 
