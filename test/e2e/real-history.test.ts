@@ -34,7 +34,7 @@ test('a database with seventeen years of history arrives whole, and nothing of i
     await start(
       world,
       planFile(world, {
-        acknowledge: ['always-triggers', 'replication-slots', 'wal-rate', 'sequence-ranges', 'materialized-views'],
+        acknowledge: ['replication-slots', 'wal-rate', 'sequence-ranges', 'materialized-views'],
         gates: { 'reboot-source': { approval: false } },
         keep: { finalSnapshot: false, source: true },
         carry: {
