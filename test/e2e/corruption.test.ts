@@ -27,9 +27,17 @@ const setName = (world: World, name: string) =>
   });
 
 async function untilDiffering(world: World, step: Parked['step']): Promise<void> {
-  const parked = await eventually('it is parked', async () => (await progressOf(world))?.parked, {
-    timeoutMs: 90_000,
-    everyMs: 100,
+  const { parked } = await eventually(
+    `it is parked at ${step}`,
+    async () => {
+      const progress = await progressOf(world);
+      if (progress?.gate?.name === 'cutover' && step === 'verify')
+        throw new Error(`the comparison found nothing: ${JSON.stringify(progress.steps)}`);
+      return progress?.parked && { parked: progress.parked };
+    },
+    { timeoutMs: 90_000, everyMs: 100 },
+  ).catch(async (error: unknown) => {
+    throw new Error(JSON.stringify(await progressOf(world)), { cause: error });
   });
   expect(parked).toMatchObject({ step, type: 'ContentsDiffer' });
   expect(parked.message).toContain('Source and target differ in 1 table');
