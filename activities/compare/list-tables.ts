@@ -20,6 +20,11 @@ export interface ComparedTable {
   readonly key: readonly KeyColumn[];
   /** All columns that aren't dropped, generated ones too, in the order of the source. */
   readonly columns: readonly string[];
+  /**
+   * Those of them that may hold most of the table's bytes: where TOAST is larger than the table itself, every column of a
+   * type without a limit. They go into a row's hash by a hash of their own.
+   */
+  readonly wide: readonly string[];
 }
 
 export const labelOf = ({ schema, name }: Pick<ComparedTable, 'schema' | 'name'>): string => `${schema}.${name}`;
@@ -33,7 +38,11 @@ export async function listTables(session: Session, migration: string): Promise<C
     session,
     `SELECT n.nspname AS schema, c.relname AS name, coalesce(k.columns, '[]') AS key,
             coalesce((SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
-                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns
+                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
+            coalesce((SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.reltoastrelid <> 0
+                         AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bytea'::regtype, 'json'::regtype, 'jsonb'::regtype, 'xml'::regtype)
+                         AND pg_relation_size(c.reltoastrelid) > pg_relation_size(c.oid)), '[]') AS wide
        FROM pg_class c
        JOIN pg_namespace n ON n.oid = c.relnamespace
        LEFT JOIN LATERAL (

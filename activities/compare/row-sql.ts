@@ -19,7 +19,11 @@ export const hashOf = (text: string, seed = 0): string => `hashtextextended(${te
  * Hash of a whole row by its text: every type has one, and 1.0 differs from 1.00 (docs/performance.md). Columns are named
  * in one order for both sides: after a rebuild, columns may lie in another order, or behind dropped ones.
  */
-export const rowHash = ({ columns }: ComparedTable): string => hashOf(textOf(columns));
+export const rowHash = ({ columns, wide }: ComparedTable): string =>
+  hashOf(`ROW(${columns.map((name) => (wide.includes(name) ? valueHash(name) : column(name))).join(', ')})::text`);
+
+/** PostgreSQL writes a row's text byte by byte, to quote it: for long values that costs more than their hash. NULL stays NULL. */
+const valueHash = (name: string): string => hashOf(`${column(name)}::text`);
 
 /** Text by which rows are told apart: the key's columns, or the row's hash where there is no key. */
 export const keyText = (table: ComparedTable): string =>

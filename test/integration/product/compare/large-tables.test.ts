@@ -151,6 +151,30 @@ describe('tables of many chunks', () => {
     expect(await lab.differences()).toEqual([]);
   });
 
+  it('long values, which are hashed by themselves, are told from others, from NULL and from nothing', async () => {
+    for (const side of [there, here]) {
+      await side.query(`CREATE TABLE documents (id int PRIMARY KEY, note text, body text, data bytea, info jsonb);
+        ALTER TABLE documents ALTER COLUMN body SET STORAGE EXTERNAL;
+        INSERT INTO documents SELECT i, 'n' || i, repeat(md5(i::text), 200), decode(md5(i::text), 'hex'), jsonb_build_object('i', i)
+          FROM generate_series(1, 2000) AS i`);
+    }
+    expect(await lab.differences()).toEqual([]);
+    await here.query(`UPDATE documents SET body = body || ' ' WHERE id = 3; UPDATE documents SET body = NULL WHERE id = 5;
+      UPDATE documents SET body = '' WHERE id = 8; UPDATE documents SET data = set_bit(data, 3, 1 - get_bit(data, 3)) WHERE id = 13;
+      UPDATE documents SET info = '{"i": 21.0}' WHERE id = 21; UPDATE documents SET note = body, body = note WHERE id = 34`);
+    await there.query(`UPDATE documents SET body = '' WHERE id = 5; UPDATE documents SET body = NULL WHERE id = 8`);
+    const [found] = await lab.differences();
+    await Promise.all([there, here].map((side) => side.query('DROP TABLE documents')));
+    expect(found).toMatchObject({ table: 'public.documents', different: 6, onlyOnSource: 0, onlyOnTarget: 0 });
+    expect(found?.rows?.slice(0, 5)).toEqual(
+      expect.arrayContaining([
+        { key: '(3)', kind: 'different', columns: ['body'] },
+        { key: '(5)', kind: 'different', columns: ['body'] },
+        { key: '(13)', kind: 'different', columns: ['data'] },
+      ]),
+    );
+  });
+
   it('values are shown only where that is asked for', async () => {
     await here.query(`UPDATE made SET b = 7 WHERE a = 1`);
     const [quiet] = await lab.differences();

@@ -3,7 +3,7 @@ import { disagreementsOf } from '../../../../activities/compare/row-fingerprints
 import { Totals } from '../../../../activities/compare/totals';
 
 const KEY = { name: 'id', type: 'integer', equals: 'OPERATOR(pg_catalog.=)', isInteger: true };
-const table = (name: string, schema = 'public', columns = ['id']) => ({ schema, name, key: [KEY], columns });
+const table = (name: string, schema = 'public', columns = ['id']) => ({ schema, name, key: [KEY], columns, wide: [] });
 const row = (key: string, fingerprint: string) => [`(${key})`, { parts: [key], fingerprint }] as const;
 
 describe('rows that disagree', () => {
