@@ -63,6 +63,11 @@ async function main(): Promise<void> {
   const [rows, rounds] = [Number(values.rows), Number(values.rounds)];
   let source: BareServer | undefined;
   let target: BareServer | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      void Promise.allSettled([source?.remove(), target?.remove()]).then(() => process.exit(1));
+    });
+  }
   try {
     say(`filling ${rows} and ${Math.ceil(rows / 50)} rows, PostgreSQL ${MAJOR}`);
     source = await BareServer.create(MAJOR);
