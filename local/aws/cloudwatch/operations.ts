@@ -105,7 +105,10 @@ interface Range {
   readonly Period: number;
 }
 
-/** The point at the beginning of the running period, if the range has it and there is data. */
+/**
+ * The point at the beginning of the last period of the range, if there is data. Of a range that ended a moment ago, in the
+ * period before, that one's: metrics have no past here, and the value is that of now.
+ */
 async function pointOf(
   context: Context,
   region: string,
@@ -119,7 +122,8 @@ async function pointOf(
   const now = Date.now();
   const periodMs = Period * 1000;
   const down = (moment: number) => Math.floor(moment / periodMs) * periodMs;
-  if (!instance || EndTime <= down(now) || down(StartTime) > now) return undefined;
+  const at = Math.min(down(now), down(EndTime - 1));
+  if (!instance || at < down(now) - periodMs || at < down(StartTime)) return undefined;
   const value = await readMetric(context, instance, MetricName);
-  return value === undefined ? undefined : { at: Math.max(down(now), down(StartTime)), value };
+  return value === undefined ? undefined : { at, value };
 }
