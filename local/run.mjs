@@ -7,7 +7,17 @@
  * Plain Node without dependencies, since it is what installs them. Everything it says goes to stderr.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { clearInterval, setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
@@ -65,39 +75,62 @@ function npmEnvironment() {
 /** One installation at a time: a second one would delete the first one's files under its hands. */
 async function withInstallLock(work) {
   const lock = join(root, '.keyshift', 'npm-ci.pid');
+  const mine = `${lock}.${process.pid}`;
   mkdirSync(dirname(lock), { recursive: true });
-  for (let told = false; ;) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-      const holder = Number(readHolder(lock));
-      if (!holder || !isAlive(holder)) {
-        rmSync(lock, { force: true });
-        continue;
-      }
+  writeFileSync(mine, String(process.pid));
+  try {
+    for (let told = false; !takeLock(mine, lock); told = true) {
+      const holder = readHolder(lock);
+      if (holder === undefined || removeStale(lock, holder)) continue;
       if (!told) say(`waiting for the installation that process ${holder} is making`);
-      told = true;
       await pause(500);
     }
-  }
-  try {
-    return await work();
+    try {
+      return await work();
+    } finally {
+      rmSync(lock, { force: true });
+    }
   } finally {
-    rmSync(lock, { force: true });
+    rmSync(mine, { force: true });
   }
+}
+
+/** A link comes with its contents: nobody ever reads a lock that its holder has not yet written into. */
+function takeLock(mine, lock) {
+  try {
+    linkSync(mine, lock);
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Takes away the lock of a dead process. Whoever else saw it dead may have taken the lock meanwhile: that one is put back. */
+function removeStale(lock, holder) {
+  if (isAlive(Number(holder))) return false;
+  const aside = `${lock}.stale.${process.pid}`;
+  try {
+    renameSync(lock, aside);
+    if (readHolder(aside) !== holder) linkSync(aside, lock);
+  } catch (error) {
+    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+  return true;
 }
 
 function readHolder(lock) {
   try {
     return readFileSync(lock, 'utf8');
   } catch {
-    return '';
+    return undefined;
   }
 }
 
 function isAlive(pid) {
+  if (!(pid > 0)) return false;
   try {
     process.kill(pid, 0);
     return true;
