@@ -387,11 +387,11 @@ export class Migration implements Answerable {
     if (typeof input.by !== 'string' || input.by.trim() === '') {
       return `answer for ${input.gate} refused: "by" has to say who answers`;
     }
+    if (input.gate !== open) return `answer for ${input.gate} by ${input.by} refused: ${state}`;
     const opening = this.progress.gate?.opening;
-    if (input.gate === open && input.opening !== undefined && input.opening !== opening) {
+    if (input.opening !== undefined && input.opening !== opening) {
       return `answer for ${input.gate} by ${input.by} refused: it is for opening ${input.opening}, and this is opening ${opening}; look at the findings again`;
     }
-    if (input.gate !== open) return `answer for ${input.gate} by ${input.by} refused: ${state}`;
     if (this.#answer)
       return `answer for ${input.gate} by ${input.by} refused: ${this.#answer.by} has ${this.#answer.decision} it`;
     return undefined;

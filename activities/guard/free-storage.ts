@@ -1,21 +1,17 @@
-import { GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { requireInstance } from '../rds/find-instance';
+import { readMetrics } from '../rds/metrics';
 
 /** Free storage of an instance as CloudWatch has it. */
 export interface FreeStorage {
   readonly freeBytes: number;
   /** Of what is allocated. */
   readonly percent: number;
-  readonly allocatedBytes: number;
-  /** When CloudWatch measured it, in milliseconds since 1970. */
-  readonly measuredAt: number;
 }
 
 const GIB = 1_073_741_824;
-const PERIOD_S = 60;
 /** RDS sends the metric every minute; older than this it says nothing of now. */
-const LOOK_BACK_MS = 10 * 60_000;
+const LOOK_BACK_MINUTES = 10;
 /** How long an answer serves: the metric has no newer value before. */
 const FRESH_MS = 30_000;
 
@@ -48,25 +44,10 @@ export function freeStorageOfSource(deps: Dependencies, ref: MigrationRef): Prom
 async function ask(aws: Aws, instance: string): Promise<FreeStorage | undefined> {
   const { AllocatedStorage } = await requireInstance(aws, instance);
   const allocatedBytes = (AllocatedStorage ?? 0) * GIB;
-  const { Datapoints } = await aws.cloudwatch.send(
-    new GetMetricStatisticsCommand({
-      Namespace: 'AWS/RDS',
-      MetricName: 'FreeStorageSpace',
-      Dimensions: [{ Name: 'DBInstanceIdentifier', Value: instance }],
-      StartTime: new Date(Date.now() - LOOK_BACK_MS),
-      EndTime: new Date(),
-      Period: PERIOD_S,
-      Statistics: ['Minimum'],
-    }),
-  );
-  const newest = (Datapoints ?? []).toSorted((a, b) => timeOf(b) - timeOf(a))[0];
-  if (newest?.Minimum === undefined || allocatedBytes === 0) return undefined;
-  return {
-    freeBytes: newest.Minimum,
-    percent: (newest.Minimum / allocatedBytes) * 100,
-    allocatedBytes,
-    measuredAt: timeOf(newest),
-  };
+  const { free } = await readMetrics(aws, instance, {
+    free: { name: 'FreeStorageSpace', stat: 'Minimum', periodSeconds: 60, minutes: LOOK_BACK_MINUTES },
+  });
+  const [freeBytes] = free;
+  if (freeBytes === undefined || allocatedBytes === 0) return undefined;
+  return { freeBytes, percent: (freeBytes / allocatedBytes) * 100 };
 }
-
-const timeOf = ({ Timestamp }: { Timestamp?: Date | undefined }): number => Timestamp?.getTime() ?? 0;

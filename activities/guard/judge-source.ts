@@ -32,7 +32,7 @@ export function judgeSource(plan: Plan, lag: Lag, source: SourceHealth, maxSlotW
   if (percent === undefined || free === undefined) {
     warn(
       'storage-unknown',
-      `CloudWatch has no FreeStorageSpace of ${instance}: nobody watches its storage but PostgreSQL's own ceiling. Give the worker cloudwatch:GetMetricStatistics.`,
+      `CloudWatch has no FreeStorageSpace of ${instance}: nobody watches its storage but PostgreSQL's own ceiling. Give the worker cloudwatch:GetMetricData.`,
     );
   } else if (percent < guard.pauseFreeStoragePercent) {
     warn(

@@ -7,7 +7,7 @@ import { readMark } from '../postgres/fence-table';
 import { type Access, accessTo, inEachDatabase, withSession } from '../postgres/session';
 import { findSubscription } from '../postgres/subscriptions';
 import { findInstance } from '../rds/find-instance';
-import { bareTables } from './bare-tables';
+import { warnOfBareTables } from './bare-tables';
 import { forecast, remember, type Sample } from './forecast';
 import { type FreeStorage, freeStorageOfSource } from './free-storage';
 import { sourceAtRisk } from './give-up';
@@ -129,7 +129,7 @@ export class SourceWatch {
     await inEachDatabase(this.access, databases, { ...STEP, readOnly: true }, async (session, database) => {
       const captured = await readMark(session, id, 'schema');
       if (captured !== undefined && captured !== (await fingerprintSchema(session, id))) changed.push(database);
-      bare.push(...(await bareTables(session, database)));
+      bare.push(...(await warnOfBareTables(session, database)));
     });
     this.#changedSchemas = changed;
     this.#fromCloseLook = [
