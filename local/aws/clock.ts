@@ -12,6 +12,8 @@ export const AWS_SECONDS = {
   startInstance: 180,
   createSnapshot: 120,
   copySnapshot: 180,
+  /** How long a change of DNS records needs to reach all name servers of Route 53: "typically within 60 seconds". */
+  propagateRecords: 60,
   /** How long an instance still says `available` after a call that changes it (facts.md, section 4: eventually consistent). */
   becomeVisible: 10,
   /** How long a parameter group needs to reach its instances. */

@@ -8,9 +8,9 @@ export const faultRequest = z.strictObject({
   operation: z.string().min(1),
   /**
    * `throttle`: refused as AWS refuses too many calls. `error`: refused with `code`. `drop-after`: the effect takes place, then the connection is
-   * cut. `stall`: what the operation works on stays in its transitional state until the fault is cleared.
+   * cut. `stall`: what the operation works on stays in its transitional state until the fault is cleared. `delay`: the answer comes `delayMs` late.
    */
-  kind: z.enum(['throttle', 'error', 'drop-after', 'stall']),
+  kind: z.enum(['throttle', 'error', 'drop-after', 'stall', 'delay']),
   /** How many calls it hits. */
   times: z.int().positive().default(1),
   code: z.string().optional(),
@@ -18,6 +18,9 @@ export const faultRequest = z.strictObject({
   message: z.string().optional(),
   /** Of `stall`: stalls only in this state. */
   state: z.string().optional(),
+  delayMs: z.int().min(0).default(0),
+  /** Of `delay`: whether the call waits before its effect takes place, or after it. */
+  when: z.enum(['before', 'after']).default('before'),
 });
 
 /** How often something that stalls looks whether it may go on. */
@@ -66,6 +69,20 @@ export class Faults {
   /** Whether the answer to this call of the operation is to be dropped. */
   dropsAnswer(operation: string): boolean {
     return this.hit(operation, ['drop-after']) !== undefined;
+  }
+
+  /** A delay that a call of the operation has; it is handed to `delay`, before and after the effect. */
+  delayOf(operation: string): Fault | undefined {
+    return this.hit(operation, ['delay']);
+  }
+
+  /** Waits, if the delay is one of this moment; no longer than until it is cleared. */
+  async delay(delay: Fault | undefined, when: Fault['when'], shutdown: AbortSignal): Promise<void> {
+    if (delay?.when !== when) return;
+    const end = Date.now() + delay.delayMs;
+    while (this.faults.includes(delay) && Date.now() < end) {
+      await sleep(Math.min(STALL_POLL_MS, end - Date.now()), undefined, { signal: shutdown });
+    }
   }
 
   /** Notes whether a call of the operation is to stall later; the answer is handed to `whileStalled`. */

@@ -9,7 +9,9 @@ export function listEverything({ store }: Context): object {
   const regions = store.regions().map(([name, state]) => [name, listRegion(state)] as const);
   // A region that was only asked is no different from one that never was.
   const used = regions.filter(([, kinds]) => Object.values(kinds).some((kind: unknown[]) => kind.length > 0));
-  return sortKeys(Object.fromEntries(used));
+  const zones = Object.values(store.route53.zones).map(({ id, name, records }) => ({ id, name, records }));
+  const global = zones.length > 0 ? { global: { hostedZones: zones } } : {};
+  return sortKeys({ ...Object.fromEntries(used), ...global });
 }
 
 function listRegion({ rds, kms, secrets, parameters, ec2 }: RegionState): object {

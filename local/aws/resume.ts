@@ -2,6 +2,7 @@ import type { Context } from './context';
 import { runInstanceOperation } from './rds/instance-jobs';
 import type { InstanceRecord } from './rds/model';
 import { runSnapshotOperation } from './rds/snapshot-jobs';
+import { resumeChanges } from './route53/operations';
 
 /**
  * Brings everything back to where an earlier stand-in left it: servers that still run are taken over, others are started (with a crash recovery if need be), and what was under way is
@@ -15,6 +16,7 @@ export async function resumeEverything(context: Context): Promise<void> {
     for (const snapshot of Object.values(snapshots)) runSnapshotOperation(context, snapshot);
   }
   for (const instance of instances) runInstanceOperation(context, instance);
+  resumeChanges(context);
 }
 
 async function resumeServer({ log, pids, servers, store }: Context, instance: InstanceRecord): Promise<void> {

@@ -16,6 +16,8 @@ import { kmsOperations } from './kms/operations';
 import { QueryParameters, renderAnswer, renderEc2Answer, renderEc2Error, renderError } from './query-protocol';
 import type { Answer } from './query-protocol';
 import { RDS_OPERATIONS } from './rds/operations';
+import type { RestRequest, RestService } from './rest-protocol';
+import { ROUTE53 } from './route53/operations';
 import { secretsOperations } from './secrets/operations';
 import { ssmOperations } from './ssm/operations';
 import { getCallerIdentity } from './sts/operations';
@@ -28,11 +30,15 @@ const NAMESPACES: Readonly<Record<string, string>> = {
   ec2: 'http://ec2.amazonaws.com/doc/2016-11-15/',
 };
 
+/** The services whose operations are methods and paths. */
+const REST_SERVICES: Readonly<Record<string, RestService>> = { route53: ROUTE53 };
+
 /** What is sent back. */
 interface Reply {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
   /** The effect took place, but the connection is cut instead of an answer. */
   readonly dropped?: boolean;
 }
@@ -49,13 +55,16 @@ export function createAwsServer(context: Context): Server {
 
   async function answer(request: IncomingMessage): Promise<Reply> {
     const url = new URL(request.url ?? '/', 'http://localhost');
-    const body = await readBody(request);
+    const bytes = await readBody(request);
     if (url.pathname.startsWith('/_keyshift/')) {
-      const { status, value } = await control(request.method ?? 'GET', url, body);
+      const { status, value } = await control(request.method ?? 'GET', url, bytes.toString('utf8'));
       await context.store.flush();
       return { status, type: 'application/json', body: `${JSON.stringify(value, undefined, 2)}\n` };
     }
     const scope = readCredentialScope(request, url);
+    const rest = scope ? REST_SERVICES[scope.service] : undefined;
+    if (rest && scope) return answerRest(rest, scope, readRestRequest(request, url, bytes));
+    const body = bytes.toString('utf8');
     const operations = scope ? json[scope.service] : undefined;
     const target = request.headers['x-amz-target'];
     return operations && scope
@@ -74,11 +83,10 @@ export function createAwsServer(context: Context): Server {
     try {
       const operation = operations[name];
       if (!operation) throw new AwsError('UnknownOperationException', `Operation ${name} isn't known to the stand-in.`);
-      refuse(name, 'ThrottlingException');
-      enforcePolicy(context.store, scope, name);
-      const result = await operation(parseJson(body), { region: scope.region });
-      await context.store.flush();
-      return { status: 200, type, body: JSON.stringify(result), dropped: context.faults.dropsAnswer(name) };
+      const { result, dropped } = await perform(scope, name, 'ThrottlingException', () =>
+        operation(parseJson(body), { region: scope.region }),
+      );
+      return { status: 200, type, body: JSON.stringify(result), dropped };
     } catch (error) {
       const known = asAwsError(error, name);
       return { status: known.status, type, body: JSON.stringify(jsonError(known)) };
@@ -102,11 +110,9 @@ export function createAwsServer(context: Context): Server {
         const exception = new AwsError('MissingAuthenticationTokenException', missing.message);
         return { status: 400, type: 'application/x-amz-json-1.1', body: JSON.stringify(jsonError(exception)) };
       }
-      refuse(action, ec2 ? 'RequestLimitExceeded' : 'Throttling');
-      enforcePolicy(context.store, scope, action);
-      const result = await callQuery(scope, action, QueryParameters.parse(form));
-      await context.store.flush();
-      const dropped = context.faults.dropsAnswer(action);
+      const { result, dropped } = await perform(scope, action, ec2 ? 'RequestLimitExceeded' : 'Throttling', () =>
+        callQuery(scope, action, QueryParameters.parse(form)),
+      );
       const render = ec2 ? renderEc2Answer : renderAnswer;
       return { status: 200, type, body: render(action, namespace, result, requestId), dropped };
     } catch (error) {
@@ -114,6 +120,39 @@ export function createAwsServer(context: Context): Server {
       const body = ec2 ? renderEc2Error(known, requestId) : renderError(known, namespace, requestId);
       return { status: known.status, type, body };
     }
+  }
+
+  async function answerRest(service: RestService, scope: CredentialScope, request: RestRequest): Promise<Reply> {
+    const found = service.find(request);
+    const name = found?.name ?? `${request.method} /${request.path.join('/')}`;
+    const type = 'application/xml';
+    try {
+      if (!found) throw new AwsError('NotImplemented', `${name} isn't known to the stand-in.`, 501);
+      const { result, dropped } = await perform(scope, name, service.throttlingCode, () =>
+        found.run({ ...request, context, scope, stall: context.faults.stallOf(name) }),
+      );
+      return { status: 200, type, body: '', ...result, dropped };
+    } catch (error) {
+      const known = asAwsError(error, name);
+      return { status: known.status, type, body: service.renderError(known, randomUUID()) };
+    }
+  }
+
+  /** Does one call with what all services have in common: faults, the policy in force, and that nothing is answered before it is on disk. */
+  async function perform<Result>(
+    scope: CredentialScope,
+    name: string,
+    throttlingCode: string,
+    work: () => Promise<Result> | Result,
+  ): Promise<{ readonly result: Result; readonly dropped: boolean }> {
+    const delay = context.faults.delayOf(name);
+    await context.faults.delay(delay, 'before', context.shutdown);
+    refuse(name, throttlingCode);
+    enforcePolicy(context.store, scope, name);
+    const result = await work();
+    await context.store.flush();
+    await context.faults.delay(delay, 'after', context.shutdown);
+    return { result, dropped: context.faults.dropsAnswer(name) };
   }
 
   async function callQuery(scope: CredentialScope, action: string, parameters: QueryParameters): Promise<Answer> {
@@ -179,14 +218,20 @@ function send(response: ServerResponse, reply: Reply): void {
     'content-type': reply.type,
     'content-length': Buffer.byteLength(reply.body),
     'x-amzn-requestid': randomUUID(),
+    ...reply.headers,
   });
   response.end(reply.body);
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
+}
+
+function readRestRequest({ headers, method = 'GET' }: IncomingMessage, url: URL, body: Buffer): RestRequest {
+  const path = url.pathname.slice(1).split('/').map(decodeURIComponent);
+  return { method, path, query: url.searchParams, headers, body };
 }
 
 function parseJson(body: string): unknown {

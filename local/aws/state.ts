@@ -5,6 +5,7 @@ import type { Ec2State } from './ec2/model';
 import type { IamState } from './iam/model';
 import type { KmsState } from './kms/model';
 import type { RdsState } from './rds/model';
+import type { Route53State } from './route53/model';
 import type { SecretRecord } from './secrets/model';
 import type { Answer } from './query-protocol';
 import type { ParameterRecord } from './ssm/model';
@@ -52,6 +53,7 @@ interface StateFile {
   switches: Record<string, InstanceSwitches>;
   quotas: Quotas;
   iam?: IamState;
+  route53?: Route53State;
 }
 
 /** All that the stand-in remembers: in memory, and in one JSON file that is written before a change is acknowledged. */
@@ -88,6 +90,11 @@ export class Store {
   /** IAM knows no regions. */
   get iam(): IamState {
     return (this.state.iam ??= { enforce: false });
+  }
+
+  /** Route 53 knows no regions either. */
+  get route53(): Route53State {
+    return (this.state.route53 ??= { zones: {}, changes: {} });
   }
 
   switches(region: string, instanceId: string): InstanceSwitches {
