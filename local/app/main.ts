@@ -1,5 +1,6 @@
 /**
- * The sample application: `node --import tsx local/app/main.ts --notes <file> [--connections 8] [--rate 200]`.
+ * The sample application: `node --import tsx local/app/main.ts --notes <file> [--connections 8] [--rate 200] [--pooled]`.
+ * `--pooled`: the endpoint is a pooler on this machine: no TLS to it, and every transaction asks which server it runs on.
  * Prints `{"ready":true}` when it writes, and its totals when it has stopped (SIGTERM). SIGUSR2 writes the notes out and prints
  * the totals so far.
  */
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
       notes: { type: 'string' },
       connections: { type: 'string', default: '8' },
       rate: { type: 'string', default: '200' },
+      pooled: { type: 'boolean', default: false },
     },
   });
   if (!values.notes) throw new Error('--notes <file> is missing');
@@ -38,7 +40,8 @@ async function main(): Promise<void> {
   const notes = new NoteBook(values.notes);
   const writer = new Writer({
     endpoints: new ParameterEndpoint(aws.ssm, SAMPLE.endpointParameter),
-    credentials: { ...login, ca: readFileSync(need('KEYSHIFT_RDS_CA_BUNDLE'), 'utf8') },
+    credentials: values.pooled ? login : { ...login, ca: readFileSync(need('KEYSHIFT_RDS_CA_BUNDLE'), 'utf8') },
+    pooled: values.pooled,
     connections: Number(values.connections),
     rate: Number(values.rate),
     notes,

@@ -5,6 +5,8 @@ export const SAMPLE = {
   masterUser: 'postgres',
   masterSecret: 'app-db-master',
   appSecret: 'app-db-app',
+  /** Login of the pooler's admin console, where the demo has a pooler. */
+  poolerSecret: 'app-db-pooler',
   endpointParameter: '/app-db/endpoint',
   keyAlias: 'alias/app-db',
 } as const;

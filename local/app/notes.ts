@@ -9,13 +9,14 @@ export type RowWrite = readonly [table: string, what: 'insert' | 'update' | 'del
 export interface Note {
   /**
    * `acknowledged`: the server said that it is committed. `unknown`: the connection was lost while the commit was under way.
-   * `failed`: certainly not committed.
+   * `failed`: certainly not committed. `refused`: no transaction, but a connection that could not be made. `lost`: no transaction
+   * either, but a connection that went away while nothing was under way on it.
    */
-  readonly outcome: 'acknowledged' | 'unknown' | 'failed';
+  readonly outcome: 'acknowledged' | 'unknown' | 'failed' | 'refused' | 'lost';
   /** When it was known; milliseconds since the epoch. */
   readonly at: number;
   readonly connection: number;
-  /** `host:port` that it was sent to. */
+  /** `host:port` of the server that it ran on: what it was sent to, or, through a pooler, what that server said. */
   readonly endpoint: string;
   readonly database: DatabaseName;
   readonly writes: readonly RowWrite[];

@@ -33,8 +33,12 @@ export class SampleApplication {
   }
 
   /** Starts it and waits until it has written. It stops before the world does. */
-  static async start(world: World, options: { notesFile: string; rate: number }): Promise<SampleApplication> {
-    const app = new SampleApplication(world, options.notesFile, ['--rate', String(options.rate)]);
+  static async start(
+    world: World,
+    { notesFile, rate, pooled = false }: { notesFile: string; rate: number; pooled?: boolean },
+  ): Promise<SampleApplication> {
+    const args = ['--rate', String(rate), ...(pooled ? ['--pooled'] : [])];
+    const app = new SampleApplication(world, notesFile, args);
     world.onStop('sample application', () => app.child.stop());
     await app.expect('ready');
     return app;

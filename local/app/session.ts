@@ -13,7 +13,12 @@ export interface SessionOptions {
   /** Certificates that the server's must go back to; without them TLS is off. */
   readonly ca?: string;
   readonly applicationName: string;
+  /** Ask each transaction which server it runs on: behind a pooler the address doesn't say. */
+  readonly askServer?: boolean;
 }
+
+/** With the BEGIN, so that it costs no round trip. Without an address: a Unix socket. */
+const BEGIN_AND_ASK = `BEGIN; SELECT host(inet_server_addr()) || ':' || inet_server_port() AS server`;
 
 /** Thrown where a row that is ours is not what we left: somebody else changed it, or the database lost it. */
 export class RowIsNotOurs extends Error {
@@ -51,10 +56,14 @@ export class Transaction {
 /** One connection of the application. */
 export class Session {
   private lost = false;
+  private runsOn: string | undefined;
 
-  private constructor(private readonly client: Client) {}
+  private constructor(
+    private readonly client: Client,
+    private readonly askServer: boolean,
+  ) {}
 
-  static async open({ ca, applicationName, ...where }: SessionOptions): Promise<Session> {
+  static async open({ ca, applicationName, askServer = false, ...where }: SessionOptions): Promise<Session> {
     const client = new Client({
       ...where,
       application_name: applicationName,
@@ -64,7 +73,7 @@ export class Session {
       statement_timeout: LIMIT_MS,
       keepAlive: true,
     });
-    const session = new Session(client);
+    const session = new Session(client, askServer);
     client.on('error', () => (session.lost = true)).on('end', () => (session.lost = true));
     try {
       await client.connect();
@@ -79,6 +88,11 @@ export class Session {
     return this.lost;
   }
 
+  /** The server that the last transaction ran on, as `host:port`; undefined if it was not asked. */
+  get server(): string | undefined {
+    return this.runsOn;
+  }
+
   async rows<R extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<R[]> {
     return (await this.client.query<R>(sql, [...values])).rows;
   }
@@ -89,7 +103,7 @@ export class Session {
 
   /** Runs one transaction. Whatever it throws, nothing was committed, except with CommitUnknown. */
   async transact(work: () => Promise<void>): Promise<void> {
-    await this.client.query('BEGIN');
+    await this.start();
     try {
       await work();
     } catch (error) {
@@ -105,6 +119,16 @@ export class Session {
     void this.client.end().catch(() => undefined);
     // `end` waits for the server; a half-open connection would keep the process alive.
     setTimeout(() => destroySocket(this.client), LIMIT_MS).unref();
+  }
+
+  private async start(): Promise<void> {
+    if (!this.askServer) {
+      await this.client.query('BEGIN');
+      return;
+    }
+    // Several statements in one query are answered with a list.
+    const answers = (await this.client.query(BEGIN_AND_ASK)) as unknown as QueryResult<{ server: string | null }>[];
+    this.runsOn = answers[1]?.rows[0]?.server ?? undefined;
   }
 
   private async commit(): Promise<void> {

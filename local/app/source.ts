@@ -104,6 +104,7 @@ export async function readLogin(aws: Aws, secret: string): Promise<Login> {
   return { user: username, password };
 }
 
-function newPassword(): string {
+/** A password that needs no quoting anywhere. */
+export function newPassword(): string {
   return randomBytes(18).toString('base64url');
 }

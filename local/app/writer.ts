@@ -16,6 +16,8 @@ export interface WriterOptions {
   readonly connections: number;
   /** Transactions per second, all connections together. */
   readonly rate: number;
+  /** The endpoint is that of a pooler: each transaction asks which server it runs on. */
+  readonly pooled?: boolean;
   readonly notes: NoteBook;
 }
 
@@ -23,6 +25,9 @@ export interface WriterTotals {
   acknowledged: number;
   failed: number;
   unknown: number;
+  /** Connections that could not be made, and that went away by themselves. */
+  refused: number;
+  lost: number;
   reconnects: number;
   /** The longest time without any acknowledged commit so far. */
   longestGapMs: number;
@@ -30,7 +35,15 @@ export interface WriterTotals {
 
 /** The application: connections that write without pause, and note what became of every transaction. */
 export class Writer {
-  readonly totals: WriterTotals = { acknowledged: 0, failed: 0, unknown: 0, reconnects: 0, longestGapMs: 0 };
+  readonly totals: WriterTotals = {
+    acknowledged: 0,
+    failed: 0,
+    unknown: 0,
+    refused: 0,
+    lost: 0,
+    reconnects: 0,
+    longestGapMs: 0,
+  };
   private readonly doorman = new Doorman();
   private lastAcknowledged: number | undefined;
   private stopping = false;
@@ -74,6 +87,8 @@ class WriterLoop {
   private readonly workload: Workload;
   private session: Session | undefined;
   private endpoint = '';
+  /** The connection was given up by us, after a failure that is noted. */
+  private givenUp = false;
   private loaded = false;
 
   constructor(
@@ -105,13 +120,31 @@ class WriterLoop {
     // Once connected, a lost connection may mean that the database is elsewhere now.
     let ask: 'current' | 'refresh' = this.session ? 'refresh' : 'current';
     if (this.session) this.writer.totals.reconnects += 1;
+    if (this.session && !this.givenUp) this.note('lost');
     this.session = await this.writer.enter(async () => {
       const endpoint = await this.options.endpoints[ask]();
       ask = 'refresh';
-      const session = await this.open(endpoint);
-      this.endpoint = endpoint;
-      return session;
+      try {
+        const session = await this.open(endpoint);
+        this.endpoint = endpoint;
+        this.givenUp = false;
+        return session;
+      } catch (error) {
+        this.note('refused', { endpoint, code: codeOf(error) });
+        throw error;
+      }
     });
+  }
+
+  private note(outcome: Note['outcome'], more: Partial<Note> = {}): void {
+    const { index: connection, endpoint, database } = this;
+    const at = performance.timeOrigin + performance.now();
+    this.writer.record({ outcome, at, connection, endpoint, database, writes: [], ...more });
+  }
+
+  private giveUp(session: Session): void {
+    this.givenUp = true;
+    session.close();
   }
 
   private async open(endpoint: string): Promise<Session> {
@@ -120,6 +153,7 @@ class WriterLoop {
       ...this.options.credentials,
       database: this.database,
       applicationName: 'sample-app',
+      askServer: this.options.pooled ?? false,
     };
     const session = await Session.open(where);
     if (!this.loaded) await this.load(session);
@@ -146,9 +180,7 @@ class WriterLoop {
     let did = true;
     const note = (outcome: Note['outcome'], more: Partial<Note> = {}): void => {
       if (!did) return;
-      const { index: connection, endpoint, database } = this;
-      const at = performance.timeOrigin + performance.now();
-      this.writer.record({ outcome, at, connection, endpoint, database, writes: transaction.writes, ...more });
+      this.note(outcome, { endpoint: session.server ?? this.endpoint, writes: transaction.writes, ...more });
     };
     try {
       await session.transact(async () => {
@@ -161,7 +193,7 @@ class WriterLoop {
       if (error instanceof CommitUnknown) {
         note('unknown', { code: codeOf(error.cause) });
         this.forget(transaction.writes.map(([, , uid]) => uid));
-        session.close();
+        this.giveUp(session);
         return;
       }
       const constraint = (error as { constraint?: string }).constraint;
@@ -169,7 +201,7 @@ class WriterLoop {
       // A row that isn't what we left is not touched again; the verdict finds out what it is.
       if (error instanceof RowIsNotOurs) this.forget(transaction.writes.map(([, , uid]) => uid));
       // Whatever else went wrong (read-only, shut down, timed out), a new connection to where the parameter points is the remedy.
-      else session.close();
+      else this.giveUp(session);
     }
   }
 

@@ -5,6 +5,7 @@ import { Aws } from '../app/aws';
 import { SAMPLE, SAMPLE_PLAN } from '../app/names';
 import { SampleApplication } from '../app/process';
 import { addressOf, createSample, describeInstance, readLogin } from '../app/source';
+import { poolerCutover, startSamplePooler } from '../pgbouncer/sample-pooler';
 import type { Report } from '../tools/report';
 import type { World } from '../world/world';
 import { watchForFence } from './fence-watch';
@@ -27,6 +28,8 @@ export interface DemoRun {
   readonly signal: AbortSignal;
   /** Leave the gates to the user. */
   readonly hold?: boolean;
+  /** Put PgBouncer between the application and the database. */
+  readonly pooler?: boolean;
   /** More fields of the plan. */
   readonly plan?: Readonly<Record<string, unknown>>;
   /** Things that tests and chaos do along the way. */
@@ -59,12 +62,14 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   world.onStop('AWS clients', () => aws.destroy());
   await createSample(aws, world.caBundle, { rows, report });
   await hooks?.sampleReady?.(aws);
+  const pooler = run.pooler ? await startSamplePooler(world, aws, report) : undefined;
   const notesFile = join(world.root, 'notes.jsonl');
-  const app = await SampleApplication.start(world, { notesFile, rate });
+  const app = await SampleApplication.start(world, { notesFile, rate, pooled: pooler !== undefined });
   report(`the application writes to ${SAMPLE.instance}: 8 connections, ${rate} transactions/s`);
 
   const planFile = join(world.root, 'plan.json');
-  writeFileSync(planFile, `${JSON.stringify({ ...SAMPLE_PLAN, ...run.plan }, undefined, 2)}\n`);
+  const plan = { ...SAMPLE_PLAN, ...(pooler ? { cutover: poolerCutover(pooler) } : {}), ...run.plan };
+  writeFileSync(planFile, `${JSON.stringify(plan, undefined, 2)}\n`);
   const commands = new TemporalCommands(world, WORKFLOW_ID, report);
   const follower = new MigrationFollower(commands, new ProgressPrinter(report), signal);
   const startedAt = Date.now();
@@ -115,6 +120,7 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
     approvedAt,
     switchedAt: Date.parse(migration.cutover?.switchedAt ?? '') || approvedAt,
     workflowCompleted: status === 'COMPLETED' && migration.status === 'completed',
+    pooled: pooler !== undefined,
     proof: migration.proof,
     historyEvents,
     historyBytes,

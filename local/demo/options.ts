@@ -13,6 +13,8 @@ export interface DemoOptions {
   /** How often the worker is killed. */
   readonly chaos: number;
   readonly seed: number;
+  /** PgBouncer before the database: the application connects to that only. */
+  readonly pooler: boolean;
   /** The world's folder below `.keyshift/`; another one lets two demos run at once. */
   readonly name: string;
 }
@@ -36,6 +38,7 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     .option('--json', 'print the verdict as JSON on stdout, all else on stderr', false)
     .option('--chaos <n>', 'kill the worker n times (SIGKILL) at random moments', count(0), 0)
     .option('--seed <n>', 'seed of the random moments', count(0), Math.floor(Math.random() * 1e9))
+    .option('--pooler', 'put PgBouncer in front: the application connects to that only', false)
     .option('--name <name>', 'folder below .keyshift/, so that two demos can run at once', 'demo')
     .allowExcessArguments(false)
     .parse([...argv])

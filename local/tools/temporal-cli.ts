@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { findTool, triedLines, type FoundTool, type ToolSource, type TriedSource } from './find-tool';
 import { CACHE } from './paths';
-import { messageOf, toStderr, type Report } from './report';
+import { toStderr, type Report } from './report';
 import { fromCache, fromPath, fromVariable } from './temporal/installed';
 import { fromOfficialDownload } from './temporal/official-download';
 import { fromGoInstall } from './temporal/go-install';
@@ -9,20 +10,8 @@ import { isNewEnough, versionOf } from './temporal/probe';
 import { TEMPORAL_CLI_MINIMUM, TEMPORAL_CLI_VERSION } from './versions';
 
 /** One way to get at the Temporal CLI. */
-export interface TemporalCliSource {
-  readonly name: string;
-  /** What a person can do so that this way works. */
-  readonly remedy: string;
-  /** The path of the executable; undefined if this way doesn't apply here; throws if it failed. */
-  find(report: Report): Promise<string | undefined>;
-}
-
-export interface TemporalCli {
-  readonly path: string;
-  readonly version: string;
-  /** The name of the source that had it. */
-  readonly source: string;
-}
+export type TemporalCliSource = ToolSource;
+export type TemporalCli = FoundTool;
 
 export interface FindOptions {
   readonly sources?: readonly TemporalCliSource[];
@@ -34,9 +23,8 @@ export interface FindOptions {
 /** No source had it; the message lists what was tried and what to install. */
 export class TemporalCliNotFound extends Error {
   override readonly name = 'TemporalCliNotFound';
-  constructor(readonly tried: readonly { source: string; why: string; remedy: string }[]) {
-    const lines = tried.flatMap(({ source, why, remedy }) => [`  ${source}: ${why}`, `      remedy: ${remedy}`]);
-    super(`The Temporal CLI (${TEMPORAL_CLI_VERSION}) was not found. Tried, in this order:\n${lines.join('\n')}`);
+  constructor(readonly tried: readonly TriedSource[]) {
+    super(`The Temporal CLI (${TEMPORAL_CLI_VERSION}) was not found. Tried, in this order:\n${triedLines(tried)}`);
   }
 }
 
@@ -59,22 +47,8 @@ export async function findTemporalCli({
   report = toStderr,
   probe = versionOf,
 }: FindOptions = {}): Promise<TemporalCli> {
-  const tried: { source: string; why: string; remedy: string }[] = [];
-  for (const source of sources) {
-    const failed = (why: string): void => void tried.push({ source: source.name, why, remedy: source.remedy });
-    try {
-      const path = await source.find(report);
-      if (path === undefined) {
-        failed('not there');
-        continue;
-      }
-      const version = await probe(path);
-      if (!isNewEnough(version)) throw new Error(`${path} is ${version}, wanted at least ${TEMPORAL_CLI_MINIMUM}`);
-      return { path, version, source: source.name };
-    } catch (error) {
-      failed(messageOf(error));
-      report(`Temporal CLI: ${source.name}: ${messageOf(error)}; trying the next`);
-    }
-  }
-  throw new TemporalCliNotFound(tried);
+  const tooOld = (version: string) => (isNewEnough(version) ? undefined : TEMPORAL_CLI_MINIMUM);
+  const found = await findTool({ what: 'Temporal CLI', sources, report, probe, tooOld });
+  if ('path' in found) return found;
+  throw new TemporalCliNotFound(found);
 }

@@ -11,6 +11,8 @@ export interface ChildOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** Default: the root of this repository. */
+  readonly cwd?: string;
   /** Gets stderr, and stdout too unless `onLine` takes it. Appended to. */
   readonly logFile: string;
   /** Takes stdout line by line. */
@@ -38,11 +40,11 @@ export class Child {
   private running = true;
 
   constructor(private readonly options: ChildOptions) {
-    const { what, command, args, env, logFile, onLine, registry } = options;
+    const { what, command, args, env, cwd = REPOSITORY, logFile, onLine, registry } = options;
     const log = openSync(logFile, 'a');
     this.logOffset = statSync(logFile).size;
     this.process = spawn(command, args, {
-      cwd: REPOSITORY,
+      cwd,
       env,
       detached: true,
       stdio: ['ignore', onLine ? 'pipe' : log, log],

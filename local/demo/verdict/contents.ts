@@ -13,6 +13,12 @@ export interface Side {
   readonly login: Login;
 }
 
+/** Which move of traffic is judged, where there were several. */
+export interface Move {
+  /** Writes that were acknowledged before are none of those that came after it; milliseconds since the epoch. */
+  readonly since?: number;
+}
+
 /** What source, target and notes say, taken together. */
 export interface Contents extends RowFindings {
   readonly notes: NotesSummary;
@@ -21,9 +27,18 @@ export interface Contents extends RowFindings {
   readonly behind: readonly string[];
 }
 
-/** Compares every row of every table, every sequence, and every note. Nobody may write meanwhile. */
-export async function judgeContents(source: Side, target: Side, notesFile: string): Promise<Contents> {
-  const notes = await summarise(readNotes(notesFile), `${source.server.host}:${source.server.port}`);
+/**
+ * Compares every row of every table, every sequence, and every note. Nobody may write meanwhile. `source` is the side that was left,
+ * `target` the one that is written to at the end: after a rollback they have changed places.
+ */
+export async function judgeContents(
+  source: Side,
+  target: Side,
+  notesFile: string,
+  { since = 0 }: Move = {},
+): Promise<Contents> {
+  const left = await endpointsOf(source);
+  const notes = await summarise(readNotes(notesFile), ({ endpoint, at }) => !left.has(endpoint) && at > since);
   const findings = noFindings();
   const behind: string[] = [...notes.violated].map((constraint) => `${constraint} was violated after the cutover`);
   let tables = 0;
@@ -36,6 +51,15 @@ export async function judgeContents(source: Side, target: Side, notesFile: strin
     );
   }
   return { ...findings, notes, tables, behind };
+}
+
+/** What notes call a server: its address, or, through a pooler, what it says of itself. */
+async function endpointsOf({ server, login }: Side): Promise<ReadonlySet<string>> {
+  const said = await withClient(server, login, DATABASES[0], async (client) => {
+    const ask = `SELECT host(inet_server_addr()) || ':' || inet_server_port() AS server`;
+    return (await client.query<{ server: string | null }>(ask)).rows[0]?.server;
+  });
+  return new Set([`${server.host}:${server.port}`, ...(said == null ? [] : [said])]);
 }
 
 async function judgeTables(

@@ -9,7 +9,7 @@ export interface Expectation {
   acknowledged: RowState | undefined;
   /** States that it may have as well, since a commit was neither acknowledged nor refused. */
   readonly possible: Set<RowState>;
-  /** Whether any write of it went to another server than the source. */
+  /** Whether any write of it came after the last move of traffic: then the side that was left knows nothing of it. */
   afterCutover: boolean;
 }
 
@@ -20,6 +20,8 @@ export interface NotesSummary {
   readonly acknowledged: number;
   readonly failed: number;
   readonly unknown: number;
+  /** When each failure was seen: transactions failed or unknown, connections refused or lost; ascending, in milliseconds since the epoch. */
+  readonly errorsAt: readonly number[];
   /** When each commit was acknowledged, ascending, in milliseconds since the epoch. */
   readonly acknowledgedAt: readonly number[];
   /** Unique constraints that a write after the cutover ran into: numbers that were handed out twice. */
@@ -28,15 +30,21 @@ export interface NotesSummary {
 
 const UNIQUE_VIOLATION = '23505';
 
-/** Reads all notes; `source` is the `host:port` that was written to before the cutover. */
-export async function summarise(notes: AsyncIterable<Note>, source: string): Promise<NotesSummary> {
+/** Reads all notes; `isAfter` says which writes came after the last move of traffic. */
+export async function summarise(
+  notes: AsyncIterable<Note>,
+  isAfter: (note: Pick<Note, 'endpoint' | 'at'>) => boolean,
+): Promise<NotesSummary> {
   const rows = new Map<string, Map<string, Expectation>>();
-  const counts = { acknowledged: 0, failed: 0, unknown: 0 };
+  const counts = { acknowledged: 0, failed: 0, unknown: 0, refused: 0, lost: 0 };
   const acknowledgedAt: number[] = [];
+  const errorsAt: number[] = [];
   const violated = new Set<string>();
   for await (const note of notes) {
     counts[note.outcome] += 1;
-    const afterCutover = note.endpoint !== source;
+    const afterCutover = isAfter(note);
+    if (note.outcome !== 'acknowledged') errorsAt.push(note.at);
+    if (note.outcome === 'refused' || note.outcome === 'lost') continue;
     if (note.outcome === 'failed') {
       if (afterCutover && note.code === UNIQUE_VIOLATION) violated.add(note.constraint ?? 'unknown constraint');
       continue;
@@ -53,7 +61,17 @@ export async function summarise(notes: AsyncIterable<Note>, source: string): Pro
       expectation.afterCutover ||= afterCutover;
     }
   }
-  return { rows, ...counts, acknowledgedAt: acknowledgedAt.sort((a, b) => a - b), violated };
+  const { acknowledged, failed, unknown } = counts;
+  const ascending = (times: number[]): number[] => times.sort((a, b) => a - b);
+  return {
+    rows,
+    acknowledged,
+    failed,
+    unknown,
+    acknowledgedAt: ascending(acknowledgedAt),
+    errorsAt: ascending(errorsAt),
+    violated,
+  };
 }
 
 function expectationOf(rows: Map<string, Map<string, Expectation>>, table: string, uid: string): Expectation {

@@ -1,10 +1,10 @@
 import CliTable from 'cli-table3';
-import { proofLine, type Verdict } from './verdict';
+import { isBounded, POOLED_PAUSE_MS, proofLine, type Verdict } from './verdict';
 
 /** The verdict as a table for people. */
 export function verdictTable(verdict: Verdict, explanations: readonly string[]): string {
   const table = new CliTable({ style: { head: [], border: [] } });
-  const { writes, source, target } = verdict;
+  const { writes, source, target, pooled, abortedPause } = verdict;
   const add = (what: string, value: string | number, wanted: string, fine: boolean): void => {
     table.push([what, String(value), wanted, fine ? 'ok' : 'WRONG']);
   };
@@ -21,16 +21,24 @@ export function verdictTable(verdict: Verdict, explanations: readonly string[]):
   add('sequences behind', verdict.sequencesBehind, '0', verdict.sequencesBehind === 0);
   const proven = verdict.proof?.differences === 0;
   add('rows that the proof compared', verdict.proof?.rows ?? 0, 'all, identical', proven);
-  add('longest pause of writes', `${verdict.writePauseMs} ms`, 'short', true);
+  const short = !pooled || verdict.writePauseMs < POOLED_PAUSE_MS;
+  add('longest pause of writes', `${verdict.writePauseMs} ms`, pooled ? `< ${POOLED_PAUSE_MS} ms` : 'short', short);
+  const none = !pooled || verdict.clientErrors === 0;
+  add('errors that the application saw', verdict.clientErrors, pooled ? '0' : 'few', none);
   add('failed transactions', writes.failed, 'few', true);
   add('workflow history', `${verdict.historyEvents} events, ${verdict.historyBytes} bytes`, 'short', true);
   add('duration', `${verdict.durationSeconds} s`, 'short', true);
   const timeline = verdict.pauseTimeline.map(({ step, ms }) => `${step} ${ms} ms`).join(', ');
+  if (abortedPause) {
+    const { budgetMs, writePauseMs } = abortedPause;
+    add('pause that was given up', `${writePauseMs} ms`, `<= ${budgetMs} ms + 1 s`, isBounded(abortedPause));
+  }
   const proof = verdict.proof ? proofLine(verdict.proof) : 'none';
   const lines = [
     table.toString(),
     `the proof: ${proof}`,
     `the pause: ${timeline === '' ? 'no timeline' : timeline}`,
+    ...(abortedPause ? [`the pause that was given up: ${abortedPause.reason ?? 'the gate did not open again'}`] : []),
     ...explanations,
   ];
   return [...lines, verdict.passed ? 'PASSED' : 'FAILED'].join('\n');

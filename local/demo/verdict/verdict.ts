@@ -18,6 +18,16 @@ export interface Verdict {
     readonly failed: number;
   };
   readonly writePauseMs: number;
+  /** Whether the application had a pooler before it. */
+  readonly pooled: boolean;
+  /** What the application saw from the approval of the cutover on: transactions failed or unknown, connections refused or lost. */
+  readonly clientErrors: number;
+  /** The same from the beginning on; the reboot of the source, where one is needed, fails transactions, too. */
+  readonly clientErrorsInAll: number;
+  /** The side that traffic is on at the end, and that is judged. */
+  readonly judgedOn: 'target' | 'source';
+  /** A pause that was made to overrun its budget on purpose; `null`: there was none. */
+  readonly abortedPause: AbortedPause | null;
   /** What the migration itself has proven, and when: seconds after the switch. `null`: it has no proof. */
   readonly proof: ProofSummary | null;
   readonly tables: number;
@@ -27,6 +37,15 @@ export interface Verdict {
   readonly historyEvents: number;
   readonly historyBytes: number;
   readonly pauseTimeline: readonly { readonly step: string; readonly ms: number }[];
+}
+
+/** What came of a pause that could not end. */
+export interface AbortedPause {
+  readonly budgetMs: number;
+  /** The longest time without an acknowledged write around it. */
+  readonly writePauseMs: number;
+  /** What the gate said when it was open again; `null`: it was not. */
+  readonly reason: string | null;
 }
 
 export interface ProofSummary {
@@ -45,10 +64,17 @@ export interface VerdictInput {
   readonly target: { readonly encrypted: boolean; readonly kmsKeyId: string | null };
   /** ARN of the key that the plan asks for. */
   readonly wantedKeyArn: string;
-  /** When the cutover was approved and when traffic was switched, in milliseconds since the epoch. */
+  /** When the cutover was approved and when traffic was switched (the last time), in milliseconds since the epoch. */
   readonly approvedAt: number;
   readonly switchedAt: number;
+  /** From when on errors of the application count, if not from `approvedAt` on. */
+  readonly errorsSince?: number;
   readonly workflowCompleted: boolean;
+  /** Behind a pooler nobody may see an error, and nobody may wait for long. */
+  readonly pooled?: boolean;
+  /** Traffic went back in the end. */
+  readonly rolledBack?: boolean;
+  readonly abortedPause?: AbortedPause;
   /** Of the migration's report. */
   readonly proof:
     | {
@@ -65,6 +91,10 @@ export interface VerdictInput {
 
 /** Writes that come later than this after the switch don't count for the pause. */
 const SETTLE_MS = 10_000;
+/** What people wait for a page without wondering. */
+export const POOLED_PAUSE_MS = 1_000;
+/** The budget is looked at between steps, and the fence has to come down. */
+const OVER_BUDGET_MS = 1_000;
 
 /** Puts together what was found; `passed` only if nothing at all is wrong. */
 export function verdictOf(input: VerdictInput): Verdict {
@@ -74,15 +104,25 @@ export function verdictOf(input: VerdictInput): Verdict {
   const encrypted = !source.encrypted && target.encrypted && target.kmsKeyId === wantedKeyArn;
   const proof = summaryOf(input);
   const proven = proof !== null && proof.rows > 0 && proof.differences === 0;
+  const whole = faults === 0 && rowsCompared > 0 && notes.acknowledged > 0;
+  const writePauseMs = longestGapMs(notes.acknowledgedAt, input.approvedAt, untilOf(input));
+  const clientErrors = notes.errorsAt.filter((at) => at >= (input.errorsSince ?? input.approvedAt)).length;
+  const unnoticed = !input.pooled || (clientErrors === 0 && writePauseMs < POOLED_PAUSE_MS);
+  const bounded = isBounded(input.abortedPause);
   return {
     strategy: input.strategy,
-    passed: faults === 0 && rowsCompared > 0 && notes.acknowledged > 0 && encrypted && proven && workflowCompleted,
+    passed: whole && encrypted && proven && workflowCompleted && unnoticed && bounded,
     durationSeconds: Math.round(input.durationSeconds * 10) / 10,
     source,
     target,
     writes: { acknowledged: notes.acknowledged, missing, duplicated, stale, failed: notes.failed },
     proof,
-    writePauseMs: longestGapMs(notes.acknowledgedAt, input.approvedAt, untilOf(input)),
+    writePauseMs,
+    pooled: input.pooled ?? false,
+    clientErrors,
+    clientErrorsInAll: notes.errorsAt.length,
+    judgedOn: input.rolledBack ? 'source' : 'target',
+    abortedPause: input.abortedPause ?? null,
     tables,
     rowsCompared,
     mismatches,
@@ -91,6 +131,11 @@ export function verdictOf(input: VerdictInput): Verdict {
     historyBytes: input.historyBytes,
     pauseTimeline: input.pauseTimeline,
   };
+}
+
+/** Whether writers were back in time, and the operator was told why. */
+export function isBounded(aborted: AbortedPause | undefined): boolean {
+  return !aborted || (aborted.reason !== null && aborted.writePauseMs <= aborted.budgetMs + OVER_BUDGET_MS);
 }
 
 function summaryOf({ proof, switchedAt }: VerdictInput): ProofSummary | null {

@@ -1,5 +1,6 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { namedBy, onPath } from '../executables';
 import type { TemporalCliSource } from '../temporal-cli';
 import { TEMPORAL_CLI_MINIMUM } from '../versions';
 
@@ -8,12 +9,7 @@ export function fromVariable(env: NodeJS.ProcessEnv): TemporalCliSource {
   return {
     name: 'KEYSHIFT_TEMPORAL_CLI',
     remedy: 'set KEYSHIFT_TEMPORAL_CLI to the path of a temporal executable',
-    async find() {
-      const path = env['KEYSHIFT_TEMPORAL_CLI'];
-      if (!path) return undefined;
-      if (!isExecutable(path)) throw new Error(`${path} is not an executable file`);
-      return resolve(path);
-    },
+    find: async () => namedBy('KEYSHIFT_TEMPORAL_CLI', env),
   };
 }
 
@@ -22,10 +18,7 @@ export function fromPath(env: NodeJS.ProcessEnv): TemporalCliSource {
   return {
     name: 'PATH',
     remedy: `install the Temporal CLI, ${TEMPORAL_CLI_MINIMUM} or later (https://docs.temporal.io/cli), and put it on PATH`,
-    async find() {
-      const folders = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-      return folders.map((folder) => join(folder, 'temporal')).find(isExecutable);
-    },
+    find: async () => onPath('temporal', env),
   };
 }
 
@@ -39,13 +32,4 @@ export function fromCache(folder: string): TemporalCliSource {
       return existsSync(path) ? path : undefined;
     },
   };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -13,6 +13,9 @@ async function* notesOf(...notes: Partial<Note>[]): AsyncGenerator<Note> {
   }
 }
 
+/** Writes to the old server came before. */
+const afterOld = ({ endpoint }: Pick<Note, 'endpoint'>): boolean => endpoint !== 'old:1';
+
 describe('summarise', () => {
   it('keeps the last acknowledged state of a row, and what a lost commit may have made of it', async () => {
     const { rows, acknowledged, unknown, failed } = await summarise(
@@ -25,7 +28,7 @@ describe('summarise', () => {
         { outcome: 'unknown', writes: [['t', 'delete', 'c', 7]] },
         { endpoint: 'new:1', writes: [['t', 'delete', 'd', 4]] },
       ),
-      'old:1',
+      afterOld,
     );
     expect({ acknowledged, unknown, failed }).toEqual({ acknowledged: 3, unknown: 3, failed: 1 });
     expect(Object.fromEntries(rows.get('shop.t') ?? [])).toEqual({
@@ -38,9 +41,15 @@ describe('summarise', () => {
 
   it('counts unique violations of the target only', async () => {
     const failure = { outcome: 'failed', code: '23505', constraint: 'orders_pkey' } as const;
-    await expect(summarise(notesOf(failure), 'old:1')).resolves.toMatchObject({ violated: new Set() });
-    const after = await summarise(notesOf({ ...failure, endpoint: 'new:1' }), 'old:1');
+    await expect(summarise(notesOf(failure), afterOld)).resolves.toMatchObject({ violated: new Set() });
+    const after = await summarise(notesOf({ ...failure, endpoint: 'new:1' }), afterOld);
     expect([...after.violated]).toEqual(['orders_pkey']);
+  });
+
+  it('notes when the application saw an error, whatever it was; only transactions count as transactions', async () => {
+    const outcomes = ['refused', 'failed', 'acknowledged', 'lost', 'unknown'] as const;
+    const summary = await summarise(notesOf(...outcomes.map((outcome, at) => ({ outcome, at }))), afterOld);
+    expect(summary).toMatchObject({ acknowledged: 1, failed: 1, unknown: 1, errorsAt: [0, 1, 3, 4] });
   });
 });
 
@@ -76,9 +85,12 @@ describe('verdictOf', () => {
     failed: 1,
     unknown: 0,
     acknowledgedAt: [1000, 1100],
+    errorsAt: [400, 1000],
     violated: new Set<string>(),
   };
   const contents: Contents = { ...noFindings(), rowsCompared: 5, tables: 1, behind: [], notes };
+  const silent = { ...notes, errorsAt: [] };
+  const quiet: Contents = { ...contents, notes: silent };
   const good: VerdictInput = {
     strategy: 'snapshot-cdc',
     contents,
@@ -104,6 +116,11 @@ describe('verdictOf', () => {
       target: { encrypted: true, kmsKeyId: 'arn:key' },
       writes: { acknowledged: 10, missing: 0, duplicated: 0, stale: 0, failed: 1 },
       writePauseMs: 100,
+      pooled: false,
+      clientErrors: 1,
+      clientErrorsInAll: 2,
+      judgedOn: 'target',
+      abortedPause: null,
       proof: { rows: 7, tables: 2, seconds: 2.5, differences: 0 },
       tables: 1,
       rowsCompared: 5,
@@ -116,6 +133,17 @@ describe('verdictOf', () => {
     const table = verdictTable(verdictOf(good), []);
     expect(table).toMatch(/PASSED$/);
     expect(table).toContain('7 rows in 2 tables, identical, proven in 2.5 s after the cutover');
+  });
+
+  it.each<[string, Partial<VerdictInput>]>([
+    ['a pooler, and errors before the cutover only', { pooled: true, errorsSince: 1001 }],
+    ['a pooler that hid it all', { pooled: true, contents: quiet }],
+    ['a pause that was given up in time', { abortedPause: { budgetMs: 2_000, writePauseMs: 3_000, reason: 'budget' } }],
+    ['a way back', { rolledBack: true }],
+  ])('passes %s', (_, change) => {
+    const verdict = verdictOf({ ...good, ...change });
+    expect(verdict).toMatchObject({ passed: true, judgedOn: change.rolledBack ? 'source' : 'target' });
+    expect(verdictTable(verdict, [])).not.toContain('WRONG');
   });
 
   it.each<[string, Partial<VerdictInput>]>([
@@ -132,6 +160,16 @@ describe('verdictOf', () => {
     ['a migration without a proof', { proof: undefined }],
     ['a proof of nothing', { proof: { rows: 0, tables: 0, differences: [] } }],
     ['a workflow that did not complete', { workflowCompleted: false }],
+    ['an error seen through a pooler', { pooled: true }],
+    [
+      'a long pause behind a pooler',
+      { pooled: true, contents: { ...quiet, notes: { ...silent, acknowledgedAt: [0, 2_000] } } },
+    ],
+    ['an aborted pause that lasted', { abortedPause: { budgetMs: 2_000, writePauseMs: 3_001, reason: 'budget' } }],
+    [
+      'an aborted pause whose gate stayed shut',
+      { abortedPause: { budgetMs: 2_000, writePauseMs: 2_500, reason: null } },
+    ],
   ])('does not pass %s', (_, fault) => {
     const verdict = verdictOf({ ...good, ...fault });
     expect(verdict.passed).toBe(false);
