@@ -101,6 +101,14 @@ export class Store {
     return (this.state.switches[`${region}/${instanceId}`] ??= {});
   }
 
+  /** What tests set for an instance goes with it when it gets another name. */
+  moveSwitches(region: string, from: string, to: string): void {
+    const { switches } = this.state;
+    const moved = switches[`${region}/${from}`];
+    delete switches[`${region}/${from}`];
+    if (moved) switches[`${region}/${to}`] = moved;
+  }
+
   /** To be called after each change; `flush` waits until it is on disk. */
   changed(): void {
     if (this.dirty) return;

@@ -9,13 +9,15 @@ import { giveTo } from '../../postgres/unprivileged';
 import { AWS_SECONDS } from '../clock';
 import type { Context } from '../context';
 import type { Fault } from '../faults';
+import { arnOf } from './arns';
 import { runInBackground } from './background';
 import { noteEvent } from './events';
 import { settle } from './instance-settings';
 import { deleteMasterSecret } from './master-secret';
 import { createInitialContents, setMasterPassword } from './initial-database';
 import type { InstanceOperation, InstanceRecord, InstanceStatus } from './model';
-import { effectiveParameters, placesOf, prepareInstanceHome } from './server-configuration';
+import { findNetworkPlace, moveToName, reservePlace } from './network-place';
+import { effectiveParameters, placesOf, prepareInstanceHome, renewCertificate } from './server-configuration';
 import {
   becomeStandby,
   createReplicaSlot,
@@ -247,21 +249,54 @@ const modify: Job = async (context, instance, stall) => {
   }
   await clock.pass(AWS_SECONDS.modifyInstance);
   await hold(context, stall, instance.status);
+  const renamed = newId !== undefined && newId !== instance.id;
+  if (renamed) await rename(context, instance, newId);
   instance.settings = settle({ ...instance.settings, ...values });
   activateSecret(instance);
   instance.pending = {};
-  if (newId !== undefined) rename(context, instance, newId);
+  store.changed();
+  // Renamed, or broken off in the middle of that by the end of the stand-in.
+  if (servers.of(instance).server.pid === undefined) await startRenamed(context, instance);
+  if (renamed) {
+    await clock.pass(AWS_SECONDS.rebootInstance);
+    await hold(context, stall, 'rebooting');
+    note(context, instance, 'availability', 'DB instance restarted');
+  }
   instance.status = 'available';
   if (Object.keys(values).length > 0)
     note(context, instance, 'configuration change', 'Finished applying modification to DB instance');
 };
 
-function rename(context: Context, instance: InstanceRecord, newId: string): void {
-  const { instances } = context.store.region(instance.region).rds;
-  delete instances[instance.id];
-  note(context, instance, 'configuration change', `The DB instance was renamed from ${instance.id} to ${newId}.`);
-  instance.id = newId;
-  instances[newId] = instance;
+/**
+ * The DNS name follows the identifier, so the instance moves to the place of its new name, and for that it is rebooted, as on RDS.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
+ */
+async function rename(context: Context, instance: InstanceRecord, newId: string): Promise<void> {
+  const { servers, store } = context;
+  const { rds } = store.region(instance.region);
+  const place = await findNetworkPlace(context, rds, newId, rds.places?.[newId]?.port ?? instance.requestedPort);
+  await servers.of(instance).stop('fast');
+  const oldId = instance.id;
+  note(context, instance, 'configuration change', `The DB instance was renamed from ${oldId} to ${newId}.`);
+  servers.forget(instance);
+  store.moveSwitches(instance.region, oldId, newId);
+  const oldArn = arnOf('db', instance.region, oldId);
+  for (const deployment of Object.values(rds.blueGreens ?? {})) {
+    if (deployment.source === oldArn) deployment.source = arnOf('db', instance.region, newId);
+  }
+  moveToName(rds, instance, newId, place);
+  instance.status = 'rebooting';
+}
+
+/** Starts a server at the place of its new name; its replicas have to look for it there. */
+async function startRenamed(context: Context, instance: InstanceRecord): Promise<void> {
+  const { places, servers, store } = context;
+  await renewCertificate(places, instance);
+  activateParameters(context, instance);
+  await servers.of(instance).start();
+  for (const replica of replicasOf(store.region(instance.region).rds, instance)) {
+    if (servers.of(replica).server.pid !== undefined) servers.of(replica).reload();
+  }
 }
 
 const stop: Job = async (context, instance, stall) => {
@@ -308,6 +343,7 @@ async function remove(
   servers.forget(instance);
   deleteMasterSecret(context, instance);
   delete rds.instances[instance.id];
+  reservePlace(rds, instance.id, undefined);
   note(context, instance, 'deletion', 'DB instance deleted');
   await rm(placesOf(places, instance).home, { recursive: true, force: true });
 }

@@ -103,6 +103,13 @@ export type InstanceStatus =
   | 'stopped'
   | 'stopping';
 
+/** Where an instance listens; the stand-in's word for a DNS name. */
+export interface NetworkPlace {
+  readonly port: number;
+  /** A loopback address; absent: 127.0.0.1. */
+  readonly address?: string;
+}
+
 /** What the stand-in knows of an instance. */
 export interface InstanceRecord {
   id: string;
@@ -113,9 +120,11 @@ export interface InstanceRecord {
   readonly createdAt: string;
   readonly major: Major;
   readonly engineVersion: string;
-  readonly port: number;
+  port: number;
   /** Loopback address that it listens on; absent: 127.0.0.1, which is called `localhost`. */
-  readonly address?: string;
+  address?: string;
+  /** The port that was asked for when it was made: it stays with the instance when its name changes. */
+  readonly requestedPort?: number;
   readonly masterUsername: string;
   readonly dbName: string | undefined;
   readonly kmsKeyArn: string | undefined;
@@ -171,7 +180,7 @@ export interface BlueGreenRecord {
   readonly id: string;
   readonly name: string;
   /** ARN of the blue instance. */
-  readonly source: string;
+  source: string;
   readonly createdAt: string;
   tags: Tag[];
 }
@@ -237,6 +246,8 @@ export interface EventRecord {
 /** RDS in one region. */
 export interface RdsState {
   instances: Record<string, InstanceRecord>;
+  /** The places that belong to names, also to those that an instance was renamed away from. */
+  places?: Record<string, NetworkPlace>;
   snapshots: Record<string, SnapshotRecord>;
   parameterGroups: Record<string, ParameterGroupRecord>;
   events: EventRecord[];

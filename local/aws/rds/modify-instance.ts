@@ -9,6 +9,7 @@ import { LOG_TYPES, readSettings, settle } from './instance-settings';
 import { instanceShape } from './instance-shape';
 import { createMasterSecret, deleteMasterSecret, managesPassword, rotateMasterSecret } from './master-secret';
 import type { InstanceRecord, InstanceSettings, PendingValues } from './model';
+import { isNameTaken } from './network-place';
 import { requireOptionGroup } from './option-groups';
 import { requireParameterGroup } from './parameter-groups';
 import type { RdsCall } from './request';
@@ -42,7 +43,7 @@ export function modifyDBInstance(call: RdsCall): Answer {
   const newId = parameters.has('NewDBInstanceIdentifier')
     ? newIdentifier(call, 'NewDBInstanceIdentifier', 63)
     : undefined;
-  if (newId !== undefined && newId !== instance.id && call.rds.instances[newId]) {
+  if (newId !== undefined && newId !== instance.id && isNameTaken(call.rds, newId, instance)) {
     throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
   }
   const groupName = parameters.text('DBParameterGroupName')?.toLowerCase();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { AwsError } from '../errors';
 import type { InstanceRecord } from './model';
-import { findNetworkPlace } from './network-place';
+import { findNetworkPlace, isNameTaken, reservePlace } from './network-place';
 import { requireOptionGroup } from './option-groups';
 import { defaultGroupName, requireParameterGroup } from './parameter-groups';
 import type { RdsCall } from './request';
@@ -18,7 +18,7 @@ export async function addInstance(
   defaultGroup = defaultGroupName(options.major),
 ): Promise<InstanceRecord> {
   const { context, parameters, rds, region } = call;
-  if (rds.instances[options.id]) throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
+  if (isNameTaken(rds, options.id)) throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
   if (Object.keys(rds.instances).length >= context.store.quotas.instances) {
     throw new AwsError('InstanceQuotaExceeded', 'DB Instance quota exceeded.');
   }
@@ -32,7 +32,8 @@ export async function addInstance(
   }
   requireOptionGroup(call, options.settings.OptionGroupName);
   assertSubnetGroup(call, options.settings.DBSubnetGroupName);
-  const place = await findNetworkPlace(context, parameters.integer('Port'));
+  const port = parameters.integer('Port');
+  const place = await findNetworkPlace(context, rds, options.id, port);
   const instance: InstanceRecord = {
     ...options,
     region,
@@ -40,6 +41,7 @@ export async function addInstance(
     status: 'creating',
     createdAt: new Date().toISOString(),
     ...place,
+    ...(port === undefined ? {} : { requestedPort: port }),
     pending: {},
     parameterGroup,
     parameterApplyStatus: 'in-sync',
@@ -47,8 +49,9 @@ export async function addInstance(
     activeParameters: {},
   };
   // Looked at once more: a port was searched for in between.
-  if (rds.instances[options.id]) throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
+  if (isNameTaken(rds, options.id)) throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
   rds.instances[options.id] = instance;
+  reservePlace(rds, options.id, place);
   context.store.changed();
   return instance;
 }

@@ -55,17 +55,21 @@ export async function prepareInstanceHome(places: Places, instance: InstanceReco
   for (const directory of [home, logDir, join(logDir, 'error'), tlsDir, socketDir]) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
-  if (!existsSync(join(tlsDir, 'server.key'))) {
-    const authority = {
-      certificatePem: readFileSync(join(places.stateDir, 'ca.pem'), 'utf8'),
-      privateKeyPem: readFileSync(join(places.stateDir, 'ca.key'), 'utf8'),
-    };
-    const certificate = await createServerCertificate(authority, 'localhost', instance.address);
-    writeFileSync(join(tlsDir, 'server.crt'), certificate.certificatePem, { mode: 0o600 });
-    writeFileSync(join(tlsDir, 'server.key'), certificate.privateKeyPem, { mode: 0o600 });
-  }
+  if (!existsSync(join(tlsDir, 'server.key'))) await renewCertificate(places, instance);
   giveTo(places.account, home);
   giveTo(places.account, socketDir);
+}
+
+/** Makes a certificate for where the instance is now. Its server takes it with the next start. */
+export async function renewCertificate(places: Places, instance: InstanceRecord): Promise<void> {
+  const { tlsDir } = placesOf(places, instance);
+  const authority = {
+    certificatePem: readFileSync(join(places.stateDir, 'ca.pem'), 'utf8'),
+    privateKeyPem: readFileSync(join(places.stateDir, 'ca.key'), 'utf8'),
+  };
+  const certificate = await createServerCertificate(authority, 'localhost', instance.address);
+  writeOwned(join(tlsDir, 'server.crt'), certificate.certificatePem, places.account);
+  writeOwned(join(tlsDir, 'server.key'), certificate.privateKeyPem, places.account);
 }
 
 /** Writes `postgresql.conf` and `pg_hba.conf` anew from what the instance runs with. */
