@@ -38,7 +38,22 @@ export interface Dependencies {
 export interface MigrationRef {
   readonly id: string;
   readonly plan: Plan;
+  /**
+   * `back`: the target of the plan is where changes come from, the source where they go: the way back. Whatever is said of
+   * source and target then means the parts that they play, not the plan's names.
+   */
+  readonly direction?: 'back';
 }
+
+/** The part that an instance plays: changes go from source to target. */
+export type Side = 'source' | 'target';
+
+/** The plan's name for who plays a part in the present direction. */
+export const sideInPlan = ({ direction }: MigrationRef, side: Side): Side =>
+  direction !== 'back' ? side : side === 'source' ? 'target' : 'source';
+
+/** DB instance identifier of who plays a part in the present direction. */
+export const instanceOf = (ref: MigrationRef, side: Side): string => ref.plan[sideInPlan(ref, side)].instance;
 
 /** AWS clients of the source's region. */
 export const awsOf = (deps: Dependencies, { plan }: MigrationRef): Aws => deps.aws(plan.source.region);

@@ -1,8 +1,9 @@
 import { verifyContents } from './compare/verify-contents';
 import { proveContents } from './compare/prove-contents';
 import { refreshViews } from './carry/refresh-views';
-import { cutOver, lowerFence } from './cutover/cut-over';
+import { cutOver } from './cutover/cut-over';
 import { readGoNoGo } from './cutover/go-no-go';
+import { lowerFence } from './cutover/lower-fence';
 import { preparePause } from './cutover/prepare-pause';
 import { resumeNeighbours } from './cutover/resume-neighbours';
 import type { Dependencies } from './dependencies';

@@ -1,8 +1,8 @@
 /**
- * Points at which the migration waits for a person. `undo-reboot` opens only during an abort, when taking the old
- * parameter group back needs another reboot of the source.
+ * Points at which the migration waits for a person. `rollback` opens only when one was requested and the plan wants it; `undo-reboot`
+ * only during an abort or a rollback, when taking the old parameter group back needs another reboot of the source.
  */
-export const GATES = ['reboot-source', 'cutover', 'decommission', 'undo-reboot'] as const;
+export const GATES = ['reboot-source', 'cutover', 'rollback', 'decommission', 'undo-reboot'] as const;
 export type GateName = (typeof GATES)[number];
 
 /** A person's answer to an open gate. */
@@ -17,6 +17,8 @@ export interface GateAnswer {
    * it answered has changed since. Left out: whatever is open.
    */
   readonly opening?: number;
+  /** Codes of red lines of the board that the approver waives; the comment says why. */
+  readonly waive?: readonly string[];
 }
 
 export interface Approval extends GateAnswer {

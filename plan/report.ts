@@ -55,6 +55,11 @@ export interface CutoverFacts {
   /** What each traffic switch held before and holds now; no secrets. */
   readonly traffic: readonly { readonly what: string; readonly from: string; readonly to: string }[];
   readonly attempts: number;
+  /**
+   * Position on the side that applications are on now, before their first write there: where the way back begins. A transaction of
+   * theirs commits behind it; what replication brought there lies before it.
+   */
+  readonly wayBackFrom?: Lsn;
   readonly neighbours?: Neighbours;
   readonly carried?: Carried;
   /** Task queue of the process that holds the snapshots of the pause; absent when that process is gone. */

@@ -1,6 +1,6 @@
 import { judgeChecks } from '../../plan/judge-checks';
 import type { Lag } from '../../plan/progress';
-import type { Dependencies, MigrationRef } from '../dependencies';
+import { type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
 import { refuseDrift } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { readLag } from '../follow/read-lag';
@@ -8,11 +8,11 @@ import { readCarryBoard } from '../carry/board';
 import { accessTo, queryRows, type Session, withSession } from '../postgres/session';
 import { endpointOf, requireInstance } from '../rds/find-instance';
 import { awsOf } from '../dependencies';
-import { rewriteEndpoint } from '../traffic/rewrite-endpoint';
-import { trafficStore } from '../traffic/switches';
+import { lookAtSwitches } from '../traffic/prepared-switches';
 import { lookAtReplicas } from '../replicas/look-at-replicas';
 import { lookAtSettings } from './look-at-settings';
 import { recheck } from '../preflight/recheck';
+import { lookAtFences } from './fence-set';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
 
 export interface GoNoGoInput extends MigrationRef {
@@ -23,6 +23,8 @@ export interface GoNoGoInput extends MigrationRef {
 export interface GoNoGo {
   readonly lag: Lag;
   readonly fence: FencePlan;
+  /** How it is without the other fences of the plan. */
+  readonly others?: readonly unknown[];
   /** Reasons not to cut over now; empty: go. */
   readonly red: readonly string[];
   /** What the approver should know. */
@@ -79,12 +81,15 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   red.push(...traffic.red);
   findings.push(...traffic.findings);
   findings.push(...(await storageOfTarget(deps, input)));
-  return { lag, fence, red, findings };
+  const fences = await lookAtFences(deps, input);
+  red.push(...fences.red);
+  findings.push(...fences.findings);
+  return { lag, fence, others: fences.others, red, findings };
 }
 
 /** RDS says itself how far a restored volume is loaded, where it does; nothing to wait for, but slow reads come from it. */
 async function storageOfTarget(deps: Dependencies, input: GoNoGoInput): Promise<string[]> {
-  const found = await requireInstance(awsOf(deps, input), input.plan.target.instance);
+  const found = await requireInstance(awsOf(deps, input), instanceOf(input, 'target'));
   if (found.StorageOperationStatus === undefined) return [];
   return [
     `storage of the target: ${found.StorageOperationStatus}, ${found.StorageOperationPercentProgress ?? 0} % done; blocks that nobody has read yet are slow`,
@@ -124,25 +129,13 @@ async function preparedTransactions(session: Session): Promise<string[]> {
 async function checkTraffic(deps: Dependencies, input: GoNoGoInput): Promise<{ red: string[]; findings: string[] }> {
   const aws = awsOf(deps, input);
   const [from, to] = [
-    endpointOf(await requireInstance(aws, input.plan.source.instance)),
-    endpointOf(await requireInstance(aws, input.plan.target.instance)),
+    endpointOf(await requireInstance(aws, instanceOf(input, 'source'))),
+    endpointOf(await requireInstance(aws, instanceOf(input, 'target'))),
   ];
-  const red: string[] = [];
-  const findings: string[] = [];
-  if (input.plan.cutover.traffic.length === 0) {
-    findings.push(
-      `the plan names no traffic switch: point your applications at ${to.address}:${to.port} yourself after the pause`,
-    );
-  }
-  for (const entry of input.plan.cutover.traffic) {
-    const store = trafficStore(aws, entry);
-    try {
-      const { replacements } = rewriteEndpoint(await store.read(), from, to);
-      if (replacements === 0) red.push(`${store.what} does not name ${from.address}:${from.port}`);
-      else findings.push(`${store.what}: ${from.address}:${from.port} becomes ${to.address}:${to.port}`);
-    } catch (error) {
-      red.push(`${store.what}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  return { red, findings };
+  const looks = await lookAtSwitches({ deps, ref: input, from, to });
+  const byHand = `the plan names no traffic switch: point your applications at ${to.address}:${to.port} yourself after the pause`;
+  return {
+    red: looks.flatMap(({ red }) => red),
+    findings: looks.length === 0 ? [byHand] : looks.flatMap(({ findings }) => findings),
+  };
 }

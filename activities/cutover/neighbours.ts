@@ -38,7 +38,7 @@ export async function planNeighbours(
   return cron === undefined ? { subscribed } : { subscribed, cron };
 }
 
-const PURPOSE = 'neighbours';
+const purposeOf = ({ direction }: MigrationRef) => (direction === 'back' ? 'neighbours-back' : 'neighbours');
 
 /**
  * Stops what writes on the source by itself: subscriptions disabled, their workers ended; cron jobs inactive, their runs ended. What
@@ -46,15 +46,15 @@ const PURPOSE = 'neighbours';
  * this one finds the note and adds to it.
  */
 export async function holdNeighbours(
-  migration: string,
+  ref: MigrationRef,
   pairs: SourceSessions,
   { subscribed, cron }: NeighbourPlan,
   mayGoOn: () => void,
 ): Promise<Neighbours> {
   const [first] = pairs.values();
   if (!first) throw new Error('no database to cut over');
-  const earlier = await readNote(first.source, migration);
-  const subscriptions = (await foreignSubscriptions(first.source, migration)).filter(({ database }) =>
+  const earlier = await readNote(first.source, ref);
+  const subscriptions = (await foreignSubscriptions(first.source, ref.id)).filter(({ database }) =>
     subscribed.includes(database),
   );
   const home = cron === undefined ? undefined : pairs.get(cron)?.source;
@@ -64,7 +64,7 @@ export async function holdNeighbours(
     cronJobs: merge(earlier?.cronJobs, jobs, ({ id }) => id),
   };
   await first.source.query(
-    `INSERT INTO ${fenceTable(migration)} (purpose, mark) VALUES ('${PURPOSE}', $1)
+    `INSERT INTO ${fenceTable(ref.id)} (purpose, mark) VALUES ('${purposeOf(ref)}', $1)
      ON CONFLICT (purpose) DO UPDATE SET mark = excluded.mark`,
     [JSON.stringify(held)],
   );
@@ -113,10 +113,10 @@ export async function withPositions(pairs: SourceSessions, held: Neighbours): Pr
   return { ...held, subscriptions };
 }
 
-async function readNote(source: Session, migration: string): Promise<Neighbours | undefined> {
+async function readNote(source: Session, ref: MigrationRef): Promise<Neighbours | undefined> {
   const [row] = await queryRows<{ mark: string }>(
     source,
-    `SELECT mark FROM ${fenceTable(migration)} WHERE purpose = '${PURPOSE}'`,
+    `SELECT mark FROM ${fenceTable(ref.id)} WHERE purpose = '${purposeOf(ref)}'`,
   );
   return row && (JSON.parse(row.mark) as Neighbours);
 }
@@ -126,7 +126,7 @@ async function readNote(source: Session, migration: string): Promise<Neighbours 
  * anything; killed half-way, it does the same again.
  */
 export async function releaseNeighbours(deps: Dependencies, ref: MigrationRef, source: Session): Promise<void> {
-  const held = await readNote(source, ref.id);
+  const held = await readNote(source, ref);
   if (!held) return;
   const access = await accessTo(deps, ref, 'source');
   const inDatabase = (database: string, work: (session: Session) => Promise<unknown>) =>
@@ -147,7 +147,7 @@ export async function releaseNeighbours(deps: Dependencies, ref: MigrationRef, s
       ),
     );
   }
-  await source.query(`DELETE FROM ${fenceTable(ref.id)} WHERE purpose = '${PURPOSE}'`);
+  await source.query(`DELETE FROM ${fenceTable(ref.id)} WHERE purpose = '${purposeOf(ref)}'`);
 }
 
 export function byDatabase(jobs: readonly MovedJob[]): Map<string, MovedJob[]> {

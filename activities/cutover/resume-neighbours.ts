@@ -1,6 +1,6 @@
 import type { MovedSubscription, Neighbours } from '../../plan/report';
 import { finalFailure } from '../../plan/failures';
-import type { Dependencies, MigrationRef } from '../dependencies';
+import { type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
 import { accessIfThere, accessTo, escapeIdentifier, queryRows, type Session, withSession } from '../postgres/session';
 import { hasCron, removeKeepOff, setActive } from '../quarantine/cron-jobs';
 import { readRecords } from '../quarantine/records';
@@ -128,7 +128,7 @@ async function goOn(session: Session, ref: MigrationRef, moved: MovedSubscriptio
   if (!found) {
     throw finalFailure(
       'ResourceGone',
-      `Subscription ${name} in database ${database} came to the source after the snapshot, so ${ref.plan.target.instance} has none. Create it there with create_slot = false, slot_name = ${slot ?? 'NONE'}, enabled = false, then send retry: its position is ${position ?? 'unknown'}.`,
+      `Subscription ${name} in database ${database} came to the source after the snapshot, so ${instanceOf(ref, 'target')} has none. Create it there with create_slot = false, slot_name = ${slot ?? 'NONE'}, enabled = false, then send retry: its position is ${position ?? 'unknown'}.`,
     );
   }
   if (slot === null) return;
@@ -140,7 +140,7 @@ async function goOn(session: Session, ref: MigrationRef, moved: MovedSubscriptio
     if (Date.now() > giveUpAt) {
       throw finalFailure(
         'SubscriptionFailed',
-        `Subscription ${name} in database ${database} of ${ref.plan.target.instance} has taken over slot ${slot} of its publisher, but has no worker. Applications are on the target; what this subscription brings waits in the slot. Why: the newest lines of the target's server log. Mend it (can the target reach the publisher?), then send retry.`,
+        `Subscription ${name} in database ${database} of ${instanceOf(ref, 'target')} has taken over slot ${slot} of its publisher, but has no worker. Applications are on the target; what this subscription brings waits in the slot. Why: the newest lines of the target's server log. Mend it (can the target reach the publisher?), then send retry.`,
       );
     }
     return { waitingFor: `worker of ${name}` };

@@ -14,6 +14,11 @@ export class Timeline {
     this.#last = now;
   }
 
+  /** Since the beginning, in milliseconds, steps under way included. */
+  get elapsedMs(): number {
+    return Math.round(performance.now() - this.#startedAt);
+  }
+
   get totalMs(): number {
     return Math.round(this.#last - this.#startedAt);
   }

@@ -3,8 +3,7 @@ import { foreignSessions } from '../cutover/fence';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { accessIfThere, queryRows, type Session, withSession } from '../postgres/session';
 import { endpointOf, requireInstance } from '../rds/find-instance';
-import { rewriteEndpoint } from '../traffic/rewrite-endpoint';
-import { trafficStore } from '../traffic/switches';
+import { lookAtSwitches } from '../traffic/prepared-switches';
 
 export interface SourceUnusedInput extends MigrationRef {
   /** Roles that the fence locked out of the source. */
@@ -34,15 +33,9 @@ export async function checkSourceUnused(deps: Dependencies, input: SourceUnusedI
 }
 
 async function storesThatNameIt(deps: Dependencies, input: MigrationRef): Promise<string[]> {
-  const aws = awsOf(deps, input);
-  const source = endpointOf(await requireInstance(aws, input.plan.source.instance));
-  const found: string[] = [];
-  for (const entry of input.plan.cutover.traffic) {
-    const store = trafficStore(aws, entry);
-    const { replacements } = rewriteEndpoint(await store.read(), source, source);
-    if (replacements > 0) found.push(`${store.what} names it`);
-  }
-  return found;
+  const from = endpointOf(await requireInstance(awsOf(deps, input), input.plan.source.instance));
+  const looks = await lookAtSwitches({ deps, ref: input, from });
+  return looks.filter(({ pointsAt }) => pointsAt === 'from').map(({ what }) => `${what} names it`);
 }
 
 async function usersOf(session: Session, input: SourceUnusedInput): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { GuardReport } from '../../plan/progress';
-import type { Dependencies } from '../dependencies';
+import { type Dependencies, instanceOf } from '../dependencies';
 import { giveUpSlots, reasonToGiveUp } from '../guard/give-up';
 import { SourceWatch } from '../guard/source-watch';
 import { reportProgress } from '../heartbeat';
@@ -40,7 +40,7 @@ export async function guardSource(deps: Dependencies, input: GuardInput): Promis
     const { report, health, slots } = await watch.look();
     const { warnings = [], source: _source, ...lag } = report;
     reportProgress(() => ({ lag, source: health, warnings, slots }));
-    const reason = reasonToGiveUp(input.plan.guard, input.plan.source.instance, health);
+    const reason = reasonToGiveUp(input.plan.guard, instanceOf(input, 'source'), health);
     if (reason) return giveUpSlots(deps, access, input, reason);
     // What the first look found was there at the end of the call before, which said so.
     known ??= new Set(warnings.map(({ code }) => code));

@@ -3,7 +3,7 @@ import { finalFailure } from '../../plan/failures';
 import { subscriptionName } from '../../plan/names';
 import { compareLsn, type Lsn } from '../../plan/lsn';
 import type { Lag } from '../../plan/progress';
-import type { Dependencies } from '../dependencies';
+import { type Dependencies, instanceOf } from '../dependencies';
 import { refuseDrift } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { readMark, writeMark } from '../postgres/fence-table';
@@ -119,7 +119,7 @@ async function refuseApplyErrors(
   await refuseDrift(deps, input);
   throw finalFailure(
     'SubscriptionFailed',
-    `Apply in database ${database} of ${input.plan.target.instance} has failed ${failed} times since this step began. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${input.plan.target.instance} --log-file-name <newest>. Both schemas are alike, so it is no drift: a row that is in the way, a trigger, a constraint. Mend it on the target, then send retry.`,
+    `Apply in database ${database} of ${instanceOf(input, 'target')} has failed ${failed} times since this step began. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${instanceOf(input, 'target')} --log-file-name <newest>. Both schemas are alike, so it is no drift: a row that is in the way, a trigger, a constraint. Mend it on the target, then send retry.`,
   );
 }
 

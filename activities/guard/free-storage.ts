@@ -1,4 +1,4 @@
-import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { type Aws, awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { requireInstance } from '../rds/find-instance';
 import { readMetrics } from '../rds/metrics';
 
@@ -31,7 +31,7 @@ export function freeStorageOfSource(deps: Dependencies, ref: MigrationRef): Prom
   const aws = awsOf(deps, ref);
   const known = answers.get(aws) ?? new Map<string, Answer>();
   answers.set(aws, known);
-  const { instance } = ref.plan.source;
+  const instance = instanceOf(ref, 'source');
   const before = known.get(instance);
   if (before && Date.now() - before.askedAt < FRESH_MS) return before.storage;
   const storage = ask(aws, instance);

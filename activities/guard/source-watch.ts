@@ -1,6 +1,6 @@
 import { subscriptionName } from '../../plan/names';
 import type { GuardReport, SourceHealth } from '../../plan/progress';
-import { awsOf, type Dependencies } from '../dependencies';
+import { awsOf, type Dependencies, instanceOf } from '../dependencies';
 import { FINGERPRINT_EVERY_MS, fingerprintSchema } from '../drift/fingerprint';
 import { largest, type LagInput, readSlots, slotLost, type SlotLag, trendOf } from '../follow/read-lag';
 import { readMark } from '../postgres/fence-table';
@@ -146,7 +146,7 @@ export class SourceWatch {
   /** Twice in a row, since a guard that is taken for dead may write one late mark more. */
   async #compareChains(): Promise<void> {
     const { deps, input } = this;
-    if (!(await findInstance(awsOf(deps, input), input.plan.target.instance))) return;
+    if (!(await findInstance(awsOf(deps, input), instanceOf(input, 'target')))) return;
     const suspects = new Set<string>();
     for (const database of input.databases) {
       const options = { ...STEP, database, readOnly: true };

@@ -7,7 +7,8 @@ import { escapeIdentifier, queryOne, queryRows, type Session } from './session';
  * - `fence`: a row for each purpose. Its `mark`, written on the source, arrives on the target behind everything that was
  *   committed before it: a drain is proven by the row, never by the sender's word. It also moves the slot of an idle
  *   database.
- * - `cutover`: written on the target only, inside the pause, so that a worker that takes over knows how far it went.
+ * - `cutover`: written inside the pause on the side that applications go to, so that a worker that takes over knows how far it
+ *   went; a row for each direction.
  */
 export const fenceTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.fence`;
 export const cutoverTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.cutover`;
@@ -24,7 +25,7 @@ export async function createFenceTable(session: Session, migration: string): Pro
        mark text NOT NULL,
        fenced_at timestamptz
      );
-     CREATE TABLE IF NOT EXISTS ${cutoverTable(migration)} (id integer PRIMARY KEY CHECK (id = 1), facts jsonb NOT NULL);
+     CREATE TABLE IF NOT EXISTS ${cutoverTable(migration)} (id integer PRIMARY KEY, facts jsonb NOT NULL);
      COMMIT`,
   );
 }
@@ -42,6 +43,8 @@ export async function dropFenceTable(session: Session, migration: string): Promi
 /** What a mark is for; each has a row of its own, so that marks written at the same time don't hide each other. */
 export type MarkPurpose =
   | 'pause'
+  /** The same in the way back: what came by replication from the other side must not look like a fence of this one. */
+  | 'pause-back'
   | 'catch-up'
   | 'verify'
   | `guard-${number}`

@@ -2,14 +2,14 @@ import { asyncLocalStorage } from '@temporalio/activity';
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { escapeIdentifier, escapeLiteral, Client, type ClientConfig } from 'pg';
 import { applicationName } from '../../plan/names';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { awsOf, type Dependencies, instanceOf, type MigrationRef, type Side, sideInPlan } from '../dependencies';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { readCredentials } from '../secrets/credentials';
 
 export { escapeIdentifier, escapeLiteral };
 export type Session = Client;
 
-export type Side = 'source' | 'target';
+export type { Side };
 
 /** Where a server listens. */
 export interface Endpoint {
@@ -58,8 +58,8 @@ export interface Access {
  * the password of the master user itself, it gives the target a secret and a password of its own.
  * @throws Error while RDS changes that password
  */
-function secretOf({ plan }: MigrationRef, side: Side, { MasterUserSecret }: DBInstance): string {
-  if (side === 'source' || !MasterUserSecret?.SecretArn) return plan.source.secret;
+function secretOf(ref: MigrationRef, side: Side, { MasterUserSecret }: DBInstance): string {
+  if (sideInPlan(ref, side) === 'source' || !MasterUserSecret?.SecretArn) return ref.plan.source.secret;
   const { SecretArn, SecretStatus } = MasterUserSecret;
   if (SecretStatus !== 'active') throw new Error(`secret ${SecretArn} of the target is ${SecretStatus ?? 'not ready'}`);
   return SecretArn;
@@ -71,14 +71,14 @@ function secretOf({ plan }: MigrationRef, side: Side, { MasterUserSecret }: DBIn
  */
 export async function accessTo(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access> {
   const aws = awsOf(deps, ref);
-  const instance = await requireInstance(aws, ref.plan[side].instance);
+  const instance = await requireInstance(aws, instanceOf(ref, side));
   const credentials = await readCredentials(aws, secretOf(ref, side, instance));
   return { migration: ref.id, endpoint: endpointOf(instance), credentials, rdsCaBundle: deps.rdsCaBundle };
 }
 
 /** The same, or undefined when the instance does not exist any more: then there is nothing left to remove from it. */
 export async function accessIfThere(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access | undefined> {
-  const found = await findInstance(awsOf(deps, ref), ref.plan[side].instance);
+  const found = await findInstance(awsOf(deps, ref), instanceOf(ref, side));
   return found && accessTo(deps, ref, side);
 }
 

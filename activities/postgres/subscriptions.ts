@@ -4,7 +4,7 @@ import { publicationName, slotName, subscriptionName } from '../../plan/names';
 import { isSqlState } from '../classify-error';
 import { dropDdlBlock } from '../drift/ddl-block';
 import { refuseDrift } from '../drift/find-drift';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { awsOf, type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { waitUntil } from '../wait';
@@ -31,7 +31,7 @@ const START_TIMEOUT_MS = 120_000;
  */
 export async function createSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
   const aws = awsOf(deps, input);
-  const source = endpointOf(await requireInstance(aws, input.plan.source.instance));
+  const source = endpointOf(await requireInstance(aws, instanceOf(input, 'source')));
   const credentials = await ensureReplicationCredentials(aws, input.id);
   const access = await accessTo(deps, input, 'target');
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
@@ -77,7 +77,7 @@ async function createDisabled(
     if (!isSqlState(error, CONNECTION_FAILURE)) throw error;
     throw finalFailure(
       'TargetCannotReachSource',
-      `${input.plan.target.instance} cannot connect to ${input.plan.source.instance} (database ${database}): ${(error as Error).message}. Let the target's security group reach the source's port, then send retry.`,
+      `${instanceOf(input, 'target')} cannot connect to ${instanceOf(input, 'source')} (database ${database}): ${(error as Error).message}. Let the target's security group reach the source's port, then send retry.`,
     );
   }
 }
@@ -158,7 +158,7 @@ export async function enableSubscriptions(
       if (Date.now() > giveUpAt) {
         throw finalFailure(
           'SubscriptionFailed',
-          `Subscription ${name} in database ${database} of ${input.plan.target.instance} is enabled but has no worker. Why: the newest lines of the target's server log (aws rds describe-db-log-files).`,
+          `Subscription ${name} in database ${database} of ${instanceOf(input, 'target')} is enabled but has no worker. Why: the newest lines of the target's server log (aws rds describe-db-log-files).`,
         );
       }
       return { waitingFor: `worker of ${name}` };
@@ -196,7 +196,7 @@ async function isReceiving(session: Session, name: string): Promise<boolean> {
  * @see https://www.postgresql.org/docs/current/sql-dropsubscription.html
  */
 export async function dropSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
-  if (!(await findInstance(awsOf(deps, input), input.plan.target.instance))) return;
+  if (!(await findInstance(awsOf(deps, input), instanceOf(input, 'target')))) return;
   const access = await accessTo(deps, input, 'target');
   await inEachDatabase(access, input.databases, { step: 'unsubscribe' }, async (session, database) => {
     const name = subscriptionName(input.id, database);

@@ -43,7 +43,7 @@ export async function runPreflight(deps: Dependencies, ref: MigrationRef): Promi
   checks.push(...account.flat());
   if (source.DBInstanceStatus !== 'available') return { checks: [...checks, await permissions(source)] };
   const { freeBytes, ...around } = await lookAtAws(aws, ref, source, denials);
-  const traffic = await each('ssm:GetParameter', () => checkTraffic(aws, plan, endpointOf(source)));
+  const traffic = await each('ssm:GetParameter', () => checkTraffic(deps, ref, endpointOf(source)));
   checks.push(...around.checks, ...[traffic].flat());
 
   const access = await tryAccess(deps, ref);

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { Activities } from '../../activities';
-import type { CutOverResult } from '../../activities/cutover/cut-over';
+import type { CutOverResult } from '../../activities/cutover/cut-over-input';
 import type { Lag } from '../../plan/progress';
 import type { Comparison, SettingsReport } from '../../plan/report';
 

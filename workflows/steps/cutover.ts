@@ -40,7 +40,12 @@ async function pauseOnce(
   guard: Guard,
   board: Board,
 ): Promise<CutoverFacts | 'given up' | 'failed'> {
-  const input = { ...migration.ref, databases: source.databases, fence: board.fence };
+  const input = {
+    ...migration.ref,
+    databases: source.databases,
+    fence: board.fence,
+    ...(board.others ? { others: board.others } : {}),
+  };
   const unfence = () => act('lowerFence', input);
   let failed = false;
   return migration.step('pause', async (note) => {

@@ -58,6 +58,16 @@ test('all-options.yaml shows the defaults, where there are any', () => {
   }
   delete shown['databases'];
   delete shown['ddl']?.['passRole'];
-  Object.assign(shown['cutover'] ?? {}, { spareRoles: [], traffic: [] });
+  for (const gate of Object.values(shown['gates'] ?? {}) as Record<string, unknown>[]) {
+    delete gate['expiresAfterMinutes'];
+    delete gate['window'];
+  }
+  Object.assign(shown['cutover'] ?? {}, {
+    spareRoles: [],
+    poolers: [],
+    fence: [{ type: 'sql' }],
+    traffic: [],
+    hooks: { before: [], after: [] },
+  });
   expect(shown).toEqual(smallest.plan);
 });

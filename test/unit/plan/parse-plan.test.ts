@@ -21,6 +21,17 @@ function failureOf(input: unknown, migration: string): ApplicationFailure {
 
 const { source, target } = SMALLEST_PLAN;
 
+const CUTOVER = {
+  pauseBudgetMs: 30_000,
+  maxLagBytes: 16_777_216,
+  spareRoles: [],
+  poolers: [],
+  fence: [{ type: 'sql' }],
+  traffic: [],
+  watchSeconds: 10,
+  hooks: { before: [], after: [] },
+};
+
 describe('the smallest plan', () => {
   it('has four values; everything else has a default', () => {
     expect(parsedPlan()).toEqual({
@@ -28,10 +39,11 @@ describe('the smallest plan', () => {
       target: { ...SMALLEST_PLAN.target, mayDiffer: [], replicas: { rebuild: true, names: {} } },
       strategy: 'snapshot-cdc',
       gates: {
-        'reboot-source': { approval: true },
-        cutover: { approval: true },
-        decommission: { approval: true },
-        'undo-reboot': { approval: true },
+        'reboot-source': { approval: true, approvers: 1 },
+        cutover: { approval: true, approvers: 1, auto: false },
+        rollback: { approval: false, approvers: 1 },
+        decommission: { approval: true, approvers: 1 },
+        'undo-reboot': { approval: true, approvers: 1 },
       },
       acknowledge: [],
       override: [],
@@ -49,17 +61,19 @@ describe('the smallest plan', () => {
         materializedViews: 'refresh',
         subscriptions: 'refuse',
         cronJobs: 'refuse',
+        slots: 'leave',
         sequenceMargin: 0,
       },
-      cutover: { pauseBudgetMs: 30_000, maxLagBytes: 16_777_216, spareRoles: [], traffic: [] },
+      cutover: CUTOVER,
+      soak: { wayBack: 'replicate', minutes: 0 },
       verify: { beforeCutover: true, workers: 2, dutyPercent: 50, showValues: false },
-      keep: { finalSnapshot: true, source: false },
+      keep: { finalSnapshot: true, encryptFinalSnapshot: false, source: false },
     });
   });
 
   it('keeps the defaults of whatever a section leaves out', () => {
     const plan = parsedPlan({ ...SMALLEST_PLAN, cutover: { pauseBudgetMs: 5_000 } });
-    expect(plan.cutover).toEqual({ pauseBudgetMs: 5_000, maxLagBytes: 16_777_216, spareRoles: [], traffic: [] });
+    expect(plan.cutover).toEqual({ ...CUTOVER, pauseBudgetMs: 5_000 });
   });
 
   it('is the same in the spelling that RDS gives identifiers', () => {
@@ -78,6 +92,35 @@ describe('waivers', () => {
     expect(problemsOf({ ...SMALLEST_PLAN, override: [{ code: 'replica-identity', reason: 'in a hurry' }] })).toEqual([
       { path: 'override.0.code', message: expect.stringContaining('can not be overridden') as string },
     ]);
+  });
+});
+
+describe('fences and switches', () => {
+  const problemOf = (cutover: unknown) => problemsOf({ ...SMALLEST_PLAN, cutover });
+
+  it('need a pooler where they name PgBouncer, and a use for one', () => {
+    expect(problemOf({ fence: [{ type: 'pgbouncer' }] })).toEqual([
+      { path: 'cutover.fence.0', message: expect.stringContaining('cutover.poolers') as string },
+    ]);
+    expect(problemOf({ poolers: [{ host: 'pooler', secret: 'admin' }] })).toEqual([
+      { path: 'cutover.poolers', message: expect.stringContaining('used by nothing') as string },
+    ]);
+  });
+
+  it('send requests in the clear only on this machine', () => {
+    const hook = (url: string) => ({ traffic: [{ type: 'webhook' as const, url, secret: 'key' }] });
+    expect(problemOf(hook('http://flags.example.com/'))).toEqual([
+      { path: 'cutover.traffic.0.url', message: 'has to begin with https://' },
+    ]);
+    expect(parsedPlan({ ...SMALLEST_PLAN, cutover: hook('http://127.0.0.1:8080/') }).cutover.traffic).toHaveLength(1);
+  });
+
+  it('leave no way back to a source that is stopped', () => {
+    const cutover = { fence: [{ type: 'stop-instance' as const }] };
+    expect(problemOf(cutover)).toEqual([
+      { path: 'soak.wayBack', message: expect.stringContaining('stop-instance') as string },
+    ]);
+    expect(parsedPlan({ ...SMALLEST_PLAN, cutover, soak: { wayBack: 'none' } }).cutover.fence).toHaveLength(1);
   });
 });
 

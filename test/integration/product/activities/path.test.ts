@@ -1,5 +1,5 @@
 import { PutParameterCommand, GetParameterCommand } from '@aws-sdk/client-ssm';
-import type { CutOverResult } from '../../../../activities/cutover/cut-over';
+import type { CutOverResult } from '../../../../activities/cutover/cut-over-input';
 import type { FencePlan } from '../../../../activities/cutover/fence';
 import type { SourceFacts } from '../../../../plan/checks';
 import type { Position, SlotFacts } from '../../../../plan/position';

@@ -1,7 +1,7 @@
 import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import type { ApplicationFailure } from '@temporalio/common';
 import type { Client } from 'pg';
-import type { CutOverResult } from '../../../../activities/cutover/cut-over';
+import type { CutOverResult } from '../../../../activities/cutover/cut-over-input';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import {
   captureAndClone,

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { finalFailure } from '../../plan/failures';
+import { compareLsn, type Lsn } from '../../plan/lsn';
+import { subscriptionName } from '../../plan/names';
+import type { Carried } from '../../plan/report';
+import { syncLargeObjects } from '../carry/large-objects';
+import { copyUnloggedTables } from '../carry/unlogged-tables';
+import { readMark, writeMark } from '../postgres/fence-table';
+import { queryOne, type Session } from '../postgres/session';
+import { findSubscription, originProgress } from '../postgres/subscriptions';
+import { type CutOverInput, PauseGivenUp } from './cut-over-input';
+import { type ForeignSession, foreignSessions, terminateForeignSessions } from './fence';
+import { openTarget } from './open-target';
+import { markPurpose } from './pause-mark';
+import type { DatabasePair, PauseSessions } from './pause-sessions';
+import { copySequences } from './sequences';
+import type { Timeline } from './timeline';
+
+/** Between two looks inside the pause, in milliseconds: every one of them is downtime. */
+const LOOK_EVERY_MS = 2;
+/** Two empty looks this far apart: a login that was under way when the fence went up would show up in between. */
+const LATE_LOGIN_MS = 10;
+
+/** Ends sessions in batches until none is left, twice in a row. */
+async function endForeignSessions(input: CutOverInput, { source }: DatabasePair, mayGoOn: () => void): Promise<void> {
+  const spared = input.plan.cutover.spareRoles;
+  for (let emptyLooks = 0; emptyLooks < 2;) {
+    const ended = await terminateForeignSessions(source, input.id, spared);
+    emptyLooks = ended.length === 0 ? emptyLooks + 1 : 0;
+    try {
+      mayGoOn();
+    } catch (error) {
+      if (!(error instanceof PauseGivenUp) || ended.length === 0) throw error;
+      throw new PauseGivenUp(
+        `${error.message}; sessions kept coming back behind the fence: ${ended.map(describe).join(', ')}`,
+      );
+    }
+    await sleep(ended.length === 0 ? LATE_LOGIN_MS : LOOK_EVERY_MS);
+  }
+}
+
+const describe = ({ user, application, client }: ForeignSession): string =>
+  `${user} (${application || 'unnamed'}, from ${client ?? 'local'})`;
+
+export interface Drained {
+  readonly fenceLsn: Lsn;
+  readonly sequences: number;
+  readonly targetSnapshots: Record<string, string>;
+  readonly carried?: Carried;
+  /** Where the way back begins. */
+  readonly wayBackFrom: Lsn;
+}
+
+/**
+ * Drains, copies the sequences and takes the snapshots, and begins again if anything else was committed on the source
+ * meanwhile, by whatever role and whatever way it came: every transaction that writes takes a transaction id. No id may be
+ * in progress before the marks nor at the end (a prepared transaction counts as in progress), and the next id may have
+ * moved by the marks alone. (Autovacuum takes ids, too: that costs a round of a few milliseconds.)
+ */
+export async function drainUntilStill(
+  input: CutOverInput,
+  sessions: PauseSessions,
+  timeline: Timeline,
+  mayGoOn: () => void,
+): Promise<Drained> {
+  const { first, pairs } = sessions;
+  for (;;) {
+    await endForeignSessions(input, first, mayGoOn);
+    timeline.done('sessions ended');
+    const before = await nextXidWhenIdle(first);
+    if (before === undefined) {
+      mayGoOn();
+      await sleep(LOOK_EVERY_MS);
+      continue;
+    }
+    const fenceLsn = await drain(input, pairs, mayGoOn);
+    timeline.done('drain');
+    const [wayBackFrom, ...counts] = await Promise.all([
+      insertPosition(first.target),
+      ...[...pairs.values()].map((pair) =>
+        copySequences(pair.source, pair.target, pair.sequences, input.plan.carry.sequenceMargin),
+      ),
+    ]);
+    timeline.done('sequences');
+    const carried = await carry(input, pairs, timeline, mayGoOn);
+    const [targetSnapshots] = await Promise.all([sessions.takeSnapshots(), openTarget(input, sessions)]);
+    timeline.done('snapshots');
+    const foreign = await foreignSessions(first.source, input.id, input.plan.cutover.spareRoles);
+    const after = await nextXidWhenIdle(first);
+    timeline.done('fence verified');
+    if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      return { fenceLsn, wayBackFrom, targetSnapshots, sequences: total, ...(carried ? { carried } : {}) };
+    }
+    mayGoOn();
+  }
+}
+
+/** Copies what no publication has, as the plan says; one database after the other, since each side has one disk. */
+async function carry(
+  input: CutOverInput,
+  pairs: ReadonlyMap<string, DatabasePair>,
+  timeline: Timeline,
+  mayGoOn: () => void,
+): Promise<Carried | undefined> {
+  const { largeObjects, unloggedTables } = input.plan.carry;
+  const done = { objects: 0, moved: 0, removed: 0, tables: 0, rows: 0 };
+  for (const { carry: sessions } of pairs.values()) {
+    if (!sessions || largeObjects !== 'copy') continue;
+    const { objects, moved, removed } = await syncLargeObjects(sessions.source, sessions.target, input.id, mayGoOn);
+    Object.assign(done, {
+      objects: done.objects + objects,
+      moved: done.moved + moved,
+      removed: done.removed + removed,
+    });
+  }
+  if (largeObjects === 'copy') timeline.done('large objects');
+  for (const { carry: sessions } of pairs.values()) {
+    if (!sessions || unloggedTables !== 'copy') continue;
+    const { tables, rows } = await copyUnloggedTables(sessions.source, sessions.target, input.id, mayGoOn);
+    Object.assign(done, { tables: done.tables + tables, rows: done.rows + rows });
+  }
+  if (unloggedTables === 'copy') timeline.done('unlogged tables');
+  const { objects, moved, removed, tables, rows } = done;
+  if (largeObjects !== 'copy' && unloggedTables !== 'copy') return undefined;
+  return {
+    ...(largeObjects === 'copy' ? { largeObjects: { objects, moved, removed } } : {}),
+    ...(unloggedTables === 'copy' ? { unloggedTables: { tables, rows } } : {}),
+  };
+}
+
+/** The end of the target's WAL. Everything that replication brought is before it, everything that applications write behind. */
+async function insertPosition(target: Session): Promise<Lsn> {
+  return (await queryOne<{ lsn: Lsn }>(target, 'SELECT pg_current_wal_insert_lsn()::text AS lsn')).lsn;
+}
+
+/** The next transaction id of the source; undefined while any transaction that has one is in progress. */
+async function nextXidWhenIdle({ source }: DatabasePair): Promise<bigint | undefined> {
+  const { xmin, xmax } = await queryOne<{ xmin: string; xmax: string }>(
+    source,
+    `SELECT pg_snapshot_xmin(s)::text AS xmin, pg_snapshot_xmax(s)::text AS xmax FROM pg_current_snapshot() AS s`,
+  );
+  return xmin === xmax ? BigInt(xmax) : undefined;
+}
+
+/**
+ * Writes a mark behind everything that was committed on the source and waits until it is on the target. Proven there, by
+ * the row itself and by the origin of the subscription, never by the sender's word.
+ */
+async function drain(input: CutOverInput, pairs: ReadonlyMap<string, DatabasePair>, mayGoOn: () => void): Promise<Lsn> {
+  const mark = randomUUID();
+  const entries = [...pairs];
+  const positions = await Promise.all(
+    entries.map(([, pair]) => writeMark(pair.source, input.id, markPurpose(input), mark)),
+  );
+  await Promise.all(
+    entries.map(async ([database, pair], index) => {
+      const name = subscriptionName(input.id, database);
+      const subscription = await findSubscription(pair.target, name);
+      if (!subscription) throw finalFailure('ResourceGone', `subscription ${name} is gone from the target`);
+      const behind = async () =>
+        (await readMark(pair.target, input.id, markPurpose(input))) !== mark ||
+        compareLsn((await originProgress(pair.target, `pg_${subscription.oid}`)) ?? '0/0', positions[index] ?? '0/0') <
+          0;
+      while (await behind()) {
+        mayGoOn();
+        await sleep(LOOK_EVERY_MS);
+      }
+    }),
+  );
+  return positions.sort(compareLsn).at(-1) ?? '0/0';
+}

@@ -1,0 +1,41 @@
+import type { Dependencies } from '../dependencies';
+import { closeAgainSql, openTargetSql } from '../quarantine/read-only';
+import type { CutOverInput } from './cut-over-input';
+import { fenceSql, terminateForeignSessions, unfenceSql, withoutDroppedRoles } from './fence';
+import { lowerOthers } from './fence-set';
+import type { PauseSessions } from './pause-sessions';
+
+/**
+ * Lets applications write on the target: its databases have their own defaults again, and sessions that began with ours, or
+ * that would have written there already, end.
+ */
+export async function openTarget(input: CutOverInput, { first, closed }: PauseSessions): Promise<void> {
+  if (closed.length === 0) return;
+  await first.target.query(openTargetSql(closed));
+  await terminateForeignSessions(first.target, input.id, []);
+}
+
+/**
+ * The way back only: takes down the fence that the cutover left on the old source. In the last moment before the switch, since
+ * clients that never noticed the cutover may still knock there.
+ */
+export async function openOldSource(deps: Dependencies, input: CutOverInput, { first }: PauseSessions): Promise<void> {
+  const { fenceThere } = input;
+  if (!fenceThere) return;
+  const { direction: _back, ...forward } = input;
+  await lowerOthers(deps, forward, fenceThere, ({ staysUp }) => staysUp);
+  await first.target.query(unfenceSql(await withoutDroppedRoles(first.target, fenceThere.fence)));
+}
+
+/** A pause that was given up: nobody is to write there again. That side may be the reason, so this is only tried. */
+export async function closeTargetAgain(input: CutOverInput, { first, closed }: PauseSessions): Promise<void> {
+  if (closed.length > 0) await first.target.query(closeAgainSql(closed)).catch(() => undefined);
+  const { fenceThere } = input;
+  if (!fenceThere) return;
+  try {
+    await first.target.query(fenceSql(await withoutDroppedRoles(first.target, fenceThere.fence)));
+    await terminateForeignSessions(first.target, input.id, input.plan.cutover.spareRoles);
+  } catch {
+    // The next attempt of the pause raises it again.
+  }
+}

@@ -1,0 +1,172 @@
+import type { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { CutoverFacts, Neighbours } from '../../plan/report';
+import type { Dependencies } from '../dependencies';
+import { reportProgress } from '../heartbeat';
+import { isOpaque } from '../traffic/prepared-switches';
+import { type PreparedSwitch, SwitchRefused } from '../traffic/traffic-switch';
+import { type CutOverInput, type CutOverResult, PauseGivenUp } from './cut-over-input';
+import { forgetCutover, writeCutover } from './cutover-facts';
+import { type Drained, drainUntilStill } from './drain';
+import { fenceSql, withoutDroppedRoles } from './fence';
+import type { Fence, PauseClock } from './fences/fence';
+import { isCutOver } from './is-cut-over';
+import { lowerFenceOf } from './lower-fence';
+import { holdNeighbours, withPositions } from './neighbours';
+import { closeTargetAgain, openOldSource } from './open-target';
+import { notePause } from './pause-mark';
+import type { PauseSessions } from './pause-sessions';
+import { isUnconfirmed, moveTraffic, releaseFences } from './release';
+import { Timeline } from './timeline';
+
+/** A third of the heartbeat timeout of the pause: after this, Temporal may be about to begin another attempt. */
+const STALE_AFTER_MS = 2_000;
+
+/** Everything that one attempt of the pause works with; all of it was opened before writes stop. */
+export interface Pause {
+  readonly deps: Dependencies;
+  readonly input: CutOverInput;
+  readonly sessions: PauseSessions;
+  readonly switches: readonly PreparedSwitch[];
+  /** Every fence but the SQL fence. */
+  readonly fences: readonly Fence[];
+  readonly context: Context;
+}
+
+/** How far the switch is: before it, nothing has happened; while it is under way, only the world knows. */
+type Switched = 'not begun' | 'under way' | 'decided';
+
+/** From the first fence to the release. Gives up, with everything as before, as long as nothing is switched. */
+export async function pause(pauseOf: Pause): Promise<CutOverResult> {
+  const { deps, input, sessions, switches, fences, context } = pauseOf;
+  const { first } = sessions;
+  await forgetCutover(first.target, input);
+  const timeline = new Timeline();
+  reportProgress(() => ({ pauseMs: timeline.elapsedMs, done: timeline.steps.map(({ step }) => step) }));
+  const clock = new Budget(context, input.plan.cutover.pauseBudgetMs);
+  let switched: Switched = 'not begun';
+  try {
+    clock.begin(await notePause(first.source, input));
+    await raiseFences(pauseOf, timeline, clock);
+    const held =
+      sessions.neighbours && (await holdNeighbours(input, sessions.pairs, sessions.neighbours, clock.mayGoOn));
+    if (held) timeline.done('neighbours stopped');
+    const drained = await drainUntilStill(input, sessions, timeline, clock.mayGoOn);
+    for (const fence of fences.filter(({ raisedWhen }) => raisedWhen === 'drained')) {
+      await fence.raise(clock);
+      timeline.done(`fence ${fence.name}`);
+    }
+    const neighbours = held && (await withPositions(sessions.pairs, held));
+    await sessions.holdSnapshots(deps, input.id);
+    clock.mayGoOn();
+    const facts = () => factsOf(pauseOf, timeline, clock, drained, neighbours);
+    const recordingSince = Date.now();
+    await writeCutover(first.target, input, facts());
+    timeline.done('recorded');
+    clock.mayGoOn();
+    // Another attempt has ended this one's sessions by now if it took this one for dead.
+    if (Date.now() - recordingSince > STALE_AFTER_MS)
+      throw new PauseGivenUp('this process stood still before the switch');
+    if (input.fenceThere) {
+      await openOldSource(deps, input, sessions);
+      timeline.done('old source opened');
+    }
+    switched = 'under way';
+    const [decisive, ...rest] = switches;
+    await decisive?.apply();
+    switched = 'decided';
+    await moveTraffic(rest);
+    timeline.done('switch');
+    await releaseFences(fences);
+    if (fences.length > 0) timeline.done('release');
+    return { switched: true, ...facts() };
+  } catch (error) {
+    if (switched === 'decided' || isUnconfirmed(error)) throw error;
+    // The first switch may have failed on its way out or on its way back: only the world knows. When it can't be asked,
+    // this throws, the fence stays up, and the next attempt asks again.
+    if (mayHaveTakenEffect(input, switched, error) && (await isCutOver(deps, input)))
+      throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
+    await closeTargetAgain(input, sessions);
+    // What a switch that can't be read has recorded counts as switched: it goes before anybody may write again.
+    if (isOpaque(input.plan.cutover.traffic)) await forgetCutover(first.target, input);
+    await lowerFenceOf(deps, input, first.source);
+    await forgetCutover(first.target, input).catch(() => undefined);
+    timeline.done('unfence');
+    return { switched: false, pauseMs: clock.alreadyMs + timeline.totalMs, reason: messageOf(error) };
+  }
+}
+
+/** A switch that can be read is always asked: an attempt that took over may have made it. */
+function mayHaveTakenEffect(input: CutOverInput, switched: Switched, error: unknown): boolean {
+  if (error instanceof SwitchRefused) return false;
+  return isOpaque(input.plan.cutover.traffic)
+    ? switched === 'under way' && input.plan.cutover.traffic.length > 0
+    : input.plan.cutover.traffic.length > 0;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** The fences of the plan that hold clients, then roles and sessions by SQL. */
+async function raiseFences({ input, sessions, fences }: Pause, timeline: Timeline, clock: Budget): Promise<void> {
+  for (const fence of fences.filter(({ raisedWhen }) => raisedWhen === 'before')) {
+    await fence.raise(clock);
+    timeline.done(`fence ${fence.name}`);
+    clock.mayGoOn();
+  }
+  const { source } = sessions.first;
+  await source.query(fenceSql(await withoutDroppedRoles(source, input.fence)));
+  timeline.done('fence');
+}
+
+function factsOf(
+  { deps, input, switches, context }: Pause,
+  timeline: Timeline,
+  clock: Budget,
+  drained: Drained,
+  neighbours: Neighbours | undefined,
+): CutoverFacts {
+  return {
+    timeline: timeline.steps,
+    pauseMs: clock.alreadyMs + timeline.totalMs,
+    switchedAt: new Date().toISOString(),
+    fenceLsn: drained.fenceLsn,
+    wayBackFrom: drained.wayBackFrom,
+    fencedRoles: input.fence.roles,
+    sequences: drained.sequences,
+    traffic: switches.map(({ what, from, to }) => ({ what, from, to })),
+    attempts: context.info.attempt,
+    ...(neighbours ? { neighbours } : {}),
+    ...(drained.carried ? { carried: drained.carried } : {}),
+    holder: deps.ownTaskQueue,
+    targetSnapshots: drained.targetSnapshots,
+  };
+}
+
+/** The budget of a pause; time before this attempt counts. */
+class Budget implements PauseClock {
+  /** How long the fence had been up when this attempt came, in milliseconds. */
+  alreadyMs = 0;
+  #deadline = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly context: Context,
+    private readonly budgetMs: number,
+  ) {}
+
+  begin(alreadyMs: number): void {
+    this.alreadyMs = alreadyMs;
+    this.#deadline = Date.now() + this.budgetMs - alreadyMs;
+  }
+
+  remainingMs(): number {
+    return Math.max(0, this.#deadline - Date.now());
+  }
+
+  readonly mayGoOn = (): void => {
+    // Superseded by another attempt, or its workflow is gone: this one must not switch.
+    if (this.context.cancellationSignal.aborted) {
+      throw new PauseGivenUp('Temporal does not wait for this attempt any more');
+    }
+    if (Date.now() > this.#deadline) throw new PauseGivenUp(`the budget of ${this.budgetMs} ms ended`);
+  };
+}

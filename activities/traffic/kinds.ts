@@ -1,0 +1,24 @@
+import { finalFailure } from '../../plan/failures';
+import type { TrafficSwitch } from '../../plan/plan';
+import { secretsManager } from './secrets-manager';
+import { ssmParameter } from './ssm-parameter';
+import type { SwitchKind, SwitchKinds } from './traffic-switch';
+
+const notYet = (type: string): SwitchKind<never> => {
+  const refuse = () => Promise.reject(finalFailure('InvalidPlan', `cutover.traffic: ${type} is not in this version`));
+  return { opaque: true, look: refuse, prepare: refuse };
+};
+
+const KINDS: SwitchKinds = {
+  'ssm-parameter': ssmParameter,
+  'secrets-manager': secretsManager,
+  route53: notYet('route53'),
+  'rds-rename': notYet('rds-rename'),
+  pgbouncer: notYet('pgbouncer'),
+  'rds-proxy': notYet('rds-proxy'),
+  webhook: notYet('webhook'),
+  manual: notYet('manual'),
+};
+
+/** The kind of an entry of `cutover.traffic`. */
+export const kindOf = ({ type }: TrafficSwitch): SwitchKind => KINDS[type];

@@ -1,0 +1,24 @@
+import type { TrafficSwitch } from '../../plan/plan';
+import { kindOf } from './kinds';
+import type { PreparedSwitch, ReadySwitchPlace, SwitchLook, SwitchPlace } from './traffic-switch';
+
+/** Looks at every switch of the plan; nothing is changed. */
+export function lookAtSwitches(place: SwitchPlace): Promise<SwitchLook[]> {
+  return Promise.all(place.ref.plan.cutover.traffic.map((entry) => kindOf(entry).look(place, entry)));
+}
+
+/** Whether any switch names `to`, and no longer `from`. */
+export async function isAnySwitched(place: ReadySwitchPlace): Promise<boolean> {
+  return (await lookAtSwitches(place)).some(({ pointsAt }) => pointsAt === 'to');
+}
+
+/**
+ * Whether nobody can read from the switches that traffic has moved: there is none, or the first, which decides, can't be
+ * read. Then the pause counts as switched from the moment that it is recorded.
+ */
+export const isOpaque = ([first]: readonly TrafficSwitch[]): boolean => first === undefined || kindOf(first).opaque;
+
+/** Reads every switch before the pause, so that inside it only what can't be done before is left. */
+export function preparedSwitches(place: ReadySwitchPlace): Promise<PreparedSwitch[]> {
+  return Promise.all(place.ref.plan.cutover.traffic.map((entry) => kindOf(entry).prepare(place, entry)));
+}
