@@ -17,4 +17,4 @@ const KINDS: FenceKinds = {
 
 /** The kind of an entry of `cutover.fence`; the SQL fence has none: the pause makes it itself. */
 export const kindOf = (entry: FenceEntry): FenceKind | undefined =>
-  entry.type === 'sql' ? undefined : (KINDS[entry.type]);
+  entry.type === 'sql' ? undefined : KINDS[entry.type];

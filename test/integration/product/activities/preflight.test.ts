@@ -269,7 +269,7 @@ describe('the traffic switch', () => {
   it('blocks where it does not exist, or does not name the source', async () => {
     expectOnly(await blocksOf(traffic('/missing')), 'traffic-switch', 'no SSM parameter /missing');
     await lab.aws().ssm.send(new PutParameterCommand({ Name: '/other', Type: 'String', Value: 'other-db:5432' }));
-    expectOnly(await blocksOf(traffic('/other')), 'traffic-switch', 'does not name the source');
+    expectOnly(await blocksOf(traffic('/other')), 'traffic-switch', 'does not name');
   });
 
   it('is said to be missing where the plan has none', async () => {
