@@ -1,5 +1,6 @@
 import type { Context } from '../context';
 import { AwsError } from '../errors';
+import { enforceGroup } from '../rds/network-rules';
 import type { Answer, QueryParameters } from '../query-protocol';
 import { ACCOUNT_ID, type RegionState } from '../state';
 import type { SecurityGroupRecord } from './model';
@@ -141,6 +142,7 @@ function authorize({ context, parameters, region, state }: Ec2Call, egress: bool
   }
   group.rules.push(...added);
   context.store.changed();
+  enforceGroup(context, state, group.id);
   return { return: true, securityGroupRuleSet: added.map((rule) => ruleShape(region, group.id, rule)) };
 }
 
@@ -157,6 +159,7 @@ function revoke({ context, parameters, state }: Ec2Call, egress: boolean): Answe
   }
   group.rules = group.rules.filter((rule) => !gone.includes(rule));
   context.store.changed();
+  enforceGroup(context, state, group.id);
   return {
     return: true,
     revokedSecurityGroupRuleSet: gone.map(({ id }) => ({ securityGroupRuleId: id, groupId: group.id })),

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { AwsError } from '../errors';
 import type { Answer, QueryParameters } from '../query-protocol';
 import { ACCOUNT_ID, type RegionState } from '../state';
@@ -51,7 +52,8 @@ function portsOf(
 }
 
 function requireCidr(text: string): string {
-  if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(text)) {
+  const [address = '', bits = ''] = text.split('/');
+  if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) {
     throw new AwsError('InvalidParameterValue', `CIDR block ${text} is malformed`);
   }
   return text;

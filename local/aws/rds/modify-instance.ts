@@ -10,6 +10,7 @@ import { instanceShape } from './instance-shape';
 import { createMasterSecret, deleteMasterSecret, managesPassword, rotateMasterSecret } from './master-secret';
 import type { InstanceRecord, InstanceSettings, PendingValues } from './model';
 import { isNameTaken } from './network-place';
+import { enforceRules } from './network-rules';
 import { requireOptionGroup } from './option-groups';
 import { requireParameterGroup } from './parameter-groups';
 import type { RdsCall } from './request';
@@ -78,6 +79,7 @@ export function modifyDBInstance(call: RdsCall): Answer {
   Object.assign(instance.pending, waiting);
   if (groupName !== undefined && groupName !== instance.parameterGroup) associate(call, instance, groupName);
   context.store.changed();
+  if (requested.VpcSecurityGroupIds) enforceRules(context, instance);
 
   const applyNow = parameters.flag('ApplyImmediately') ?? false;
   // A password is set at once whatever the request says; the rest of what waits comes with the next immediate change.

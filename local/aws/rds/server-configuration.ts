@@ -11,6 +11,7 @@ import { giveTo } from '../../postgres/unprivileged';
 import type { Places } from '../places';
 import type { InstanceSwitches } from '../state';
 import type { InstanceRecord, ParameterGroupRecord } from './model';
+import type { Admitted } from './network-rules';
 import { REPLICA_ROLE, replicaSettings } from './replication';
 import { parametersOfMajor, systemValueOf } from './parameter-catalog';
 
@@ -77,13 +78,14 @@ export function writeConfiguration(
   places: Places,
   instance: InstanceRecord,
   switches: InstanceSwitches,
+  admitted: Admitted,
   primary?: InstanceRecord,
 ): void {
   const { dataDir } = placesOf(places, instance);
   writeOwned(join(dataDir, 'postgresql.conf'), serverSettings(places, instance, switches, primary), places.account);
   writeOwned(
     join(dataDir, 'pg_hba.conf'),
-    hostRules(instance.activeParameters['rds.force_ssl'] === '1'),
+    hostRules(instance.activeParameters['rds.force_ssl'] === '1', admitted),
     places.account,
   );
   writeOwned(join(dataDir, 'pg_ident.conf'), '', places.account);
@@ -143,8 +145,15 @@ function seedLsn(instance: InstanceRecord, switches: InstanceSwitches): string {
   return formatLsn(parseLsn(instance.seedLsn) + BigInt(switches.seedLsnOffset ?? 0));
 }
 
-/** As on RDS: the database `rdsadmin` and its role are for the service alone, and with `rds.force_ssl` nobody gets in without TLS. */
-function hostRules(forceSsl: boolean): string {
+/** How instances reach each other: as members of `rds_replication`, from the address that this machine has for itself. */
+const BETWEEN_INSTANCES = '+rds_replication 127.0.0.1/32';
+
+/**
+ * As on RDS: the database `rdsadmin` and its role are for the service alone, with `rds.force_ssl` nobody gets in without TLS, and nobody at all whom the
+ * security groups don't let in. What instances send each other is let through in any case: they have no addresses of their own that a rule could name.
+ */
+function hostRules(forceSsl: boolean, admitted: Admitted): string {
+  const whom = admitted === 'everybody' ? ['all all'] : [BETWEEN_INSTANCES, ...admitted.map((range) => `all ${range}`)];
   return [
     `local all ${ADMIN_ROLE} trust`,
     `local replication ${REPLICA_ROLE} trust`,
@@ -152,9 +161,9 @@ function hostRules(forceSsl: boolean): string {
     `host replication ${REPLICA_ROLE} all reject`,
     `host all ${ADMIN_ROLE} all reject`,
     `host ${ADMIN_ROLE} all all reject`,
-    'hostssl all all all scram-sha-256',
-    'hostssl replication all all scram-sha-256',
-    ...(forceSsl ? [] : ['hostnossl all all all scram-sha-256', 'hostnossl replication all all scram-sha-256']),
+    ...(forceSsl ? ['hostssl'] : ['hostssl', 'hostnossl']).flatMap((kind) =>
+      whom.flatMap((one) => [`${kind} all ${one} scram-sha-256`, `${kind} replication ${one} scram-sha-256`]),
+    ),
     '',
   ].join('\n');
 }

@@ -7,6 +7,7 @@ import type { Places } from '../places';
 import type { Store } from '../state';
 import { CronRunner } from './cron-runner';
 import type { InstanceRecord } from './model';
+import { admittedTo } from './network-rules';
 import { ReplicationRoles } from './replication-roles';
 import { primaryOf } from './replication';
 import { placesOf, writeConfiguration } from './server-configuration';
@@ -131,6 +132,7 @@ export class ServerPool {
           this.places,
           instance,
           this.store.switches(instance.region, instance.id),
+          admittedTo(this.store.region(instance.region), instance),
           primaryOf(this.store.region(instance.region).rds, instance),
         );
       server = new InstanceServer(instance, this.store, this.places, this.pids, this.log, write);
