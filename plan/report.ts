@@ -42,6 +42,8 @@ export interface Carried {
 }
 
 export interface CutoverFacts {
+  /** Beside the facts in what the activity of the pause answers; says nothing more. */
+  readonly switched?: true;
   readonly timeline: readonly PauseStep[];
   /** From the fence to the release, as the activity saw it, in milliseconds. */
   readonly pauseMs: number;
@@ -192,6 +194,24 @@ export interface Remains {
   readonly why: string;
 }
 
+/** How far the target was behind the source at a moment. */
+export interface LagPoint {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly bytes: number;
+}
+
+/** The instance that was made. */
+export interface TargetFacts {
+  readonly instance: string;
+  readonly resourceId: string;
+  readonly arn: string;
+  readonly address: string;
+  readonly port: number;
+  /** ARN of the key that RDS says it is encrypted under. */
+  readonly kmsKeyArn: string;
+}
+
 /** The answer of the query `report`, the result of the workflow, and what `keyshift report` prints. */
 export interface Report {
   readonly migration: string;
@@ -201,6 +221,7 @@ export interface Report {
   checks: readonly Check[];
   overridden: readonly Overridden[];
   source?: SourceFacts;
+  target?: TargetFacts;
   slots?: readonly SlotFacts[];
   position?: Position;
   settings?: SettingsReport;
@@ -209,6 +230,10 @@ export interface Report {
   proof?: Proof;
   removal?: Removal;
   stays: Remains[];
+  /** Oldest first; bounded (plan/lag-history.ts). */
+  lagHistory?: readonly LagPoint[];
+  /** What was left out of a copy of this report since it was too long, by path (plan/fit-report.ts). */
+  shortened?: readonly string[];
 }
 
 /** The proof in one line. It exists only where nothing differs: otherwise the migration is parked. */
