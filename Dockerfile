@@ -15,6 +15,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY plan plan
 COPY workflows workflows
 COPY activities activities
+COPY evidence evidence
 COPY worker worker
 COPY client client
 # The preflight holds the caller's permissions against it.

@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 /** Forbids imports that run against the arrows of docs/architecture.md ("Layout"). */
 const arrows = (files, allowed) => {
-  const houses = ['plan', 'workflows', 'activities', 'worker', 'client', 'local', 'bench', 'test'];
+  const houses = ['plan', 'workflows', 'activities', 'evidence', 'worker', 'client', 'local', 'bench', 'test'];
   const forbidden = houses.filter((house) => !allowed.includes(house) && !files.startsWith(`${house}/`));
   return {
     files: [files],
@@ -28,7 +28,7 @@ export default tseslint.config(
   { ignores: ['node_modules', 'dist', '.keyshift', 'coverage'] },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -47,8 +47,10 @@ export default tseslint.config(
     files: ['**/*.mjs'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly' } },
   },
+  { files: ['**/*.cjs'], languageOptions: { globals: { __dirname: 'readonly' } } },
   arrows('plan/**/*.ts', []),
-  arrows('activities/**/*.ts', ['plan']),
+  arrows('evidence/**/*.{ts,tsx}', ['plan']),
+  arrows('activities/**/*.ts', ['plan', 'evidence']),
   arrows('worker/**/*.ts', ['plan', 'workflows', 'activities']),
   arrows('local/**/*.ts', []),
   {

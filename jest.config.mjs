@@ -1,3 +1,8 @@
+/** How SWC compiles what jest loads. */
+const swc = (jsc) => [
+  '@swc/jest',
+  { jsc: { target: 'es2022', ...jsc }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
+];
 /** One project per kind of test: `npm test -- --selectProjects unit` runs those that need nothing but Node. */
 const common = {
   testEnvironment: 'node',
@@ -5,10 +10,16 @@ const common = {
   roots: ['<rootDir>/test'],
   modulePathIgnorePatterns: ['<rootDir>/.keyshift/', '<rootDir>/dist/'],
   transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      { jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } }, sourceMaps: 'inline' },
-    ],
+    '^.+\\.ts$': swc({ parser: { syntax: 'typescript', decorators: true } }),
+    '^.+\\.tsx$': swc({
+      parser: { syntax: 'typescript', tsx: true },
+      transform: { react: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment' } },
+    }),
+  },
+  // ES modules, which Node can `require` and jest can't.
+  moduleNameMapper: {
+    '^(d3-[a-z-]+|internmap)$': '<rootDir>/node_modules/$1/dist/$1.js',
+    '^preact$': '<rootDir>/test/support/preact.cjs',
   },
 };
 const project = (displayName, timeoutMs) => ({

@@ -27,6 +27,9 @@ const WHOLE = new Set([
   'cutover.timeline',
 ]);
 
+/** No object of a report has more fields than this. */
+const MOST_FIELDS = 50;
+
 /** So many cuts are named one by one. */
 const MAX_NAMED = 50;
 
@@ -72,7 +75,8 @@ function cut(value: unknown, path: string, limit: Limit, cuts: string[]): unknow
   }
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value);
-  const kept = path === '' ? entries : entries.slice(0, limit.items);
+  // What has that many keys is a map, for example by database.
+  const kept = entries.slice(0, Array.isArray(value) ? limit.items : Math.max(limit.items, MOST_FIELDS));
   if (kept.length < entries.length) cuts.push(`${path}: ${kept.length} of ${entries.length}`);
   const inner = kept.map(([key, one]) => [key, cut(one, path ? `${path}.${key}` : key, limit, cuts)] as const);
   return Array.isArray(value) ? inner.map(([, one]) => one) : Object.fromEntries(inner);

@@ -23,6 +23,8 @@ export interface PositionEvidence {
   readonly exactly?: Lsn;
   /** It may confirm the others, but not contradict them. */
   readonly tentative?: boolean;
+  /** `walinspect` only: the first transaction that the clone would give out itself. */
+  readonly firstOwnXid?: number;
   /** Where the value was found: the log line, the function, the transaction. */
   readonly found: string;
 }
