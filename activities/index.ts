@@ -35,6 +35,11 @@ import { restoreTarget } from './rds/restore-target';
 import { deleteReplicationSecret } from './secrets/replication-secret';
 import { applySettings } from './settings/apply-settings';
 import { watchTraffic } from './soak/watch-traffic';
+import { prepareWayBack } from './way-back/prepare-way-back';
+import { readRollbackBoard } from './way-back/read-rollback-board';
+import { removeWayBack } from './way-back/remove-way-back';
+import { dropIdleSlots } from './way-back/reverse-slots';
+import { startWayBack } from './way-back/start-way-back';
 
 const IMPLEMENTATIONS = {
   runPreflight,
@@ -63,6 +68,8 @@ const IMPLEMENTATIONS = {
   advanceOrigins,
   enableSubscriptions,
   dropSubscriptions,
+  prepareWayBack,
+  removeWayBack,
   applySettings,
   createReplicas,
   deleteReplicas,
@@ -75,6 +82,9 @@ const IMPLEMENTATIONS = {
   preparePause,
   cutOver,
   lowerFence,
+  dropIdleSlots,
+  startWayBack,
+  readRollbackBoard,
   resumeNeighbours,
   proveContents,
   watchTraffic,

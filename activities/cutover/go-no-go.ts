@@ -5,12 +5,13 @@ import { refuseDrift } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { readLag } from '../follow/read-lag';
 import { readCarryBoard } from '../carry/board';
-import { accessTo, queryRows, type Session, withSession } from '../postgres/session';
+import { accessTo, withSession } from '../postgres/session';
 import { endpointOf, requireInstance } from '../rds/find-instance';
 import { awsOf } from '../dependencies';
 import { lookAtSwitches } from '../traffic/prepared-switches';
 import { lookAtReplicas } from '../replicas/look-at-replicas';
 import { lookAtSettings } from './look-at-settings';
+import { longTransactions, preparedTransactions } from './open-transactions';
 import { recheck } from '../preflight/recheck';
 import { lookAtFences } from './fence-set';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
@@ -30,9 +31,6 @@ export interface GoNoGo {
   /** What the approver should know. */
   readonly findings: readonly string[];
 }
-
-/** A transaction that has been open for longer than this would stretch or break the pause. */
-const LONG_TRANSACTION_S = 60;
 
 /**
  * Looks at everything that the pause depends on. Changes nothing, but that tables which came to both sides since get their rows.
@@ -105,25 +103,6 @@ function mastersOf(sessions: readonly ForeignSession[], masterUser: string): str
   return [
     `the fence can't lock out the master user ${masterUser}; its sessions are ended, and the pause is given up if they come back: ${who}`,
   ];
-}
-
-async function longTransactions(session: Session): Promise<string[]> {
-  const rows = await queryRows<{ pid: number; usename: string; age: string }>(
-    session,
-    `SELECT pid, usename, date_trunc('second', now() - xact_start)::text AS age FROM pg_stat_activity
-      WHERE backend_type = 'client backend' AND now() - xact_start > make_interval(secs => ${LONG_TRANSACTION_S})
-        AND pid <> pg_backend_pid() AND application_name NOT LIKE 'keyshift/%'`,
-  );
-  return rows.map(
-    ({ pid, usename, age }) =>
-      `a transaction of ${usename} has been open for ${age} (pid ${pid}); the pause would end it`,
-  );
-}
-
-/** A prepared transaction would be decided by a coordinator that then looks for it on the target, where it isn't. */
-async function preparedTransactions(session: Session): Promise<string[]> {
-  const rows = await queryRows<{ gid: string; owner: string }>(session, 'SELECT gid, owner FROM pg_prepared_xacts');
-  return rows.map(({ gid, owner }) => `transaction "${gid}" of ${owner} is prepared: commit it or roll it back first`);
 }
 
 async function checkTraffic(deps: Dependencies, input: GoNoGoInput): Promise<{ red: string[]; findings: string[] }> {

@@ -6,11 +6,12 @@ import { confirmAtOnce } from '../postgres/subscriptions';
 import { closeAgainSql, closedDatabases } from '../quarantine/read-only';
 import { reportProgress } from '../heartbeat';
 import { throwIfCancelled, waitUntil } from '../wait';
+import { renewWayBack } from '../way-back/renew-way-back';
 
 const CHECKPOINT_TIMEOUT_MS = 1_800_000;
 
 /**
- * What the pause would otherwise wait for: large objects are the same as far as they can be, apply confirms each commit at once,
+ * What the pause would otherwise wait for: the way back is ready to begin, large objects are the same as far as they can be, apply confirms each commit at once,
  * its worker runs with that setting, and both sides have made a checkpoint. Shortly before the pause, after its approval.
  */
 export async function preparePause(
@@ -25,6 +26,7 @@ export async function preparePause(
     const closed = await closedDatabases(session, input.id);
     if (closed.length > 0) await session.query(closeAgainSql(closed));
   });
+  if (input.direction !== 'back' && input.plan.soak.wayBack === 'replicate') await renewWayBack(deps, input);
   if (input.plan.carry.largeObjects === 'copy') await bringLargeObjects(source, target, input);
   const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
   await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));

@@ -3,6 +3,7 @@ import { dropPublications } from '../postgres/create-publications';
 import { dropSlots } from '../postgres/create-slots';
 import { dropAccess } from '../postgres/drop-access';
 import { dropSubscriptions } from '../postgres/subscriptions';
+import { removeWayBack } from '../way-back/remove-way-back';
 import { removeFromTarget } from './remove-from-target';
 
 /**
@@ -13,6 +14,7 @@ export async function removeReplication(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
 ): Promise<void> {
+  await removeWayBack(deps, input);
   await dropSubscriptions(deps, input);
   await dropSlots(deps, input);
   await dropPublications(deps, input);

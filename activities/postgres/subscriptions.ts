@@ -35,16 +35,33 @@ export async function createSubscriptions(deps: Dependencies, input: Subscriptio
   const credentials = await ensureReplicationCredentials(aws, input.id);
   const access = await accessTo(deps, input, 'target');
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
-    await dropDdlBlock(session, input.id);
+    if (input.direction !== 'back') await dropDdlBlock(session, input.id);
     if (await findSubscription(session, subscriptionName(input.id, database))) return;
     const { bundle } = await queryOne<{ bundle: string }>(session, `SELECT current_setting('ssl_ca_file') AS bundle`);
-    await createDisabled(session, input, database, conninfo({ ...source, ...credentials, database, bundle })).catch(
-      async (error: unknown) => {
-        if (isSqlState(error, SQLSTATE.undefinedTable)) await refuseDrift(deps, input);
-        throw error;
-      },
-    );
+    const origin = input.direction === 'back' && (await canFilterOrigins(session)) ? ', origin = none' : '';
+    await createDisabled(
+      session,
+      input,
+      database,
+      conninfo({ ...source, ...credentials, database, bundle }),
+      origin,
+    ).catch(async (error: unknown) => {
+      if (isSqlState(error, SQLSTATE.undefinedTable)) await refuseDrift(deps, input);
+      throw error;
+    });
   });
+}
+
+/**
+ * What came by replication is not sent back (16+ on both sides, which have the same major version). Below, the forward direction ends
+ * before the way back begins.
+ */
+async function canFilterOrigins(session: Session): Promise<boolean> {
+  const { version } = await queryOne<{ version: number }>(
+    session,
+    `SELECT current_setting('server_version_num')::int AS version`,
+  );
+  return version >= 160_000;
 }
 
 /**
@@ -56,8 +73,9 @@ async function createDisabled(
   input: SubscriptionsInput,
   database: string,
   connection: string,
+  more: string,
 ): Promise<void> {
-  const options = `enabled = false, create_slot = false, copy_data = false, slot_name = ${escapeIdentifier(slotName(input.id, database))}`;
+  const options = `enabled = false, create_slot = false, copy_data = false, slot_name = ${escapeIdentifier(slotName(input.id, database))}${more}`;
   await session.query('BEGIN');
   try {
     await session.query(`SELECT set_config('keyshift.conninfo', $1, true)`, [connection]);

@@ -1,6 +1,6 @@
 import { finalFailure } from '../../plan/failures';
 import { publicationName } from '../../plan/names';
-import type { Dependencies, MigrationRef } from '../dependencies';
+import { type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { findPublication, publicationMark } from '../postgres/create-publications';
 import {
   type Access,
@@ -75,7 +75,7 @@ export async function quarantineClone(deps: Dependencies, input: QuarantineInput
   });
 }
 
-type Note = (records: readonly QuarantineRecord[]) => Promise<void>;
+export type Note = (records: readonly QuarantineRecord[]) => Promise<void>;
 const inDatabase = <T>(access: Access, database: string, work: (session: Session) => Promise<T>): Promise<T> =>
   withSession(access, { step: 'quarantine', database }, work);
 
@@ -140,7 +140,15 @@ async function connectableDatabases(session: Session): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-async function stopTriggers(access: Access, input: QuarantineInput, note: Note): Promise<void> {
+/**
+ * Switches off, on the side that changes come to, every trigger that would fire for what is applied.
+ * @throws ApplicationFailure AccessDenied where one isn't ours to switch off
+ */
+export async function stopTriggers(
+  access: Access,
+  input: MigrationRef & { readonly databases: readonly string[] },
+  note: Note,
+): Promise<void> {
   for (const database of input.databases) {
     await inDatabase(access, database, async (session) => {
       const triggers = await applyTriggers(session, input.id);
@@ -162,13 +170,13 @@ async function stopTriggers(access: Access, input: QuarantineInput, note: Note):
 }
 
 function notOurs(
-  { plan }: MigrationRef,
+  ref: MigrationRef,
   database: string,
   ...[schema, table, trigger, owner]: [string, string, string, string]
 ) {
   return finalFailure(
     'AccessDenied',
-    `Trigger ${trigger} on ${schema}.${table} (database ${database} of ${plan.target.instance}) fires for replicated rows, too, so what it writes would be there twice, and the master user may not switch it off. Let it: GRANT ${escapeIdentifier(owner)} TO CURRENT_USER; on the target, then send retry.`,
+    `Trigger ${trigger} on ${schema}.${table} (database ${database} of ${instanceOf(ref, 'target')}) fires for replicated rows, too, so what it writes would be there twice, and the master user may not switch it off. Let it: GRANT ${escapeIdentifier(owner)} TO CURRENT_USER; there, then send retry.`,
   );
 }
 

@@ -1,0 +1,69 @@
+import type { Lag } from '../../plan/progress';
+import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { foreignSessions, planFence, type FencePlan } from '../cutover/fence';
+import { lookAtFences } from '../cutover/fence-set';
+import { longTransactions, preparedTransactions } from '../cutover/open-transactions';
+import { readLag } from '../follow/read-lag';
+import { accessTo, withSession } from '../postgres/session';
+import { endpointOf, requireInstance } from '../rds/find-instance';
+import { lookAtSwitches } from '../traffic/prepared-switches';
+import { notReceiving } from './not-receiving';
+
+/** What a rollback would do, and what speaks against it. */
+export interface RollbackBoard {
+  readonly lag: Lag;
+  readonly fence: FencePlan;
+  readonly others: readonly unknown[];
+  /** Reasons not to go back now; empty: go. */
+  readonly red: readonly string[];
+  readonly findings: readonly string[];
+}
+
+/**
+ * Looks at everything that the way back depends on: source and target have changed their parts. Changes nothing.
+ * @throws ApplicationFailure SlotLost when a slot of the way back is lost: then there is none
+ */
+export async function readRollbackBoard(
+  deps: Dependencies,
+  ref: MigrationRef & { databases: readonly string[] },
+): Promise<RollbackBoard> {
+  const input = { ...ref, direction: 'back' } as const;
+  const { maxLagBytes, spareRoles } = input.plan.cutover;
+  const red: string[] = [];
+  const lag = await readLag(deps, input);
+  if (lag.bytes > maxLagBytes) {
+    red.push(`the old source is ${lag.bytes} bytes behind, the plan allows ${maxLagBytes}`);
+  }
+  red.push(...(await notReceiving(deps, input)));
+  const access = await accessTo(deps, input, 'source');
+  const options = { step: 'rollback', database: 'postgres', readOnly: true };
+  const { fence, sessions, open } = await withSession(access, options, async (session) => ({
+    fence: await planFence(session, input.id, access.credentials.username, input.databases, spareRoles),
+    sessions: await foreignSessions(session, input.id, spareRoles),
+    open: [...(await longTransactions(session)), ...(await preparedTransactions(session))],
+  }));
+  red.push(...open);
+  if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);
+  const aws = awsOf(deps, input);
+  const [from, to] = [
+    endpointOf(await requireInstance(aws, instanceOf(input, 'source'))),
+    endpointOf(await requireInstance(aws, instanceOf(input, 'target'))),
+  ];
+  const switches = await lookAtSwitches({ deps, ref: input, from, to });
+  const fences = await lookAtFences(deps, input);
+  red.push(...switches.flatMap((one) => one.red), ...fences.red);
+  const byHand = `the plan names no traffic switch: point your applications at ${to.address}:${to.port} yourself after the pause`;
+  return {
+    lag,
+    fence,
+    others: fences.others,
+    red,
+    findings: [
+      `applications go back to ${instanceOf(input, 'target')}; ${instanceOf(input, 'source')} is fenced`,
+      `roles that lose LOGIN on ${instanceOf(input, 'source')}: ${fence.roles.join(', ') || 'none'}`,
+      `sessions that will be ended: ${sessions.length}`,
+      ...fences.findings,
+      ...(switches.length === 0 ? [byHand] : switches.flatMap((one) => one.findings)),
+    ],
+  };
+}
