@@ -14,6 +14,8 @@ export const AWS_SECONDS = {
   copySnapshot: 180,
   /** How long a change of DNS records needs to reach all name servers of Route 53: "typically within 60 seconds". */
   propagateRecords: 60,
+  /** How long a proxy needs to connect to a new target. */
+  registerTarget: 30,
   /** How long an instance still says `available` after a call that changes it (facts.md, section 4: eventually consistent). */
   becomeVisible: 10,
   /** How long a parameter group needs to reach its instances. */
@@ -29,8 +31,13 @@ export class Clock {
     if (!Number.isFinite(scale) || scale < 0) throw new Error('KEYSHIFT_LOCAL_TIME_SCALE must be a number from 0 on');
   }
 
+  /** How long so many seconds of AWS's last here. */
+  milliseconds(seconds: number): number {
+    return seconds * 1000 * this.scale;
+  }
+
   /** Lets so many seconds of AWS's pass. Rejects when the stand-in shuts down. */
   async pass(seconds: number): Promise<void> {
-    await sleep(seconds * 1000 * this.scale, undefined, { signal: this.shutdown });
+    await sleep(this.milliseconds(seconds), undefined, { signal: this.shutdown });
   }
 }

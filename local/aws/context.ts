@@ -3,6 +3,7 @@ import type { Clock } from './clock';
 import type { Faults } from './faults';
 import type { PidLedger } from './pid-ledger';
 import type { Places } from './places';
+import type { ProxyPool } from './rds/proxy-pool';
 import type { ServerPool } from './rds/server-pool';
 import type { Store } from './state';
 
@@ -14,6 +15,7 @@ export interface Context {
   readonly faults: Faults;
   readonly pids: PidLedger;
   readonly servers: ServerPool;
+  readonly proxies: ProxyPool;
   readonly log: Logger;
   /** Ends when the stand-in shuts down. */
   readonly shutdown: AbortSignal;

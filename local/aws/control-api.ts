@@ -51,11 +51,12 @@ interface ControlReply {
  *     GET|PATCH quotas                            {instances, manualSnapshots, parameterGroups, allocatedStorage}
  *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, storageLoadSeconds, metrics, ballastBytes, describes}; also before the instance exists
  *     PUT    instances/<id>/maintenance[?region=] {actions: [{action, description, autoAppliedAfter, forcedApply, currentApply}]}
+ *     GET    proxies/<name>[?region=]             {led, waiting}: clients that have a target, and clients that wait for one
  *     PATCH  iam                                  {policy: an IAM policy or null for everything, enforce}
  *     POST   instances/<id>/restart[?region=]     {mode: fast|immediate}; RDS shows nothing of it
  */
 export function controlApi(context: Context): (method: string, url: URL, body: string) => Promise<ControlReply> {
-  const { faults, servers, store } = context;
+  const { faults, proxies, servers, store } = context;
 
   return async (method, url, body) => {
     const [what, id = '', verb] = url.pathname.split('/').slice(2).map(decodeURIComponent);
@@ -96,6 +97,11 @@ export function controlApi(context: Context): (method: string, url: URL, body: s
           instance.maintenance = maintenanceRequest.parse(input).actions;
           store.changed();
           return ok(instance.maintenance);
+        }
+        case 'GET proxies/*': {
+          const proxy = store.region(region).rds.proxies?.[id];
+          if (!proxy) return { status: 404, value: { error: `no proxy ${id} in ${region}` } };
+          return ok(proxies.loadOf(proxy));
         }
         case 'PATCH iam': {
           const { policy, enforce } = iamRequest.parse(input);

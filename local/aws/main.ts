@@ -8,6 +8,7 @@ import type { Context } from './context';
 import { Faults } from './faults';
 import { PidLedger } from './pid-ledger';
 import { preparePlaces } from './places';
+import { ProxyPool } from './rds/proxy-pool';
 import { ServerPool } from './rds/server-pool';
 import { resumeEverything } from './resume';
 import { createAwsServer } from './server';
@@ -40,14 +41,17 @@ async function main(): Promise<void> {
   assertAlone(places.stateDir);
   const store = new Store(places.stateDir);
   const pids = new PidLedger(places.stateDir);
+  const clock = new Clock(Number(process.env['KEYSHIFT_LOCAL_TIME_SCALE'] ?? DEFAULT_TIME_SCALE), shutdown.signal);
+  const servers = new ServerPool(store, places, pids, log);
   const context: Context = {
     store,
     places,
     pids,
     log,
-    clock: new Clock(Number(process.env['KEYSHIFT_LOCAL_TIME_SCALE'] ?? DEFAULT_TIME_SCALE), shutdown.signal),
+    clock,
     faults: new Faults(),
-    servers: new ServerPool(store, places, pids, log),
+    servers,
+    proxies: new ProxyPool(store, servers, clock, log),
     shutdown: shutdown.signal,
     background: new Set(),
   };
@@ -60,6 +64,7 @@ async function main(): Promise<void> {
     server.close();
     server.closeAllConnections();
     await Promise.allSettled(context.background);
+    await context.proxies.closeAll();
     await context.servers.stopAll();
     store.changed();
     await store.flush();

@@ -1,4 +1,5 @@
 import type { Context } from './context';
+import { resumeProxy } from './rds/proxy-operations';
 import { runInstanceOperation } from './rds/instance-jobs';
 import type { InstanceRecord } from './rds/model';
 import { runSnapshotOperation } from './rds/snapshot-jobs';
@@ -17,6 +18,9 @@ export async function resumeEverything(context: Context): Promise<void> {
   }
   for (const instance of instances) runInstanceOperation(context, instance);
   resumeChanges(context);
+  for (const [region, { rds }] of context.store.regions()) {
+    for (const proxy of Object.values(rds.proxies ?? {})) await resumeProxy(context, region, proxy);
+  }
 }
 
 async function resumeServer({ log, pids, servers, store }: Context, instance: InstanceRecord): Promise<void> {

@@ -116,9 +116,10 @@ function createSecurityGroup(call: Ec2Call): Answer {
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html */
 function deleteSecurityGroup({ context, parameters, state }: Ec2Call): Answer {
   const group = requireGroup(state, parameters.required('GroupId'));
-  const used = Object.values(state.rds.instances).some(({ settings }) =>
-    settings.VpcSecurityGroupIds.includes(group.id),
-  );
+  const { instances, proxies = {} } = state.rds;
+  const used =
+    Object.values(instances).some(({ settings }) => settings.VpcSecurityGroupIds.includes(group.id)) ||
+    Object.values(proxies).some(({ securityGroups }) => securityGroups.includes(group.id));
   if (used) throw new AwsError('DependencyViolation', `resource ${group.id} has a dependent object`);
   if (group.name === 'default') {
     throw new AwsError(

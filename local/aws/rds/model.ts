@@ -159,6 +159,13 @@ export const maintenanceAction = z.strictObject({
 });
 export type MaintenanceAction = z.output<typeof maintenanceAction>;
 
+/** How a proxy deals with connections; seconds and percents. The stand-in heeds the timeout alone: it has no pool. */
+export interface ConnectionPool {
+  MaxConnectionsPercent: number;
+  MaxIdleConnectionsPercent: number;
+  ConnectionBorrowTimeout: number;
+}
+
 /** A proxy between applications and instances. */
 export interface ProxyRecord {
   readonly name: string;
@@ -170,8 +177,14 @@ export interface ProxyRecord {
   readonly secrets: readonly string[];
   readonly requireTls: boolean;
   readonly createdAt: string;
+  /** Its own, on 127.0.0.1. */
+  port: number;
   /** Resource ids of the instances behind it. */
   targets: string[];
+  /** Those of them that take no connections yet. */
+  registering?: string[];
+  /** `ConnectionPoolConfig` of its target group, where it isn't RDS's default. */
+  pool?: Partial<ConnectionPool>;
   tags: Tag[];
 }
 

@@ -59,7 +59,14 @@ const placeOf = ({ port, address }: InstanceRecord): NetworkPlace => ({
   ...(address === undefined ? {} : { address }),
 });
 
-const reservedPlaces = ({ instances, places }: RdsState): NetworkPlace[] => [
+/** A port of 127.0.0.1 for a proxy. */
+export function findProxyPort({ store }: Context): Promise<number> {
+  const reserved = store.regions().flatMap(([, state]) => reservedPlaces(state.rds));
+  return findFreePort(new Set(reserved.map(({ port }) => port)));
+}
+
+const reservedPlaces = ({ instances, places, proxies }: RdsState): NetworkPlace[] => [
+  ...Object.values(proxies ?? {}),
   ...Object.values(instances).map(placeOf),
   ...Object.values(places ?? {}),
 ];

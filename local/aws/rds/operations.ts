@@ -34,6 +34,7 @@ import {
   describeDBProxies,
   describeDBProxyTargetGroups,
   describeDBProxyTargets,
+  modifyDBProxyTargetGroup,
   registerDBProxyTargets,
 } from './proxy-operations';
 import { createDBInstanceReadReplica } from './replica-operations';
@@ -87,6 +88,7 @@ export const RDS_OPERATIONS: Readonly<Record<string, RdsOperation>> = {
   DescribeDBProxyTargets: describeDBProxyTargets,
   RegisterDBProxyTargets: registerDBProxyTargets,
   DeregisterDBProxyTargets: deregisterDBProxyTargets,
+  ModifyDBProxyTargetGroup: modifyDBProxyTargetGroup,
   DeleteDBProxy: deleteDBProxy,
   CreateBlueGreenDeployment: createBlueGreenDeployment,
   DescribeBlueGreenDeployments: describeBlueGreenDeployments,

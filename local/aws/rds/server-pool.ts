@@ -21,6 +21,7 @@ export class InstanceServer {
   private readonly roles: ReplicationRoles;
   private readonly cron: CronRunner;
   private wanted = false;
+  private ready = false;
   private timer: NodeJS.Timeout | undefined;
   private turn: Promise<void> = Promise.resolve();
 
@@ -41,6 +42,11 @@ export class InstanceServer {
     );
     this.roles = new ReplicationRoles(this.server);
     this.cron = new CronRunner(this.server, () => instance.activeParameters);
+  }
+
+  /** Whether it takes sessions. */
+  get takesSessions(): boolean {
+    return this.ready && this.server.pid !== undefined;
   }
 
   /** Starts with the configuration of the moment. */
@@ -79,6 +85,7 @@ export class InstanceServer {
 
   private watch(): void {
     this.wanted = true;
+    this.ready = true;
     const next = () => {
       if (!this.wanted) return;
       this.timer = setTimeout(() => {
@@ -90,6 +97,7 @@ export class InstanceServer {
 
   private async unwatch(): Promise<void> {
     this.wanted = false;
+    this.ready = false;
     clearTimeout(this.timer);
     await this.turn;
     await this.roles.close();
@@ -101,8 +109,10 @@ export class InstanceServer {
       if (this.server.pid === undefined && this.wanted) {
         // RDS starts a server again that has died.
         this.log.warn({ instance: this.instance.id }, 'server has died, starting it again');
+        this.ready = false;
         this.writeConfiguration();
         await this.server.start();
+        this.ready = true;
       }
       if (this.wanted) await this.roles.reconcile();
       if (this.wanted) await this.cron.look();
