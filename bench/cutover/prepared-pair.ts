@@ -239,7 +239,7 @@ export class PreparedPair {
         poolers: [{ host: pooler.host, port: pooler.port, secret: POOLER_SECRET, tls: 'off' }],
         fence: [{ type: 'pgbouncer' }],
         traffic: [{ type: 'pgbouncer', file: pooler.databasesFile }],
-      } as unknown as NonNullable<PlanInput['cutover']>,
+      },
     };
   }
 

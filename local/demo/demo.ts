@@ -10,12 +10,16 @@ import type { Report } from '../tools/report';
 import type { World } from '../world/world';
 import { watchForFence } from './fence-watch';
 import { MigrationFollower } from './migration';
+import { Overrun } from './overrun';
 import { ProgressPrinter, type Progress } from './progress';
 import { TemporalCommands } from './temporal-commands';
 import { judgeContents, type Contents, type Side } from './verdict/contents';
 import { verdictOf, type Verdict } from './verdict/verdict';
 
 export const WORKFLOW_ID = 'encrypt-app-db';
+
+/** The budget of a pause that is made to overrun it. Behind a pooler, clients whose patience ends after 2 s wait for its end. */
+const SHORT_BUDGET_MS = { direct: 2_000, pooled: 1_000 } as const;
 
 /** How long the application goes on on the target before it is stopped for the verdict. */
 const AFTERWARDS_MS = 5_000;
@@ -30,6 +34,8 @@ export interface DemoRun {
   readonly hold?: boolean;
   /** Put PgBouncer between the application and the database. */
   readonly pooler?: boolean;
+  /** Let the first pause overrun its budget. */
+  readonly abortInPause?: boolean;
   /** More fields of the plan. */
   readonly plan?: Readonly<Record<string, unknown>>;
   /** Things that tests and chaos do along the way. */
@@ -68,7 +74,12 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   report(`the application writes to ${SAMPLE.instance}: 8 connections, ${rate} transactions/s`);
 
   const planFile = join(world.root, 'plan.json');
-  const plan = { ...SAMPLE_PLAN, ...(pooler ? { cutover: poolerCutover(pooler) } : {}), ...run.plan };
+  const budgetMs = SHORT_BUDGET_MS[pooler ? 'pooled' : 'direct'];
+  const cutover = {
+    ...(pooler ? poolerCutover(pooler) : SAMPLE_PLAN.cutover),
+    ...(run.abortInPause ? { pauseBudgetMs: budgetMs } : {}),
+  };
+  const plan = { ...SAMPLE_PLAN, cutover, ...run.plan };
   writeFileSync(planFile, `${JSON.stringify(plan, undefined, 2)}\n`);
   const commands = new TemporalCommands(world, WORKFLOW_ID, report);
   const follower = new MigrationFollower(commands, new ProgressPrinter(report), signal);
@@ -78,13 +89,16 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   report(`Web UI: ${world.uiUrl}/namespaces/default/workflows/${WORKFLOW_ID}`);
 
   let approvedAt: number | undefined;
+  const overrun = run.abortInPause ? new Overrun(aws, world.caBundle, report) : undefined;
+  if (overrun) world.onStop('the lock that the pause waits for', () => overrun.end());
   const atLastGate = await follower.until((progress) => progress.gate?.name === 'decommission', {
-    async gateOpened(gate) {
+    async gateOpened(gate, progress) {
       if (run.hold) return false;
       if (gate !== 'cutover') {
         await commands.approve(gate);
         return true;
       }
+      await overrun?.gateOpened(progress);
       const turnedOut = hooks?.cutoverApproved ? await watchForFence(aws, world.caBundle) : undefined;
       approvedAt = Date.now();
       await commands.approve(gate);
@@ -101,6 +115,7 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   await app.stop();
   const { source, target, ...encryption } = await sides(aws, world.caBundle);
   const contents = await judgeContents(source, target, notesFile);
+  const abortedPause = overrun?.judge(contents.notes.acknowledgedAt, budgetMs);
 
   await hooks?.beforeFinish?.();
   if (run.hold) report(`gate decommission is open; approve it with:\n${atLastGate.gate?.command}`);
@@ -121,6 +136,8 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
     switchedAt: Date.parse(migration.cutover?.switchedAt ?? '') || approvedAt,
     workflowCompleted: status === 'COMPLETED' && migration.status === 'completed',
     pooled: pooler !== undefined,
+    ...(overrun ? { errorsSince: overrun.approvedAt } : {}),
+    ...(abortedPause ? { abortedPause } : {}),
     proof: migration.proof,
     historyEvents,
     historyBytes,

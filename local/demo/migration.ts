@@ -19,8 +19,8 @@ export class MigrationFailed extends Error {
 
 /** What to do when something happens in the migration. */
 export interface Reactions {
-  /** A gate opened; true if it was answered. */
-  gateOpened(gate: string): Promise<boolean>;
+  /** A gate opened, for the first time or again; true if it was answered. */
+  gateOpened(gate: string, progress: Progress): Promise<boolean>;
   /** After every look. */
   looked?(progress: Progress): Promise<void> | void;
 }
@@ -99,7 +99,7 @@ export class MigrationFollower {
     if (openings.size > OPENINGS) throw new MigrationFailed(`gate ${gate.name} opened ${openings.size} times`);
     this.printer.line(`gate ${gate.name} is open`);
     for (const finding of gate.findings) this.printer.line(`  ${finding}`);
-    const answered = await reactions.gateOpened(gate.name);
+    const answered = await reactions.gateOpened(gate.name, progress);
     if (!answered) this.printer.line(`  approve it with:\n${gate.command}`);
     else if (gate.name === 'cutover') await pause(QUIET_MS);
   }

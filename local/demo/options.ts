@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
 /** The flags of `npm run demo`. */
 export interface DemoOptions {
@@ -15,6 +15,8 @@ export interface DemoOptions {
   readonly seed: number;
   /** PgBouncer before the database: the application connects to that only. */
   readonly pooler: boolean;
+  /** Let the first pause overrun its budget. */
+  readonly abortInPause: boolean;
   /** The world's folder below `.keyshift/`; another one lets two demos run at once. */
   readonly name: string;
 }
@@ -39,6 +41,14 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     .option('--chaos <n>', 'kill the worker n times (SIGKILL) at random moments', count(0), 0)
     .option('--seed <n>', 'seed of the random moments', count(0), Math.floor(Math.random() * 1e9))
     .option('--pooler', 'put PgBouncer in front: the application connects to that only', false)
+    .addOption(
+      new Option(
+        '--abort-in-pause',
+        'let the first pause overrun its budget: it has to be given up, and nothing be lost',
+      )
+        .default(false)
+        .conflicts(['hold', 'chaos']),
+    )
     .option('--name <name>', 'folder below .keyshift/, so that two demos can run at once', 'demo')
     .allowExcessArguments(false)
     .parse([...argv])
