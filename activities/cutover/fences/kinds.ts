@@ -1,6 +1,7 @@
 import { finalFailure } from '../../../plan/failures';
 import type { FenceEntry } from '../../../plan/plan';
 import type { FenceKind, FenceKinds } from './fence';
+import { pgbouncer } from './pgbouncer/fence';
 
 const notYet = (type: string): FenceKind<never> => {
   const refuse = () => Promise.reject(finalFailure('InvalidPlan', `cutover.fence: ${type} is not in this version`));
@@ -8,7 +9,7 @@ const notYet = (type: string): FenceKind<never> => {
 };
 
 const KINDS: FenceKinds = {
-  pgbouncer: notYet('pgbouncer'),
+  pgbouncer,
   'security-group': notYet('security-group'),
   'rds-proxy': notYet('rds-proxy'),
   hook: notYet('hook'),
