@@ -1,3 +1,4 @@
+import { type BoardLine, green, red as redLine } from '../../plan/board';
 import { bytes as inBytes, duration } from '../../plan/format';
 import { slotName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
@@ -11,9 +12,15 @@ import { listUnloggedTables } from './unlogged-tables';
 /** What one side reads or takes in a second, at least; for the estimate only. */
 const BYTES_PER_S = 50_000_000;
 
-export interface CarryBoard {
+interface Findings {
   readonly red: readonly string[];
   readonly findings: readonly string[];
+}
+
+export interface CarryBoard {
+  readonly lines: readonly BoardLine[];
+  /** How long writes are stopped for what is copied, about, in milliseconds. */
+  readonly copyMs: number;
 }
 
 type Input = MigrationRef & { readonly databases: readonly string[] };
@@ -23,7 +30,8 @@ export async function readCarryBoard(deps: Dependencies, input: Input): Promise<
   const red: string[] = [];
   const findings: string[] = [];
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  findings.push(...(await copiedInPause(source, input)));
+  const copied = await copiedInPause(source, input);
+  findings.push(...copied.findings);
   const moved = await movedSubscriptions(source, target, input);
   red.push(...moved.red);
   findings.push(...moved.findings, ...(await movedJobs(source, target, input)));
@@ -34,15 +42,20 @@ export async function readCarryBoard(deps: Dependencies, input: Input): Promise<
     { step: 'go-no-go', database: first ?? 'postgres', readOnly: true },
     (session) => findStrays(session, input.id),
   );
-  red.push(...strays.writing);
   if (strays.connected.length > 0) {
     const who = [...new Set(strays.connected.map(({ user, application }) => `${user} (${application || 'unnamed'})`))];
     findings.push(`connected to the target already, and ended in the pause: ${who.join(', ')}`);
   }
-  return { red, findings };
+  return {
+    lines: [...redLine('strays', ...strays.writing), ...redLine('carry', ...red), ...green('carry', ...findings)],
+    copyMs: copied.ms,
+  };
 }
 
-async function copiedInPause(source: Access, { id, databases, plan }: Input): Promise<string[]> {
+async function copiedInPause(
+  source: Access,
+  { id, databases, plan }: Input,
+): Promise<{ findings: string[]; ms: number }> {
   const total = { objects: 0, objectBytes: 0, tables: 0, tableBytes: 0 };
   await inEachDatabase(source, databases, { step: 'go-no-go', readOnly: true }, async (session) => {
     const objects = await countLargeObjects(session);
@@ -54,7 +67,8 @@ async function copiedInPause(source: Access, { id, databases, plan }: Input): Pr
   });
   const { largeObjects, unloggedTables } = plan.carry;
   const found: string[] = [];
-  const estimate = (size: number) => `${inBytes(size)}, about ${duration(Math.ceil((size / BYTES_PER_S) * 1_000))}`;
+  const msFor = (size: number) => Math.ceil((size / BYTES_PER_S) * 1_000);
+  const estimate = (size: number) => `${inBytes(size)}, about ${duration(msFor(size))}`;
   if (total.objects > 0) {
     found.push(
       largeObjects === 'copy'
@@ -69,10 +83,11 @@ async function copiedInPause(source: Access, { id, databases, plan }: Input): Pr
         : `${total.tables} unlogged tables are empty on the target (carry.unloggedTables: ${unloggedTables})`,
     );
   }
-  return found;
+  const copied = (largeObjects === 'copy' ? total.objectBytes : 0) + (unloggedTables === 'copy' ? total.tableBytes : 0);
+  return { findings: found, ms: msFor(copied) };
 }
 
-async function movedSubscriptions(source: Access, target: Access, input: Input): Promise<CarryBoard> {
+async function movedSubscriptions(source: Access, target: Access, input: Input): Promise<Findings> {
   const look = { step: 'go-no-go', readOnly: true };
   const [first = 'postgres'] = input.databases;
   const [there, here] = await Promise.all(

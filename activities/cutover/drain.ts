@@ -20,7 +20,7 @@ import type { Timeline } from './timeline';
 /** Between two looks inside the pause, in milliseconds: every one of them is downtime. */
 const LOOK_EVERY_MS = 2;
 /** Two empty looks this far apart: a login that was under way when the fence went up would show up in between. */
-const LATE_LOGIN_MS = 10;
+export const LATE_LOGIN_MS = 10;
 
 /** Ends sessions in batches until none is left, twice in a row. */
 async function endForeignSessions(input: CutOverInput, { source }: DatabasePair, mayGoOn: () => void): Promise<void> {

@@ -1,35 +1,56 @@
+import type { BoardLine, PauseForecast, WindowState } from '../../plan/board';
+import { forecastText, green, red } from '../../plan/board';
+import { type Check, CHECKS } from '../../plan/checks';
+import { bytes, duration } from '../../plan/format';
 import { judgeChecks } from '../../plan/judge-checks';
 import type { Lag } from '../../plan/progress';
-import { type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
-import { refuseDrift } from '../drift/find-drift';
+import { readCarryBoard } from '../carry/board';
+import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { findDrift, schemaDrifted } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { readLag } from '../follow/read-lag';
-import { readCarryBoard } from '../carry/board';
 import { accessTo, withSession } from '../postgres/session';
-import { endpointOf, requireInstance } from '../rds/find-instance';
-import { awsOf } from '../dependencies';
-import { lookAtSwitches } from '../traffic/prepared-switches';
-import { lookAtReplicas } from '../replicas/look-at-replicas';
-import { lookAtSettings } from './look-at-settings';
-import { longTransactions, preparedTransactions } from './open-transactions';
 import { recheck } from '../preflight/recheck';
-import { lookAtFences } from './fence-set';
+import { requireInstance } from '../rds/find-instance';
+import { lookAtReplicas } from '../replicas/look-at-replicas';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
+import { lookAtFences } from './fence-set';
+import { forecastPause, timed } from './forecast';
+import { lookAtSettings } from './look-at-settings';
+import { lookAtTraffic } from './look-at-traffic';
+import { longTransactions, preparedTransactions } from './open-transactions';
+import { windowAt } from './window';
+
+/** What the workflow knows and the board shows. */
+export interface KnownFacts {
+  /** What the warm-up came to; absent: not done yet. */
+  readonly warmUp?: string;
+  /** The last comparison of contents; absent: not done yet. */
+  readonly verify?: { readonly at: string; readonly what: string };
+  /** Pauses that were given up before, with their reasons. */
+  readonly givenUp?: readonly string[];
+}
 
 export interface GoNoGoInput extends MigrationRef {
   readonly databases: readonly string[];
+  readonly known?: KnownFacts;
+  /** Somebody wants to know, and nothing follows: a drifted schema is a red line then, and no new table is taken along. */
+  readonly onlyLook?: boolean;
 }
 
 /** The board before the cutover: what would happen, and what speaks against it. */
 export interface GoNoGo {
+  /** ISO 8601. */
+  readonly at: string;
   readonly lag: Lag;
   readonly fence: FencePlan;
   /** How it is without the other fences of the plan. */
   readonly others?: readonly unknown[];
-  /** Reasons not to cut over now; empty: go. */
-  readonly red: readonly string[];
-  /** What the approver should know. */
-  readonly findings: readonly string[];
+  /** Without a red one: go. */
+  readonly lines: readonly BoardLine[];
+  readonly forecast?: PauseForecast;
+  /** When the plan lets the pause begin; absent: at any time. */
+  readonly window?: WindowState;
 }
 
 /**
@@ -37,61 +58,126 @@ export interface GoNoGo {
  * @throws ApplicationFailure SchemaDrifted when the target is not like the source
  */
 export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promise<GoNoGo> {
-  const red: string[] = [];
-  const findings: string[] = [];
-  await refuseDrift(deps, input);
+  const drift = await lookAtDrift(deps, input);
+  const { lag, ...first } = await lookAtSource(deps, input);
+  const carried = await readCarryBoard(deps, input);
+  const traffic = await lookAtTraffic(deps, input);
+  let others: unknown[] = [];
+  const fences: BoardLine[] = [];
+  const fencesMs = await timed(async () => {
+    const looks = await lookAtFences(deps, input);
+    others = looks.others;
+    fences.push(...red('fence', ...looks.red), ...green('fence', ...looks.findings));
+  });
+  const replicas = await lookAtReplicas(deps, input);
+  const lines = [
+    ...drift,
+    ...first.lines,
+    ...lookAtKnown(input),
+    ...(await storageOfTarget(deps, input)),
+    ...red('replicas', ...replicas.red),
+    ...green('replicas', ...replicas.findings),
+    ...(await lookAtSettings(deps, input)),
+    ...fences,
+    ...carried.lines,
+    ...traffic.lines,
+    ...(await checksMadeAgain(deps, input)),
+  ];
+  // Last, since it is worth most when it is youngest; without effect on an empty list of other fences.
+  const times = { carryMs: carried.copyMs, switchMs: traffic.ms, fencesMs: others.length > 0 ? fencesMs : 0 };
+  const forecast = await forecastPause(deps, input, times);
+  const window = windowAt(input.plan.gates.cutover.window, new Date());
+  return {
+    at: new Date().toISOString(),
+    lag,
+    fence: first.fence,
+    others,
+    lines: [...lines, ...forecastLines(input, forecast)],
+    forecast,
+    ...(window ? { window } : {}),
+  };
+}
+
+async function lookAtDrift(deps: Dependencies, input: GoNoGoInput): Promise<BoardLine[]> {
+  const drift = await findDrift(deps, input);
+  if (drift.length > 0) {
+    const failure = schemaDrifted(input, drift);
+    if (!input.onlyLook) throw failure;
+    return red('drift', failure.message);
+  }
+  const same = green('drift', 'schema, grants and settings of both sides are the same');
+  if (input.onlyLook) return same;
   const taken = await takeNewTablesAlong(deps, input);
-  if (taken.length > 0) findings.push(`new since the snapshot, copied by the subscription: ${taken.join(', ')}`);
+  if (taken.length === 0) return same;
+  return [...same, ...green('new-tables', `new since the snapshot, copied by the subscription: ${taken.join(', ')}`)];
+}
+
+/** What is seen in sessions on the source. */
+async function lookAtSource(
+  deps: Dependencies,
+  input: GoNoGoInput,
+): Promise<{ lag: Lag; fence: FencePlan; lines: BoardLine[] }> {
+  const { maxLagBytes, spareRoles } = input.plan.cutover;
   const access = await accessTo(deps, input, 'source');
   const lag = await readLag(deps, input);
-  if (lag.bytes > input.plan.cutover.maxLagBytes) {
-    red.push(`lag is ${lag.bytes} bytes, the plan allows ${input.plan.cutover.maxLagBytes}`);
-  }
+  const { username } = access.credentials;
   const options = { step: 'go-no-go', database: 'postgres', readOnly: true };
-  const { fence, sessions, long } = await withSession(access, options, async (session) => ({
-    fence: await planFence(
-      session,
-      input.id,
-      access.credentials.username,
-      input.databases,
-      input.plan.cutover.spareRoles,
-    ),
-    sessions: await foreignSessions(session, input.id, input.plan.cutover.spareRoles),
-    long: [...(await longTransactions(session)), ...(await preparedTransactions(session))],
+  const { fence, sessions, long, prepared } = await withSession(access, options, async (session) => ({
+    fence: await planFence(session, input.id, username, input.databases, spareRoles),
+    sessions: await foreignSessions(session, input.id, spareRoles),
+    long: await longTransactions(session),
+    prepared: await preparedTransactions(session),
   }));
-  red.push(...long);
-  if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);
-  const settings = await lookAtSettings(deps, input);
-  red.push(...settings.red);
-  findings.push(...settings.findings);
-  const replicas = await lookAtReplicas(deps, input);
-  red.push(...replicas.red);
-  findings.push(...replicas.findings);
-  const { stops } = judgeChecks(await recheck(deps, input, input.databases), input.plan);
-  red.push(...stops.map(({ code, message }) => `${code}: ${message}`));
-  findings.push(`roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`);
-  findings.push(`sessions that will be ended: ${sessions.length}`);
-  findings.push(...mastersOf(sessions, access.credentials.username));
-  const carried = await readCarryBoard(deps, input);
-  red.push(...carried.red);
-  findings.push(...carried.findings);
-  const traffic = await checkTraffic(deps, input);
-  red.push(...traffic.red);
-  findings.push(...traffic.findings);
-  findings.push(...(await storageOfTarget(deps, input)));
-  const fences = await lookAtFences(deps, input);
-  red.push(...fences.red);
-  findings.push(...fences.findings);
-  return { lag, fence, others: fences.others, red, findings };
+  return {
+    lag,
+    fence,
+    lines: [
+      ...(lag.bytes > maxLagBytes
+        ? red('lag', `lag is ${lag.bytes} bytes, the plan allows ${maxLagBytes}; ${lag.trend}`)
+        : green('lag', `lag ${bytes(lag.bytes)}, ${lag.trend}`)),
+      ...red('long-transactions', ...long),
+      ...red('prepared-transactions', ...prepared),
+      ...(fence.unlockable.length > 0
+        ? red('fence-roles', `the fence can't take LOGIN from ${fence.unlockable.join(', ')}`)
+        : []),
+      ...green(
+        'fence-roles',
+        `roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`,
+        `spared: ${[username, ...spareRoles].join(', ')}, RDS's own and ours`,
+      ),
+      ...green('sessions', `sessions that will be ended: ${sessions.length}`, ...mastersOf(sessions, username)),
+    ],
+  };
+}
+
+function lookAtKnown({ known, plan }: GoNoGoInput): BoardLine[] {
+  if (!known) return [];
+  const { warmUp, verify, givenUp = [] } = known;
+  const age = verify && duration(Math.max(0, Date.now() - Date.parse(verify.at)));
+  const compared = verify
+    ? green('last-verify', `contents compared ${age} ago: ${verify.what}`)
+    : plan.verify.beforeCutover
+      ? red('last-verify', 'contents have not been compared yet')
+      : green('last-verify', 'contents are not compared before the cutover: the plan leaves it out');
+  return [
+    ...compared,
+    ...(warmUp === undefined
+      ? red('warm-up', 'the target is not warmed up yet')
+      : green('warm-up', `warm-up: ${warmUp}`)),
+    ...(givenUp.length > 0
+      ? green('given-up', `${givenUp.length} pauses were given up before this: ${givenUp.slice(-3).join('; ')}`)
+      : []),
+  ];
 }
 
 /** RDS says itself how far a restored volume is loaded, where it does; nothing to wait for, but slow reads come from it. */
-async function storageOfTarget(deps: Dependencies, input: GoNoGoInput): Promise<string[]> {
+async function storageOfTarget(deps: Dependencies, input: GoNoGoInput): Promise<BoardLine[]> {
   const found = await requireInstance(awsOf(deps, input), instanceOf(input, 'target'));
   if (found.StorageOperationStatus === undefined) return [];
-  return [
+  return green(
+    'storage',
     `storage of the target: ${found.StorageOperationStatus}, ${found.StorageOperationPercentProgress ?? 0} % done; blocks that nobody has read yet are slow`,
-  ];
+  );
 }
 
 function mastersOf(sessions: readonly ForeignSession[], masterUser: string): string[] {
@@ -105,16 +191,20 @@ function mastersOf(sessions: readonly ForeignSession[], masterUser: string): str
   ];
 }
 
-async function checkTraffic(deps: Dependencies, input: GoNoGoInput): Promise<{ red: string[]; findings: string[] }> {
-  const aws = awsOf(deps, input);
-  const [from, to] = [
-    endpointOf(await requireInstance(aws, instanceOf(input, 'source'))),
-    endpointOf(await requireInstance(aws, instanceOf(input, 'target'))),
-  ];
-  const looks = await lookAtSwitches({ deps, ref: input, from, to });
-  const byHand = `the plan names no traffic switch: point your applications at ${to.address}:${to.port} yourself after the pause`;
-  return {
-    red: looks.flatMap(({ red }) => red),
-    findings: looks.length === 0 ? [byHand] : looks.flatMap(({ findings }) => findings),
-  };
+async function checksMadeAgain(deps: Dependencies, input: GoNoGoInput): Promise<BoardLine[]> {
+  const checks = await recheck(deps, input, input.databases);
+  const { stops } = judgeChecks(checks, input.plan);
+  return [...stops.map(lineOfCheck), ...green('checks', `checks made again: ${checks.length}, ${stops.length} red`)];
+}
+
+/** What the plan could have let pass, a person can waive here. */
+function lineOfCheck({ code, level, message }: Check): BoardLine {
+  const waivable = level === 'warn' || CHECKS[code].overridable;
+  return { code, red: true, text: message, ...(waivable ? {} : { final: true }) };
+}
+
+function forecastLines({ plan }: GoNoGoInput, forecast: PauseForecast): BoardLine[] {
+  const { pauseBudgetMs } = plan.cutover;
+  const text = `${forecastText(forecast)}; given up after ${duration(pauseBudgetMs)}`;
+  return forecast.ms > pauseBudgetMs ? red('forecast', text) : green('forecast', text);
 }

@@ -97,7 +97,10 @@ export function withMargin(
  * States of sequences, by label: one statement for all that have given a value, whatever their number.
  * `pg_sequence_last_value` is NULL for those that have not; these are read one by one, many in a statement.
  */
-async function readStates(session: Session, names: readonly SequenceName[]): Promise<Map<string, SequenceState>> {
+export async function readStates(
+  session: Session,
+  names: readonly SequenceName[],
+): Promise<Map<string, SequenceState>> {
   const rows = await queryRows<{ place: number; value: string | null }>(
     session,
     `SELECT wanted.place::int AS place, pg_sequence_last_value(c.oid)::text AS value

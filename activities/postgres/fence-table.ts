@@ -47,6 +47,8 @@ export type MarkPurpose =
   | 'pause-back'
   | 'catch-up'
   | 'verify'
+  /** How long a mark takes, for the forecast of the pause. */
+  | 'board'
   | `guard-${number}`
   /** Consistent point of our slot, once it is made: a slot that is gone or another is never made anew in silence. */
   | 'slot'

@@ -1,6 +1,8 @@
 import { Context } from '@temporalio/activity';
 import type { Activities } from '../../activities';
 import type { CutOverResult } from '../../activities/cutover/cut-over-input';
+import type { GoNoGo } from '../../activities/cutover/go-no-go';
+import { type BoardLine, green } from '../../plan/board';
 import type { Lag } from '../../plan/progress';
 import type { Comparison, SettingsReport } from '../../plan/report';
 
@@ -89,6 +91,14 @@ export const switched = (holder?: string): CutOverResult => ({
   targetSnapshots: { shop: '700:700:' },
 });
 
+/** A board with those red lines; without any: green. */
+export const boardWith = (...lines: readonly BoardLine[]): GoNoGo => ({
+  at: '2026-11-21T10:00:00.000Z',
+  lag: LAG,
+  fence: { roles: ['app'], unlockable: [], databases: [{ name: 'shop', readOnlyBefore: null }] },
+  lines: [...lines, ...green('fence-roles', 'roles that lose LOGIN on the source: app')],
+});
+
 const nothing = () => Promise.resolve();
 
 /** What each activity answers on a day on which all goes well. */
@@ -171,12 +181,7 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   refreshViews: () => ({ refreshed: 0, left: [] }),
   warmTarget: () => ({ relations: 10, blocks: 500 }),
   verifyContents: () => COMPARISON,
-  readGoNoGo: () => ({
-    lag: LAG,
-    fence: { roles: ['app'], unlockable: [], databases: [{ name: 'shop', readOnlyBefore: null }] },
-    red: [],
-    findings: ['roles that lose LOGIN on the source: app'],
-  }),
+  readGoNoGo: () => boardWith(),
   preparePause: nothing,
   cutOver: () => switched(),
   lowerFence: nothing,

@@ -2,7 +2,8 @@ import { sleep } from '@temporalio/workflow';
 import type { SourceFacts } from '../../plan/checks';
 import type { CutoverFacts } from '../../plan/report';
 import { act } from '../act';
-import { bytes, duration } from '../../plan/format';
+import { lineText, redLines } from '../../plan/board';
+import { duration } from '../../plan/format';
 import { stepOf } from '../../plan/progress';
 import type { Guard } from '../guard';
 import { BY_PLAN, type Migration } from '../migration';
@@ -78,30 +79,36 @@ async function pauseOnce(
   });
 }
 
+function knownFacts({ progress, report }: Migration, givenUp: number) {
+  const [warmUp, verify] = [stepOf(progress, 'warm-up'), stepOf(progress, 'verify')];
+  return {
+    ...(warmUp.status === 'done' ? { warmUp: warmUp.note ?? 'done' } : {}),
+    ...(report.verify && verify.endedAt ? { verify: { at: verify.endedAt, what: verify.note ?? 'done' } } : {}),
+    givenUp: Array.from({ length: givenUp }, () => 'given up'),
+  };
+}
+
 /**
  * Opens the gate with what is on the board, and looks once more when the approval has come: the facts may have changed
  * since. Without an approval to wait for, a red board is looked at again at growing distances.
  */
 async function approvedBoard(migration: Migration, { databases }: SourceFacts, givenUp: number): Promise<Board> {
-  const look = () => act('readGoNoGo', { ...migration.ref, databases });
+  const look = () => act('readGoNoGo', { ...migration.ref, databases, known: knownFacts(migration, givenUp) });
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     const before = await look();
     migration.progress.lag = before.lag;
     const { by } = await migration.gate(
       'cutover',
       [
-        ...before.red.map((reason) => `RED: ${reason}`),
-        `lag ${bytes(before.lag.bytes)}, ${before.lag.trend}`,
-        `warm-up: ${stepOf(migration.progress, 'warm-up').note ?? 'not done'}`,
-        ...before.findings,
-        `writes stop for about a second, ${duration(migration.plan.cutover.pauseBudgetMs)} at most`,
-        ...(givenUp > 0 ? [`${givenUp} pauses were given up before this`] : []),
+        ...redLines(before.lines).map((line) => `RED: ${lineText(line)}`),
+        ...before.lines.filter(({ red }) => !red).map(({ text }) => text),
       ],
       { always: givenUp >= MAX_GIVEN_UP },
     );
     const board = by === BY_PLAN ? before : await look();
-    if (board.red.length === 0) return board;
-    migration.notice(`cutover not begun: ${board.red.join('; ')}`);
-    if (by === BY_PLAN) await sleep(waitMs, { summary: `the board is red: ${board.red[0]}` });
+    const red = redLines(board.lines).map(lineText);
+    if (red.length === 0) return board;
+    migration.notice(`cutover not begun: ${red.join('; ')}`);
+    if (by === BY_PLAN) await sleep(waitMs, { summary: `the board is red: ${red[0]}` });
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EXIT } from '../../../client/exit-codes';
+import { BOARD_CODES, type BoardCode, isWaivable } from '../../../plan/board';
 import { CHECK_CODES } from '../../../plan/checks';
 import { FAILURE_TYPES } from '../../../plan/failures';
 import { STEP_NAMES } from '../../../plan/steps';
@@ -27,6 +28,16 @@ test('every failure has its paragraph, and no paragraph is about a failure that 
 
 test('every check has its paragraph, and no paragraph is about a check that is gone', () => {
   expect(headings(read('docs/checks.md'), 2)).toEqual([...CHECK_CODES]);
+});
+
+test('every line of the board has its paragraph, which says whether it can be waived', () => {
+  const page = read('docs/board.md');
+  expect(headings(page, 2)).toEqual([...BOARD_CODES]);
+  for (const part of page.split('\n## ').slice(1)) {
+    const [code = ''] = part.split('\n');
+    const closed = part.includes('Never waivable.');
+    expect([code, closed]).toEqual([code, !isWaivable(code as BoardCode)]);
+  }
 });
 
 test('every step is explained, in the order in which it happens', () => {

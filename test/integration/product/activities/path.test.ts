@@ -3,6 +3,7 @@ import type { CutOverResult } from '../../../../activities/cutover/cut-over-inpu
 import type { FencePlan } from '../../../../activities/cutover/fence';
 import type { SourceFacts } from '../../../../plan/checks';
 import type { Position, SlotFacts } from '../../../../plan/position';
+import { redLines } from '../../../../plan/board';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { createApplication, DATABASES, MARK, ordersOf, writeOrders } from '../../../support/migration-steps';
 import { SMALLEST_PLAN } from '../../../support/plan';
@@ -152,8 +153,9 @@ describe('every activity, run twice, does its work once', () => {
 
   it('the board', async () => {
     const board = await lab.run('readGoNoGo', input);
-    expect(board).toMatchObject({ red: [], fence: { roles: ['app'], unlockable: [] } });
-    expect(board.findings.join('\n')).toContain(
+    expect(board).toMatchObject({ fence: { roles: ['app'], unlockable: [] } });
+    expect(redLines(board.lines)).toEqual([]);
+    expect(board.lines.map(({ text }) => text).join('\n')).toContain(
       `${await endpoint('app-db')} becomes ${await endpoint('app-db-encrypted')}`,
     );
     ({ fence } = board);

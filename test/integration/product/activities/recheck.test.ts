@@ -1,4 +1,5 @@
 import { CreateBlueGreenDeploymentCommand, DeleteBlueGreenDeploymentCommand } from '@aws-sdk/client-rds';
+import { lineText, redLines } from '../../../../plan/board';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import {
   captureAndClone,
@@ -104,7 +105,8 @@ describe('replica identities that the plan lets Keyshift set', () => {
 describe('a migration that has caught up', () => {
   const ref = migrationRef({ ...SMALLEST_PLAN, replicaIdentity: 'set' }, 'm-again');
   let steps: Steps;
-  const red = async (plan = ref.plan) => (await lab.run('readGoNoGo', { ...steps.input, plan })).red;
+  const red = async (plan = ref.plan) =>
+    redLines((await lab.run('readGoNoGo', { ...steps.input, plan })).lines).map(lineText);
 
   beforeAll(async () => {
     await lab.run('setReplicaIdentities', { ...ref, databases: [...DATABASES] });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import type { ApplicationFailure } from '@temporalio/common';
+import { redLines } from '../../../../plan/board';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import {
   captureAndClone,
@@ -118,12 +119,14 @@ describe('the warm-up', () => {
 
   it('is seen on the board as far as RDS says how the volume loads', async () => {
     await lab.standIn.control('PATCH', `instances/${TARGET}`, { storageLoadSeconds: 3_600 });
-    const { findings, red } = await lab.run('readGoNoGo', input);
+    const { lines } = await lab.run('readGoNoGo', input);
     await lab.standIn.control('PATCH', `instances/${TARGET}`, { storageLoadSeconds: 0 });
-    expect(red).toEqual([]);
-    expect(findings).toContainEqual(expect.stringMatching(/^storage of the target: Initializing, \d+ % done/));
-    const { findings: later } = await lab.run('readGoNoGo', input);
-    expect(later.join()).not.toContain('Initializing');
+    expect(redLines(lines)).toEqual([]);
+    expect(lines.map(({ text }) => text)).toContainEqual(
+      expect.stringMatching(/^storage of the target: Initializing, \d+ % done/),
+    );
+    const { lines: later } = await lab.run('readGoNoGo', input);
+    expect(JSON.stringify(later)).not.toContain('Initializing');
   });
 });
 

@@ -1,5 +1,6 @@
 import { type ScriptedMigration, WorkflowLab } from '../../../support/workflow-lab';
-import { Door, LAG } from '../../../support/scripted-activities';
+import { boardWith, Door } from '../../../support/scripted-activities';
+import { red } from '../../../../plan/board';
 import { SMALLEST_PLAN } from '../../../support/plan';
 
 let lab: WorkflowLab;
@@ -66,16 +67,8 @@ describe('a gate', () => {
   });
 
   it('does not take an answer for an earlier opening: what it answered has changed since', async () => {
-    const red = {
-      lag: LAG,
-      fence: { roles: [], unlockable: [], databases: [] },
-      red: ['a long transaction'],
-      findings: [],
-    };
-    const looks = [{ ...red, red: [] }, red];
-    const migration = await lab.migrate({
-      readGoNoGo: (_, call) => looks[call - 1] ?? { ...red, red: [] },
-    });
+    const looks = [boardWith(), boardWith(...red('long-transactions', 'a long transaction'))];
+    const migration = await lab.migrate({ readGoNoGo: (_, call) => looks[call - 1] ?? boardWith() });
     await migration.approve('reboot-source');
     const { gate } = await migration.untilGate('cutover');
     await migration.update('approve', { ...anna('cutover'), opening: gate?.opening });
@@ -202,28 +195,21 @@ describe('an answer that does not fit', () => {
 });
 
 describe('the cutover gate', () => {
-  const board = (red: string[]) => ({
-    lag: LAG,
-    fence: { roles: ['app'], unlockable: [], databases: [{ name: 'shop', readOnlyBefore: null }] },
-    red,
-    findings: [],
-  });
-
   it('shows what is red, and does not cut over on facts that have changed since it opened', async () => {
-    let red: string[] = [];
+    let lines = boardWith().lines;
     const migration = await lab.migrate({
       prepareParameters: () => ({ previousGroup: 'default.postgres16', rebootNeeded: false }),
-      readGoNoGo: () => board(red),
+      readGoNoGo: () => ({ ...boardWith(), lines }),
     });
     await migration.untilGate('cutover');
-    red = ['lag is 99 bytes'];
+    lines = red('lag', 'lag is 99 bytes');
     await migration.approve('cutover');
-    await migration.untilNotice('cutover not begun: lag is 99 bytes');
+    await migration.untilNotice('cutover not begun: lag: lag is 99 bytes');
     const { gate } = await migration.untilGate('cutover');
-    expect(gate?.findings).toContain('RED: lag is 99 bytes');
+    expect(gate?.findings).toContain('RED: lag: lag is 99 bytes');
     expect(migration.script.count('cutOver')).toBe(0);
 
-    red = [];
+    lines = [];
     await migration.approve('cutover');
     await migration.untilGate('decommission');
     expect(migration.script.count('cutOver')).toBe(1);

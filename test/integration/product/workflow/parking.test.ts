@@ -2,7 +2,7 @@ import type { Activities } from '../../../../activities';
 import { waitFor } from '../../../../local/world/wait-for';
 import { finalFailure } from '../../../../plan/failures';
 import type { StepName } from '../../../../plan/steps';
-import { Door, LAG, type Overrides, switched, untilCancelled } from '../../../support/scripted-activities';
+import { boardWith, Door, LAG, type Overrides, switched, untilCancelled } from '../../../support/scripted-activities';
 import { SMALLEST_PLAN } from '../../../support/plan';
 import { WorkflowLab } from '../../../support/workflow-lab';
 
@@ -110,7 +110,7 @@ const WELL_AFTERWARDS = {
   waitForCatchUp: LAG,
   warmTarget: { relations: 1, blocks: 1 },
   verifyContents: comparison,
-  readGoNoGo: { lag: LAG, fence: { roles: [], unlockable: [], databases: [] }, red: [], findings: [] },
+  readGoNoGo: boardWith(),
   cutOver: switched(),
   proveContents: { ...comparison, method: 'snapshot', changedSince: 0, goneSince: 0 },
   watchTraffic: { onTarget: 1, stragglers: [] },
