@@ -4,6 +4,7 @@ import type { IAMClient } from '@aws-sdk/client-iam';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { S3Client } from '@aws-sdk/client-s3';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { STSClient } from '@aws-sdk/client-sts';
 import type { Plan } from '../plan/plan';
@@ -20,6 +21,7 @@ export interface Aws {
   readonly iam: IAMClient;
   readonly sts: STSClient;
   readonly cloudwatch: CloudWatchClient;
+  readonly s3: S3Client;
 }
 
 /** What the worker gives to every activity. */

@@ -7,6 +7,7 @@ import { lowerFence } from './cutover/lower-fence';
 import { preparePause } from './cutover/prepare-pause';
 import { resumeNeighbours } from './cutover/resume-neighbours';
 import type { Dependencies } from './dependencies';
+import { writeReport } from './evidence/write-report';
 import { checkSourceUnused } from './finish/check-source-unused';
 import { removeReplication } from './finish/remove-replication';
 import { guardSource } from './follow/guard-source';
@@ -92,6 +93,7 @@ const IMPLEMENTATIONS = {
   removeReplication,
   deleteSource,
   deleteReplicationSecret,
+  writeReport,
 };
 
 type WithoutDependencies<F> = F extends (deps: Dependencies, input: infer I) => Promise<infer R>

@@ -23,6 +23,7 @@ export const FAILURE_TYPES = {
   SubscriptionFailed: 'the subscription stopped with an error',
   ContentsDiffer: 'rows of source and target differ',
   TrafficRefused: 'the traffic switch cannot be made as planned',
+  ReportNotWritten: 'the report could not be kept where the plan says',
   SourceInUse: 'the source is in use again, so it is not deleted',
   AlreadySwitched: 'traffic is on the target: the migration only goes forward',
 } as const;

@@ -3,6 +3,7 @@ import { CHECK_CODES, CHECKS, type CheckCode } from './checks';
 import { cutoverPlan } from './cutover-plan';
 import { instanceId, nonEmpty } from './fields';
 import { gatesPlan } from './gates-plan';
+import { reportPlan } from './report-plan';
 import { STRATEGIES } from './strategies';
 
 const percent = (what: string) => z.number(`is not a number: give ${what} in percent`).min(0).max(100);
@@ -148,6 +149,8 @@ export const planSchema = z
         source: z.boolean().default(false),
       })
       .prefault({}),
+    /** Where the report is kept when the migration has completed; default: in Temporal only. */
+    report: reportPlan.optional(),
   })
   .superRefine(({ cutover, soak }, context) => {
     if (soak.wayBack === 'none' || !cutover.fence.some(({ type }) => type === 'stop-instance')) return;

@@ -3,6 +3,7 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { RDSClient } from '@aws-sdk/client-rds';
+import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
@@ -13,6 +14,9 @@ const MAX_ATTEMPTS = 3;
 
 /** An answer that never comes must not hold up a pause, in milliseconds. */
 const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 20_000 };
+
+const hasOwnEndpoint = (): boolean =>
+  [process.env['AWS_ENDPOINT_URL_S3'], process.env['AWS_ENDPOINT_URL']].some(Boolean);
 
 /** AWS clients per region, made once; credentials and endpoints come from the SDK's own chain. */
 export function awsClients(defaultRegion: string | undefined): (region: string | undefined) => Aws {
@@ -33,6 +37,8 @@ export function awsClients(defaultRegion: string | undefined): (region: string |
       iam: new IAMClient(config),
       sts: new STSClient(config),
       cloudwatch: new CloudWatchClient(config),
+      // A bucket may be in another region. Behind an endpoint of one's own, a bucket has no host name of its own.
+      s3: new S3Client({ ...config, followRegionRedirects: true, forcePathStyle: hasOwnEndpoint() }),
     };
     made.set(region, clients);
     return clients;

@@ -70,6 +70,7 @@ const ACTIVITIES = {
   removeReplication: ['waits', 'remove subscriptions, slots, publications, roles and marks from both sides'],
   deleteSource: ['waits', 'delete the source'],
   deleteReplicationSecret: ['quick', 'delete the secret of the replication role'],
+  writeReport: ['quick', 'keep the report where the plan says'],
 } as const satisfies Record<keyof Activities, readonly [keyof typeof PROFILES, string]>;
 
 /**

@@ -2,6 +2,7 @@ import type { DBInstance } from '@aws-sdk/client-rds';
 import policy from '../../docs/iam-policy.json';
 import { awsName } from '../../plan/names';
 import type { Plan } from '../../plan/plan';
+import { placeInS3 } from '../../plan/report-plan';
 import { sourceSnapshotName } from '../rds/create-snapshot';
 import { parameterGroupOf } from '../rds/find-instance';
 import { parameterGroupName } from '../rds/prepare-parameters';
@@ -68,11 +69,19 @@ export function neededPermissions(around: Surroundings): NeededPermission[] {
   );
 }
 
+/** What the report is kept as; a plan that keeps it in no bucket leaves the placeholder. */
+function reportIn(migration: string, { report }: Plan, otherwise: string): string {
+  if (report?.s3 === undefined) return otherwise;
+  const { bucket, prefix } = placeInS3(report.s3);
+  return `${bucket}/${prefix}${migration}.json`;
+}
+
 function fill(pattern: string, { region, account, migration, plan, source }: Surroundings): string {
   return pattern
     .replace('REGION', region)
     .replace('ACCOUNT', account)
     .replace('SOURCE-INSTANCE', plan.source.instance)
+    .replace('REPORT-BUCKET/*', reportIn(migration, plan, 'REPORT-BUCKET/*'))
     .replace('TARGET-INSTANCE-*', `${plan.target.instance}-replica`)
     .replace('TARGET-INSTANCE', plan.target.instance)
     .replace(/:snapshot:keyshift-\*$/, `:snapshot:${sourceSnapshotName(migration)}`)

@@ -83,6 +83,7 @@ export class ActivityLab {
       iam: standIn.iam(),
       sts: standIn.sts(),
       cloudwatch: standIn.cloudwatch(),
+      s3: standIn.s3(),
     };
     this.#clients.set(region, made);
     return made;

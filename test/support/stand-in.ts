@@ -3,6 +3,7 @@ import { DescribeDBInstancesCommand, DescribeDBSnapshotsCommand, RDSClient } fro
 import type { DBInstance, DBSnapshot } from '@aws-sdk/client-rds';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { S3Client } from '@aws-sdk/client-s3';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { STSClient } from '@aws-sdk/client-sts';
@@ -116,6 +117,10 @@ export class StandIn {
 
   sts(): STSClient {
     return new STSClient(this.settings());
+  }
+
+  s3(): S3Client {
+    return new S3Client({ ...this.settings(), forcePathStyle: true });
   }
 
   cloudwatch(): CloudWatchClient {

@@ -1,5 +1,6 @@
 import type { SourceFacts } from '../../plan/checks';
-import type { CutoverFacts, Report } from '../../plan/report';
+import { endedReport } from '../../plan/ended-report';
+import type { CutoverFacts, Remains, Report } from '../../plan/report';
 import { act } from '../act';
 import type { Migration } from '../migration';
 import type { PreparedParameters } from './prepare';
@@ -71,20 +72,29 @@ export async function finish(
   });
 
   await migration.step('evidence', async (note) => {
+    // A retry finds what the attempt before it has listed.
+    const stays = (one: Remains) => {
+      if (!report.stays.some(({ what, name }) => what === one.what && name === one.name)) report.stays.push(one);
+    };
     if (plan.keep.source) {
-      report.stays.push({ what: 'source', name: source.instance, why: 'the plan keeps it; it is fenced' });
+      stays({ what: 'source', name: source.instance, why: 'the plan keeps it; it is fenced' });
     }
-    if (finalSnapshot) report.stays.push({ what: 'final snapshot', name: finalSnapshot, why: 'the plan keeps it' });
+    if (finalSnapshot) stays({ what: 'final snapshot', name: finalSnapshot, why: 'the plan keeps it' });
     // A parameter group in use can't be deleted, and leaving it takes a reboot of what is production now.
     if (parameters.group) {
-      report.stays.push({
+      stays({
         what: 'parameter group',
         name: parameters.group,
         why: `the target uses it; to go back to ${parameters.previousGroup}: modify the target, then reboot it at a time of your choice`,
       });
     }
-    report.stays.push({ what: 'target', name: plan.target.instance, why: 'the new home' });
+    stays({ what: 'target', name: plan.target.instance, why: 'the new home' });
     note('keyshift report prints it; it is the result of this workflow');
+    if (!plan.report) return;
+    const ended = endedReport(report, 'completed', new Date().toISOString());
+    for (const { address, sha256 } of await act('writeReport', { ...ref, report: ended })) {
+      stays({ what: 'report', name: address, why: `the plan keeps it; sha256 ${sha256}` });
+    }
   });
 }
 

@@ -95,6 +95,42 @@ describe('waivers', () => {
   });
 });
 
+describe('where the report is kept', () => {
+  const problemOf = (report: unknown) => problemsOf({ ...SMALLEST_PLAN, report });
+
+  it.each(['s3://audit', 's3://audit-evidence/keyshift', 's3://audit.example/2026/q4/'])('takes %s', (s3) => {
+    expect(parsedPlan({ ...SMALLEST_PLAN, report: { s3, file: 'reports/2026' } }).report).toEqual({
+      s3,
+      file: 'reports/2026',
+    });
+  });
+
+  it.each(['https://audit', 's3://', 's3://Audit', 's3://audit//x', 's3://audit/a b', 's3://audit/?x'])(
+    'refuses %s',
+    (s3) => {
+      expect(problemOf({ s3 })).toEqual([
+        { path: 'report.s3', message: expect.stringContaining('for example s3://') as string },
+      ]);
+    },
+  );
+
+  it.each(['/etc', '../elsewhere', 'a/../../b', '~/reports', 'C:\\reports', '..'])(
+    'refuses %s: a plan may not write anywhere it likes',
+    (file) => {
+      expect(problemOf({ file })).toEqual([
+        { path: 'report.file', message: expect.stringContaining('relative') as string },
+      ]);
+    },
+  );
+
+  it('says somewhere, and a key only for S3', () => {
+    expect(problemOf({})).toEqual([{ path: 'report', message: expect.stringContaining('give file or s3') as string }]);
+    expect(problemOf({ file: 'reports', s3KmsKeyId: 'alias/audit' })).toEqual([
+      { path: 'report.s3KmsKeyId', message: 'is of no use without s3' },
+    ]);
+  });
+});
+
 describe('fences and switches', () => {
   const problemOf = (cutover: unknown) => problemsOf({ ...SMALLEST_PLAN, cutover });
 

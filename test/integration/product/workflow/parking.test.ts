@@ -53,6 +53,7 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['decommission', 'deleteSource'],
   ['decommission', 'deleteEncryptedSnapshot'],
   ['decommission', 'deleteSnapshot'],
+  ['evidence', 'writeReport'],
 ];
 
 /** Each of these activities fails for good at its first call, and goes well afterwards. */
@@ -115,6 +116,7 @@ const WELL_AFTERWARDS = {
   proveContents: { ...comparison, method: 'snapshot', changedSince: 0, goneSince: 0 },
   watchTraffic: { onTarget: 1, stragglers: [] },
   deleteSource: {},
+  writeReport: [{ address: 's3://audit/m.json', bytes: 7, sha256: 'abc' }],
 };
 
 describe('a final failure', () => {
@@ -122,6 +124,7 @@ describe('a final failure', () => {
     const migration = await lab.migrate(failingOnce(PATH.map(([, name]) => name)), {
       ...UNATTENDED,
       replicaIdentity: 'set',
+      report: { file: 'reports' },
       gates: { 'reboot-source': FREE, decommission: FREE },
     });
     // A pause that failed leads back to the board, and needs an approval of its own.

@@ -104,6 +104,46 @@ describe('a migration that goes well', () => {
     expect(migration.script.names).toContain('deleteSnapshot');
   });
 
+  it('keeps the report where the plan says, as of its end, and lists the copies', async () => {
+    const migration = await lab.migrate({}, { ...UNATTENDED, report: { s3: 's3://audit' } });
+    const report = await migration.result();
+    const [kept, ...more] = migration.script.inputsOf('writeReport');
+    expect(more).toEqual([]);
+    expect(kept?.report).toMatchObject({ status: 'completed', progress: { status: 'completed' } });
+    expect(kept?.report.progress.steps.map(({ status }) => status)).not.toContain('running');
+    expect(report.stays.at(-1)).toMatchObject({ what: 'report', why: expect.stringContaining('sha256') as string });
+    const { stays, progress, ...rest } = report;
+    expect(kept?.report).toMatchObject(rest);
+    expect(kept?.report.progress.approvals).toEqual(progress.approvals);
+    expect(kept?.report.stays).toEqual(stays.slice(0, -1));
+  });
+
+  it('keeps a report that is longer than Temporal permits, without what makes it so', async () => {
+    const examples = Array.from({ length: 3_000 }, (_, place) => `row ${place} ${'x'.repeat(1_000)}`);
+    const differences = [
+      {
+        database: 'shop',
+        table: 't',
+        onlyOnSource: 0,
+        onlyOnTarget: 0,
+        different: 3_000,
+        examples: examples.slice(0, 900),
+      },
+    ];
+    const long = { tables: 1, rows: 1, differences, undecided: 0, durationMs: 1 };
+    const migration = await lab.migrate(
+      {
+        verifyContents: () => long,
+        proveContents: () => ({ ...long, method: 'snapshot', changedSince: 0, goneSince: 0 }),
+      },
+      { ...UNATTENDED, report: { s3: 's3://audit' } },
+    );
+    await migration.result();
+    const [kept] = migration.script.inputsOf('writeReport');
+    expect(kept?.report.shortened).toContainEqual(expect.stringContaining('examples'));
+    expect(kept?.report.status).toBe('completed');
+  });
+
   it('says who is still connected to the old source', async () => {
     const migration = await lab.migrate(
       { watchTraffic: () => ({ onTarget: 8, stragglers: ['report@shop (cron) from 10.0.0.9'] }) },
