@@ -80,10 +80,15 @@ const traffic = z.discriminatedUnion('type', [
     /** Entries of [databases] that name the source; default: all that do. */
     databases: z.array(nonEmpty('an entry of [databases]')).min(1).optional(),
     /**
-     * The file with the entries, as the worker can write it. Left out: a switch before this one has changed what the host of the entries
+     * The file with the entries, as the worker can write it, or several: one of each PgBouncer. Left out: a switch before this one has changed what the host of the entries
      * means (DNS), and this one lets PgBouncer connect anew.
      */
-    file: nonEmpty('the path of the file with [databases]').optional(),
+    file: z
+      .union([
+        nonEmpty('the path of the file with [databases]'),
+        z.array(nonEmpty('the path of a file with [databases]')).min(1),
+      ])
+      .optional(),
   }),
   z.strictObject({ type: z.literal('rds-proxy'), proxy: nonEmpty('the name of the RDS Proxy') }),
   /** A feature flag of yours: one signed request with an idempotency key. */
@@ -131,6 +136,10 @@ function refuseContradictions(
     seen.add(type);
   }
   const rename = switches.findIndex(({ type }) => type === 'rds-rename');
+  const [first] = switches;
+  if (first?.type === 'pgbouncer' && first.file === undefined) {
+    refuse(['traffic', 0, 'file'], 'is needed where no switch before it changes what the host of the entries means');
+  }
   if (rename > 0) refuse(['traffic', rename], 'has to be the first: the endpoints are others behind it');
 }
 

@@ -29,6 +29,17 @@ export interface PoolerServer {
   readonly state: string;
   /** What SHOW CLIENTS calls that client. */
   readonly link: string;
+  /** The server's address, resolved, and its port. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A row of SHOW DNS_HOSTS: a name that PgBouncer has resolved. */
+export interface PoolerName {
+  readonly name: string;
+  /** Seconds for which it is not resolved anew. */
+  readonly ttl: number;
+  readonly addresses: readonly string[];
 }
 
 /** A row of SHOW CLIENTS. */
@@ -129,6 +140,20 @@ export class PoolerConsole {
       user: textOf(row['user']),
       state: textOf(row['state']),
       link: textOf(row['link']),
+      address: textOf(row['addr']),
+      port: Number(row['port']),
+    }));
+  }
+
+  /** Names of servers, as they are resolved now. */
+  async names(): Promise<PoolerName[]> {
+    return (await this.run('SHOW DNS_HOSTS')).map((row) => ({
+      name: textOf(row['hostname']),
+      ttl: Number(row['ttl']),
+      addresses: textOf(row['addrs'])
+        .split(',')
+        .map((address) => address.trim())
+        .filter(Boolean),
     }));
   }
 

@@ -1,5 +1,6 @@
 import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
+import { pgbouncer } from './pgbouncer';
 import { secretsManager } from './secrets-manager';
 import { ssmParameter } from './ssm-parameter';
 import type { SwitchKind, SwitchKinds } from './traffic-switch';
@@ -14,7 +15,7 @@ const KINDS: SwitchKinds = {
   'secrets-manager': secretsManager,
   route53: notYet('route53'),
   'rds-rename': notYet('rds-rename'),
-  pgbouncer: notYet('pgbouncer'),
+  pgbouncer,
   'rds-proxy': notYet('rds-proxy'),
   webhook: notYet('webhook'),
   manual: notYet('manual'),
