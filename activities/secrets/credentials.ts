@@ -31,7 +31,8 @@ export async function readCredentials(aws: Aws, secretId: string): Promise<Crede
   return parsed.data;
 }
 
-async function readSecret(aws: Aws, secretId: string): Promise<string> {
+/** @throws ApplicationFailure ResourceGone when there is no such secret */
+export async function readSecret(aws: Aws, secretId: string): Promise<string> {
   try {
     const { SecretString } = await aws.secrets.send(new GetSecretValueCommand({ SecretId: secretId }));
     return SecretString ?? '';

@@ -1,8 +1,10 @@
 import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
+import { manual } from './manual';
 import { pgbouncer } from './pgbouncer';
 import { secretsManager } from './secrets-manager';
 import { ssmParameter } from './ssm-parameter';
+import { webhook } from './webhook';
 import type { SwitchKind, SwitchKinds } from './traffic-switch';
 
 const notYet = (type: string): SwitchKind<never> => {
@@ -17,8 +19,8 @@ const KINDS: SwitchKinds = {
   'rds-rename': notYet('rds-rename'),
   pgbouncer,
   'rds-proxy': notYet('rds-proxy'),
-  webhook: notYet('webhook'),
-  manual: notYet('manual'),
+  webhook,
+  manual,
 };
 
 /** The kind of an entry of `cutover.traffic`. */
