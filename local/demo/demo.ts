@@ -23,6 +23,8 @@ const SHORT_BUDGET_MS = { direct: 2_000, pooled: 1_000 } as const;
 
 /** How long the application goes on on the target before it is stopped for the verdict. */
 const AFTERWARDS_MS = 5_000;
+/** How long it writes on the target before it goes back. */
+const BEFORE_ROLLBACK_MS = 20_000;
 
 export interface DemoRun {
   readonly world: World;
@@ -36,6 +38,8 @@ export interface DemoRun {
   readonly pooler?: boolean;
   /** Let the first pause overrun its budget. */
   readonly abortInPause?: boolean;
+  /** Go back to the old source some time after the cutover. */
+  readonly rollback?: boolean;
   /** More fields of the plan. */
   readonly plan?: Readonly<Record<string, unknown>>;
   /** Things that tests and chaos do along the way. */
@@ -109,21 +113,45 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   });
   approvedAt ??= approvalOf(atLastGate, 'cutover') ?? startedAt;
 
-  report(`the application goes on for ${AFTERWARDS_MS / 1000} s on the target, then both sides are compared`);
-  await new Promise((resolve) => setTimeout(resolve, AFTERWARDS_MS));
-  signal.throwIfAborted();
-  await app.stop();
   const { source, target, ...encryption } = await sides(aws, world.caBundle);
-  const contents = await judgeContents(source, target, notesFile);
-  const abortedPause = overrun?.judge(contents.notes.acknowledgedAt, budgetMs);
-
-  await hooks?.beforeFinish?.();
-  if (run.hold) report(`gate decommission is open; approve it with:\n${atLastGate.gate?.command}`);
-  else await commands.approve('decommission');
-  await hooks?.finishing?.();
-  await follower.completed();
+  const writeFor = async (ms: number, where: string): Promise<void> => {
+    report(`the application goes on for ${ms / 1000} s on ${where}`);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    signal.throwIfAborted();
+  };
+  let contents: Contents;
+  if (run.rollback) {
+    await writeFor(BEFORE_ROLLBACK_MS, 'the target, then it goes back');
+    await hooks?.beforeFinish?.();
+    const since = Date.now();
+    await commands.rollback('the demo wants to see it');
+    await hooks?.finishing?.();
+    await follower.until(({ status }) => status === 'rolled-back', {
+      // The old source takes its old parameter group back, and may need a reboot for that.
+      async gateOpened(gate) {
+        await commands.approve(gate);
+        return true;
+      },
+      looked: (progress) => hooks?.looked?.(progress),
+    });
+    await follower.completed();
+    await writeFor(AFTERWARDS_MS, 'the old source, then both sides are compared');
+    await app.stop();
+    contents = await judgeContents(target, source, notesFile, { since });
+  } else {
+    await writeFor(AFTERWARDS_MS, 'the target, then both sides are compared');
+    await app.stop();
+    contents = await judgeContents(source, target, notesFile);
+    await hooks?.beforeFinish?.();
+    if (run.hold) report(`gate decommission is open; approve it with:\n${atLastGate.gate?.command}`);
+    else await commands.approve('decommission');
+    await hooks?.finishing?.();
+    await follower.completed();
+  }
   const durationSeconds = (Date.now() - startedAt) / 1000;
   const [{ status, historyEvents, historyBytes }, migration] = [await commands.describe(), await follower.report()];
+  const abortedPause = overrun?.judge(contents.notes.acknowledgedAt, budgetMs);
+  const { cutover: moved, proof } = (run.rollback ? migration.rollback : migration) ?? {};
 
   const verdict = verdictOf({
     strategy: migration.plan?.strategy ?? 'snapshot-cdc',
@@ -133,12 +161,13 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
     target: encryption.targetFlags,
     wantedKeyArn: encryption.wantedKeyArn,
     approvedAt,
-    switchedAt: Date.parse(migration.cutover?.switchedAt ?? '') || approvedAt,
-    workflowCompleted: status === 'COMPLETED' && migration.status === 'completed',
+    switchedAt: Date.parse(moved?.switchedAt ?? '') || approvedAt,
+    workflowCompleted: status === 'COMPLETED' && migration.status === (run.rollback ? 'rolled-back' : 'completed'),
     pooled: pooler !== undefined,
     ...(overrun ? { errorsSince: overrun.approvedAt } : {}),
     ...(abortedPause ? { abortedPause } : {}),
-    proof: migration.proof,
+    ...(run.rollback ? { rollbackTimeline: moved?.timeline ?? [] } : {}),
+    proof,
     historyEvents,
     historyBytes,
     pauseTimeline: migration.cutover?.timeline ?? [],

@@ -37,7 +37,7 @@ async function main(): Promise<void> {
 }
 
 async function migrate(world: World, options: DemoOptions, report: Report, signal: AbortSignal): Promise<boolean> {
-  const { rows, rate, hold, pooler, abortInPause, json } = options;
+  const { rows, rate, hold, pooler, abortInPause, rollback, json } = options;
   const keeper = await WorkerKeeper.start(world);
   const chaos = new Chaos(options.chaos, options.seed, keeper, report);
   world.onStop('chaos', () => chaos.stop());
@@ -51,7 +51,18 @@ async function migrate(world: World, options: DemoOptions, report: Report, signa
       if (death) throw new Error(`the worker died by itself: it ${death}`);
     },
   };
-  const { verdict, contents } = await runDemo({ world, rows, rate, report, signal, hold, pooler, abortInPause, hooks });
+  const { verdict, contents } = await runDemo({
+    world,
+    rows,
+    rate,
+    report,
+    signal,
+    hold,
+    pooler,
+    abortInPause,
+    rollback,
+    hooks,
+  });
   report(verdictTable(verdict, [...contents.examples, ...contents.behind]));
   report(`written to ${join('.keyshift', options.name, 'verdict.json')}`);
   if (json) process.stdout.write(`${JSON.stringify(verdict, undefined, 2)}\n`);

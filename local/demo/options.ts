@@ -17,6 +17,8 @@ export interface DemoOptions {
   readonly pooler: boolean;
   /** Let the first pause overrun its budget. */
   readonly abortInPause: boolean;
+  /** Go back to the old source some time after the cutover. */
+  readonly rollback: boolean;
   /** The world's folder below `.keyshift/`; another one lets two demos run at once. */
   readonly name: string;
 }
@@ -48,6 +50,11 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
       )
         .default(false)
         .conflicts(['hold', 'chaos']),
+    )
+    .addOption(
+      new Option('--rollback', 'go back to the old source 20 s after the cutover: nothing may be lost on the way')
+        .default(false)
+        .conflicts(['hold']),
     )
     .option('--name <name>', 'folder below .keyshift/, so that two demos can run at once', 'demo')
     .allowExcessArguments(false)

@@ -3,7 +3,7 @@ import type { Report } from '../tools/report';
 /** What the query `progress` answers, as far as the demo shows it. */
 export interface Progress {
   readonly phase: string;
-  readonly status: 'running' | 'waiting' | 'parked' | 'aborting' | 'aborted' | 'completed';
+  readonly status: 'running' | 'waiting' | 'parked' | 'aborting' | 'aborted' | 'failed' | 'rolled-back' | 'completed';
   readonly steps: readonly {
     readonly name: string;
     readonly phase: string;

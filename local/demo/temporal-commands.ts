@@ -18,16 +18,22 @@ export interface Description {
 export interface MigrationReport {
   readonly status: string;
   readonly plan?: { readonly strategy?: string };
-  readonly cutover?: {
-    readonly timeline: readonly { readonly step: string; readonly ms: number }[];
-    readonly switchedAt: string;
-  };
-  readonly proof?: {
-    readonly rows: number;
-    readonly tables: number;
-    readonly differences: readonly unknown[] | null;
-    readonly provenAt?: string;
-  };
+  readonly cutover?: CutoverReport;
+  readonly proof?: ProofReport;
+  /** The same of the way back, if it was gone. */
+  readonly rollback?: { readonly cutover?: CutoverReport; readonly proof?: ProofReport };
+}
+
+interface CutoverReport {
+  readonly timeline: readonly { readonly step: string; readonly ms: number }[];
+  readonly switchedAt: string;
+}
+
+interface ProofReport {
+  readonly rows: number;
+  readonly tables: number;
+  readonly differences: readonly unknown[] | null;
+  readonly provenAt?: string;
 }
 
 /** Everything that the demo does to the migration, by the Temporal CLI as a user would; shows the commands that matter. */
@@ -46,6 +52,11 @@ export class TemporalCommands {
   approve(gate: string): Promise<void> {
     const input = JSON.stringify({ gate, by: 'demo' });
     return this.shown(['workflow', 'signal', '--workflow-id', this.workflowId, '--name', 'approve', '--input', input]);
+  }
+
+  rollback(reason: string): Promise<void> {
+    const input = JSON.stringify({ by: 'demo', reason });
+    return this.shown(['workflow', 'signal', '--workflow-id', this.workflowId, '--name', 'rollback', '--input', input]);
   }
 
   progress(): Promise<Progress> {

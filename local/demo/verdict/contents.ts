@@ -16,7 +16,7 @@ export interface Side {
 /** Which move of traffic is judged, where there were several. */
 export interface Move {
   /** Writes that were acknowledged before are none of those that came after it; milliseconds since the epoch. */
-  readonly since?: number;
+  readonly since?: number | undefined;
 }
 
 /** What source, target and notes say, taken together. */

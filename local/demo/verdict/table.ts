@@ -1,5 +1,5 @@
 import CliTable from 'cli-table3';
-import { isBounded, POOLED_PAUSE_MS, proofLine, type Verdict } from './verdict';
+import { isBounded, type PauseTimeline, POOLED_PAUSE_MS, proofLine, type Verdict } from './verdict';
 
 /** The verdict as a table for people. */
 export function verdictTable(verdict: Verdict, explanations: readonly string[]): string {
@@ -28,7 +28,6 @@ export function verdictTable(verdict: Verdict, explanations: readonly string[]):
   add('failed transactions', writes.failed, 'few', true);
   add('workflow history', `${verdict.historyEvents} events, ${verdict.historyBytes} bytes`, 'short', true);
   add('duration', `${verdict.durationSeconds} s`, 'short', true);
-  const timeline = verdict.pauseTimeline.map(({ step, ms }) => `${step} ${ms} ms`).join(', ');
   if (abortedPause) {
     const { budgetMs, writePauseMs } = abortedPause;
     add('pause that was given up', `${writePauseMs} ms`, `<= ${budgetMs} ms + 1 s`, isBounded(abortedPause));
@@ -37,9 +36,14 @@ export function verdictTable(verdict: Verdict, explanations: readonly string[]):
   const lines = [
     table.toString(),
     `the proof: ${proof}`,
-    `the pause: ${timeline === '' ? 'no timeline' : timeline}`,
+    `the pause: ${stepsOf(verdict.pauseTimeline)}`,
+    ...(verdict.rollbackTimeline ? [`the pause of the way back: ${stepsOf(verdict.rollbackTimeline)}`] : []),
     ...(abortedPause ? [`the pause that was given up: ${abortedPause.reason ?? 'the gate did not open again'}`] : []),
     ...explanations,
   ];
   return [...lines, verdict.passed ? 'PASSED' : 'FAILED'].join('\n');
+}
+
+function stepsOf(timeline: PauseTimeline): string {
+  return timeline.map(({ step, ms }) => `${step} ${ms} ms`).join(', ') || 'no timeline';
 }

@@ -36,8 +36,12 @@ export interface Verdict {
   readonly sequencesBehind: number;
   readonly historyEvents: number;
   readonly historyBytes: number;
-  readonly pauseTimeline: readonly { readonly step: string; readonly ms: number }[];
+  readonly pauseTimeline: PauseTimeline;
+  /** Of the pause in the other direction; `null`: nobody went back. */
+  readonly rollbackTimeline: PauseTimeline | null;
 }
+
+export type PauseTimeline = readonly { readonly step: string; readonly ms: number }[];
 
 /** What came of a pause that could not end. */
 export interface AbortedPause {
@@ -72,8 +76,8 @@ export interface VerdictInput {
   readonly workflowCompleted: boolean;
   /** Behind a pooler nobody may see an error, and nobody may wait for long. */
   readonly pooled?: boolean;
-  /** Traffic went back in the end. */
-  readonly rolledBack?: boolean;
+  /** Traffic went back in the end; the pause in which it did. */
+  readonly rollbackTimeline?: PauseTimeline;
   readonly abortedPause?: AbortedPause;
   /** Of the migration's report. */
   readonly proof:
@@ -86,7 +90,7 @@ export interface VerdictInput {
     | undefined;
   readonly historyEvents: number;
   readonly historyBytes: number;
-  readonly pauseTimeline: readonly { readonly step: string; readonly ms: number }[];
+  readonly pauseTimeline: PauseTimeline;
 }
 
 /** Writes that come later than this after the switch don't count for the pause. */
@@ -121,7 +125,7 @@ export function verdictOf(input: VerdictInput): Verdict {
     pooled: input.pooled ?? false,
     clientErrors,
     clientErrorsInAll: notes.errorsAt.length,
-    judgedOn: input.rolledBack ? 'source' : 'target',
+    judgedOn: input.rollbackTimeline ? 'source' : 'target',
     abortedPause: input.abortedPause ?? null,
     tables,
     rowsCompared,
@@ -130,6 +134,7 @@ export function verdictOf(input: VerdictInput): Verdict {
     historyEvents: input.historyEvents,
     historyBytes: input.historyBytes,
     pauseTimeline: input.pauseTimeline,
+    rollbackTimeline: input.rollbackTimeline ?? null,
   };
 }
 

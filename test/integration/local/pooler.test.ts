@@ -8,7 +8,7 @@ import { createDatabases, withClient, type Login } from '../../../local/app/data
 import { NoteBook, readNotes } from '../../../local/app/notes';
 import { DATABASES } from '../../../local/app/schema';
 import { Writer } from '../../../local/app/writer';
-import { judgeContents } from '../../../local/demo/verdict/contents';
+import { judgeContents, type Contents } from '../../../local/demo/verdict/contents';
 import { longestGapMs } from '../../../local/demo/verdict/pause';
 import type { Databases } from '../../../local/pgbouncer/configuration';
 import { Pooler } from '../../../local/pgbouncer/pooler';
@@ -71,6 +71,8 @@ describe('poolers in front of two servers', () => {
   let source: BareServer;
   let target: BareServer;
   let poolers: Pooler[];
+  /** From the target to the source. */
+  let back: HandPair[];
   let registry: string;
   const open: Client[] = [];
 
@@ -98,6 +100,7 @@ describe('poolers in front of two servers', () => {
     );
   });
   afterAll(async () => {
+    for (const client of open) await client.end();
     await Promise.all(poolers?.map((pooler) => pooler.stop()) ?? []);
     for (const server of [source, target]) await server?.remove();
   });
@@ -111,17 +114,69 @@ describe('poolers in front of two servers', () => {
     return client;
   };
 
-  const replicate = async (database: string): Promise<HandPair> => {
-    const [from, to] = [await keep(source.address, MASTER, database), await keep(target.address, MASTER, database)];
-    const slot = `${database}_slot`;
-    await from.query('CREATE PUBLICATION everything FOR ALL TABLES');
-    await from.query(`SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
-    const { host, port } = source.address;
-    await to.query(
-      `CREATE SUBSCRIPTION ${database}_sub CONNECTION 'host=${host} port=${port} user=${MASTER.user} dbname=${database}'
-         PUBLICATION everything WITH (create_slot = false, copy_data = false, slot_name = '${slot}')`,
+  /** Logical replication of a database, made by hand. With `origin = none` both directions can be on: what came from there stays here. */
+  const replicate = async (database: string, from: BareServer, to: BareServer): Promise<HandPair> => {
+    const pair = {
+      source: await keep(from.address, MASTER, database),
+      target: await keep(to.address, MASTER, database),
+    };
+    const [slot, subscription] = [`${database}_slot`, `${database}_sub`];
+    await pair.source.query('CREATE PUBLICATION everything FOR ALL TABLES');
+    await pair.source.query(`SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
+    const { host, port } = from.address;
+    await pair.target.query(
+      `CREATE SUBSCRIPTION ${subscription} CONNECTION 'host=${host} port=${port} user=${MASTER.user} dbname=${database}'
+         PUBLICATION everything WITH (create_slot = false, copy_data = false, slot_name = '${slot}', origin = none)`,
     );
-    return { source: from, target: to, subscription: `${database}_sub`, slot };
+    return { ...pair, subscription, slot };
+  };
+
+  /** Moves the application while it writes; answers when that began and ended. */
+  const move = async (pairs: readonly HandPair[], to: BareServer): Promise<{ from: number; until: number }> => {
+    let asked = 0;
+    // Connections in turn go to one pooler and to the other.
+    const endpoint = async (): Promise<string> => poolers[(asked += 1) % 2]?.endpoint ?? '';
+    const writer = new Writer({
+      endpoints: { current: endpoint, refresh: endpoint },
+      credentials: APP,
+      connections: 8,
+      rate: 400,
+      notes: new NoteBook(join(folder, 'notes.jsonl')),
+      pooled: true,
+    });
+    writer.start();
+    try {
+      await waitFor('writes before', () => writer.totals.acknowledged > 500);
+      await prepareByHand(pairs);
+      const consoles = await Promise.all(poolers.map((pooler) => keep(pooler, ADMIN, 'pgbouncer')));
+      const byHand = poolers.map((pooler, index) => ({
+        console: consoles[index] as Client,
+        rewrite: () => pooler.rewrite(on(to)),
+      }));
+      const from = Date.now();
+      const timeline = await cutOverByHand(pairs, byHand);
+      expect(timeline.map(({ step }) => step)).toEqual(['pause', 'drain', 'sequences', 'switch']);
+      const until = Date.now();
+      const before = writer.totals.acknowledged;
+      await waitFor('writes afterwards', () => writer.totals.acknowledged > before + 500);
+      return { from, until };
+    } finally {
+      await writer.stop();
+      expect(writer.totals).toMatchObject({ failed: 0, unknown: 0, refused: 0, lost: 0, reconnects: 0 });
+      // A subscription that applies what it receives while both sides are compared would hide what is missing.
+      for (const { target: client, subscription } of pairs) {
+        await client.query(`ALTER SUBSCRIPTION ${subscription} DISABLE`);
+      }
+    }
+  };
+
+  const judge = async (left: BareServer, reached: BareServer, since?: number): Promise<Contents> => {
+    const side = ({ address }: BareServer) => ({ server: address, login: MASTER });
+    const contents = await judgeContents(side(left), side(reached), join(folder, 'notes.jsonl'), { since });
+    expect(contents.examples).toEqual([]);
+    expect(contents.behind).toEqual([]);
+    expect(contents.notes.errorsAt).toEqual([]);
+    return contents;
   };
 
   it('let in who is on their list, and nobody else', async () => {
@@ -139,55 +194,35 @@ describe('poolers in front of two servers', () => {
   });
 
   it('move an application to the other server without an error, and without a row lost or doubled', async () => {
-    const pairs = await Promise.all(DATABASES.map(replicate));
-    const notesFile = join(folder, 'notes.jsonl');
-    const book = new NoteBook(notesFile);
-    let asked = 0;
-    // Connections in turn go to one pooler and to the other.
-    const endpoint = async (): Promise<string> => poolers[(asked += 1) % 2]?.endpoint ?? '';
-    const writer = new Writer({
-      endpoints: { current: endpoint, refresh: endpoint },
-      credentials: APP,
-      connections: 8,
-      rate: 400,
-      notes: book,
-      pooled: true,
-    });
-    writer.start();
-    try {
-      await waitFor('writes on the source', () => writer.totals.acknowledged > 500);
-      await prepareByHand(pairs);
-      const consoles = await Promise.all(poolers.map((pooler) => keep(pooler, ADMIN, 'pgbouncer')));
-      const byHand = poolers.map((pooler, index) => ({
-        console: consoles[index] as Client,
-        rewrite: () => pooler.rewrite(on(target)),
-      }));
-      const from = Date.now();
-      const timeline = await cutOverByHand(pairs, byHand);
-      expect(timeline.map(({ step }) => step)).toEqual(['pause', 'drain', 'sequences', 'switch']);
-      const until = Date.now();
-      const before = writer.totals.acknowledged;
-      await waitFor('writes on the target', () => writer.totals.acknowledged > before + 500);
-      await writer.stop();
-      expect(writer.totals).toMatchObject({ failed: 0, unknown: 0, refused: 0, lost: 0, reconnects: 0 });
+    const there = await Promise.all(DATABASES.map((database) => replicate(database, source, target)));
+    back = await Promise.all(DATABASES.map((database) => replicate(database, target, source)));
+    const { from, until } = await move(there, target);
+    const { notes } = await judge(source, target);
+    expect(longestGapMs(notes.acknowledgedAt, from, until)).toBeLessThan(2_000);
+    const servers = new Set<string>();
+    for await (const note of readNotes(join(folder, 'notes.jsonl'))) servers.add(note.endpoint);
+    expect(servers).toEqual(new Set([source.endpoint, target.endpoint]));
+  });
 
-      // A subscription that applies what it receives while both sides are compared would hide what is missing.
-      for (const { target: client, subscription } of pairs) {
-        await client.query(`ALTER SUBSCRIPTION ${subscription} DISABLE`);
+  it('move it back; the old source has what was written on either side', async () => {
+    const { from } = await move(back, source);
+    await judge(target, source, from);
+    // A row of each time that is not there any more is missed.
+    const lost = async (of: BareServer, after: number): Promise<string> => {
+      for await (const { endpoint, at, writes } of readNotes(join(folder, 'notes.jsonl'))) {
+        const [table, what, uid] = writes.at(-1) ?? [];
+        if (endpoint === of.endpoint && at > after && table === 'events' && what === 'insert' && uid) return uid;
       }
-      const side = ({ address }: BareServer) => ({ server: address, login: MASTER });
-      const contents = await judgeContents(side(source), side(target), notesFile);
-      expect(contents.examples).toEqual([]);
-      expect(contents.behind).toEqual([]);
-      expect(contents.notes.errorsAt).toEqual([]);
-      expect(longestGapMs(contents.notes.acknowledgedAt, from, until)).toBeLessThan(2_000);
-      const servers = new Set<string>();
-      for await (const note of readNotes(notesFile)) servers.add(note.endpoint);
-      expect(servers).toEqual(new Set([source.endpoint, target.endpoint]));
-    } finally {
-      await writer.stop();
-      for (const client of open.splice(0)) await client.end();
+      throw new Error('no event was written then');
+    };
+    const uids = [await lost(source, 0), await lost(target, 0), await lost(source, from)];
+    for (const { target: client } of back) {
+      await client.query('DELETE FROM events WHERE uid = ANY ($1)', [uids]);
     }
+    const side = ({ address }: BareServer) => ({ server: address, login: MASTER });
+    const notesFile = join(folder, 'notes.jsonl');
+    const contents = await judgeContents(side(target), side(source), notesFile, { since: from });
+    expect(contents).toMatchObject({ missing: 3, mismatches: 3, duplicated: 0, stale: 0 });
   });
 
   it('leave neither a process nor a password behind', async () => {

@@ -121,6 +121,7 @@ describe('verdictOf', () => {
       clientErrorsInAll: 2,
       judgedOn: 'target',
       abortedPause: null,
+      rollbackTimeline: null,
       proof: { rows: 7, tables: 2, seconds: 2.5, differences: 0 },
       tables: 1,
       rowsCompared: 5,
@@ -139,10 +140,10 @@ describe('verdictOf', () => {
     ['a pooler, and errors before the cutover only', { pooled: true, errorsSince: 1001 }],
     ['a pooler that hid it all', { pooled: true, contents: quiet }],
     ['a pause that was given up in time', { abortedPause: { budgetMs: 2_000, writePauseMs: 3_000, reason: 'budget' } }],
-    ['a way back', { rolledBack: true }],
+    ['a way back', { rollbackTimeline: [{ step: 'drain', ms: 4 }] }],
   ])('passes %s', (_, change) => {
     const verdict = verdictOf({ ...good, ...change });
-    expect(verdict).toMatchObject({ passed: true, judgedOn: change.rolledBack ? 'source' : 'target' });
+    expect(verdict).toMatchObject({ passed: true, judgedOn: change.rollbackTimeline ? 'source' : 'target' });
     expect(verdictTable(verdict, [])).not.toContain('WRONG');
   });
 
