@@ -8,6 +8,8 @@ export const AWS_SECONDS = {
   deleteInstance: 180,
   modifyInstance: 60,
   rebootInstance: 30,
+  /** "Failover times are typically 60–120 seconds." */
+  failOver: 60,
   stopInstance: 120,
   startInstance: 180,
   createSnapshot: 120,

@@ -3,6 +3,7 @@ import type { Context } from './context';
 import { faultRequest } from './faults';
 import { policyDocument } from './iam/policy';
 import { listEverything } from './listing';
+import { startInstanceOperation } from './rds/instance-jobs';
 import { maintenanceAction } from './rds/model';
 import type { Answer } from './query-protocol';
 import type { InstanceSwitches } from './state';
@@ -54,6 +55,8 @@ interface ControlReply {
  *     GET    proxies/<name>[?region=]             {led, waiting}: clients that have a target, and clients that wait for one
  *     PATCH  iam                                  {policy: an IAM policy or null for everything, enforce}
  *     POST   instances/<id>/restart[?region=]     {mode: fast|immediate}; RDS shows nothing of it
+ *     POST   instances/<id>/failover[?region=]    its host is lost: answers at once, the server is away for a while, with the status and the events of RDS.
+ *                                                 A fault `stall` of the operation `failover` keeps it away
  */
 export function controlApi(context: Context): (method: string, url: URL, body: string) => Promise<ControlReply> {
   const { faults, proxies, servers, store } = context;
@@ -116,6 +119,18 @@ export function controlApi(context: Context): (method: string, url: URL, body: s
           const instance = store.region(region).rds.instances[id];
           if (!instance) return { status: 404, value: { error: `no instance ${id} in ${region}` } };
           await servers.of(instance).restart(mode);
+          return ok({ ok: true });
+        }
+        case 'POST instances/*/failover': {
+          const instance = store.region(region).rds.instances[id];
+          if (instance?.status !== 'available') {
+            return {
+              status: 409,
+              value: { error: `instance ${id} in ${region} is ${instance?.status ?? 'not there'}` },
+            };
+          }
+          instance.status = 'rebooting';
+          startInstanceOperation(context, instance, { kind: 'failover' }, faults.stallOf('failover'));
           return ok({ ok: true });
         }
         default:

@@ -10,7 +10,8 @@ export function listEverything({ store }: Context): object {
   // A region that was only asked is no different from one that never was.
   const used = regions.filter(([, kinds]) => Object.values(kinds).some((kind: unknown[]) => kind.length > 0));
   const zones = Object.values(store.route53.zones).map(({ id, name, records }) => ({ id, name, records }));
-  const global = zones.length > 0 ? { global: { hostedZones: zones } } : {};
+  const buckets = Object.values(store.s3.buckets).map(({ name, objects }) => ({ name, objects: Object.keys(objects) }));
+  const global = zones.length + buckets.length > 0 ? { global: { hostedZones: zones, buckets } } : {};
   return sortKeys({ ...Object.fromEntries(used), ...global });
 }
 

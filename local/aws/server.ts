@@ -18,6 +18,7 @@ import type { Answer } from './query-protocol';
 import { RDS_OPERATIONS } from './rds/operations';
 import type { RestRequest, RestService } from './rest-protocol';
 import { ROUTE53 } from './route53/operations';
+import { S3 } from './s3/operations';
 import { secretsOperations } from './secrets/operations';
 import { ssmOperations } from './ssm/operations';
 import { getCallerIdentity } from './sts/operations';
@@ -31,7 +32,7 @@ const NAMESPACES: Readonly<Record<string, string>> = {
 };
 
 /** The services whose operations are methods and paths. */
-const REST_SERVICES: Readonly<Record<string, RestService>> = { route53: ROUTE53 };
+const REST_SERVICES: Readonly<Record<string, RestService>> = { route53: ROUTE53, s3: S3 };
 
 /** What is sent back. */
 interface Reply {

@@ -6,6 +6,7 @@ import type { IamState } from './iam/model';
 import type { KmsState } from './kms/model';
 import type { RdsState } from './rds/model';
 import type { Route53State } from './route53/model';
+import type { S3State } from './s3/model';
 import type { SecretRecord } from './secrets/model';
 import type { Answer } from './query-protocol';
 import type { ParameterRecord } from './ssm/model';
@@ -54,6 +55,7 @@ interface StateFile {
   quotas: Quotas;
   iam?: IamState;
   route53?: Route53State;
+  s3?: S3State;
 }
 
 /** All that the stand-in remembers: in memory, and in one JSON file that is written before a change is acknowledged. */
@@ -95,6 +97,11 @@ export class Store {
   /** Route 53 knows no regions either. */
   get route53(): Route53State {
     return (this.state.route53 ??= { zones: {}, changes: {} });
+  }
+
+  /** Buckets have a region each, and names that are unique in all of them. */
+  get s3(): S3State {
+    return (this.state.s3 ??= { buckets: {} });
   }
 
   switches(region: string, instanceId: string): InstanceSwitches {

@@ -1,5 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ADMIN_ROLE } from '../../postgres/server';
 import { parseLsn, readControlFile } from '../../postgres/control-file';
 import type { Context } from '../context';
 import type { InstanceRecord } from '../rds/model';
@@ -15,6 +16,7 @@ const FIRST_LSN = 0x1000000n;
 const UNITS: Readonly<Record<string, string>> = {
   FreeStorageSpace: 'Bytes',
   TransactionLogsGeneration: 'Bytes/Second',
+  DatabaseConnections: 'Count',
   CPUUtilization: 'Percent',
   CPUCreditBalance: 'Count',
   BurstBalance: 'Percent',
@@ -30,7 +32,7 @@ export const unitOf = (metric: string): string => UNITS[metric] ?? 'None';
 
 /**
  * What a metric of an instance is at this moment; undefined where CloudWatch would have no data, as of an instance that doesn't run or a
- * balance that its class or storage doesn't have. Free storage is the size of the volume less what the server's directory takes,
+ * balance that its class or storage doesn't have. Connections are counted, free storage is the size of the volume less what the server's directory takes,
  * the generation of WAL what the server wrote since it was made; the rest are the figures of a quiet instance. Tests set others
  * (`metrics` of the control API).
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html
@@ -51,6 +53,8 @@ export async function readMetric(
       return Math.max(0, AllocatedStorage * GIB - ballastBytes - (await sizeOf(dataDir)));
     case 'TransactionLogsGeneration':
       return walRate(instance, dataDir);
+    case 'DatabaseConnections':
+      return connectionsOf(context, instance);
     case 'BurstBalance':
       return StorageType === 'gp2' ? 100 : undefined;
     case 'CPUCreditBalance':
@@ -69,6 +73,17 @@ export async function readMetric(
     default:
       return undefined;
   }
+}
+
+/** Sessions of clients, but the service's own. */
+async function connectionsOf({ servers }: Context, instance: InstanceRecord): Promise<number> {
+  const { server } = servers.of(instance);
+  const { rows } = await server.withSession((client) =>
+    client.query<{ sessions: number }>(
+      `SELECT count(*)::int AS sessions FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> '${ADMIN_ROLE}'`,
+    ),
+  );
+  return rows[0]?.sessions ?? 0;
 }
 
 function walRate({ createdAt }: InstanceRecord, dataDir: string): number | undefined {

@@ -11,6 +11,16 @@ const CODES: Readonly<Record<string, string>> = {
   rds: 'AccessDenied',
   iam: 'AccessDenied',
   ec2: 'UnauthorizedOperation',
+  route53: 'AccessDenied',
+  s3: 'AccessDenied',
+};
+
+/** Actions that aren't called like the operation that they allow. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  's3:ListObjectsV2': 's3:ListBucket',
+  's3:HeadBucket': 's3:ListBucket',
+  's3:HeadObject': 's3:GetObject',
+  's3:ListBuckets': 's3:ListAllMyBuckets',
 };
 
 /** Who signs with an access key: a user named like it. */
@@ -25,7 +35,8 @@ export function currentPolicy(store: Store): PolicyDocument | undefined {
 /** Refuses a call that the policy doesn't allow on any resource, if tests asked for that. */
 export function enforcePolicy(store: Store, scope: CredentialScope, operation: string): void {
   if (!store.iam.enforce || scope.service === 'sts') return;
-  const action = `${PREFIXES[scope.service] ?? scope.service}:${operation}`;
+  const name = `${PREFIXES[scope.service] ?? scope.service}:${operation}`;
+  const action = ACTIONS[name] ?? name;
   const decision = decide(currentPolicy(store), action, undefined);
   if (decision === 'allowed') return;
   const because =

@@ -95,6 +95,8 @@ function jobOf(operation: InstanceOperation): Job {
       return replicate;
     case 'reboot':
       return reboot;
+    case 'failover':
+      return failOver;
     case 'modify':
       return modify;
     case 'stop':
@@ -234,6 +236,34 @@ const reboot: Job = async (context, instance, stall) => {
   await hold(context, stall, 'rebooting');
   instance.status = 'available';
   note(context, instance, 'availability', 'DB instance restarted');
+};
+
+/**
+ * The host is lost: sessions end without a word, what wasn't flushed is gone, and a while later the server is there again at the same place. With
+ * Multi-AZ on the other side, otherwise recovered where it was. The messages are those of RDS-EVENT-0013, 0049, 0020 and 0021.
+ */
+const failOver: Job = async (context, instance, stall) => {
+  const { MultiAZ, AvailabilityZone } = instance.settings;
+  const server = context.servers.of(instance);
+  instance.status = 'rebooting';
+  context.store.changed();
+  if (MultiAZ) note(context, instance, 'failover', 'Multi-AZ instance failover started.');
+  await server.stop('immediate');
+  if (!MultiAZ) {
+    const message = 'Recovery of the DB instance has started.';
+    note(context, instance, 'recovery', `${message} Recovery time will vary with the amount of data to be recovered.`);
+  }
+  await context.clock.pass(AWS_SECONDS.failOver);
+  await hold(context, stall, 'rebooting');
+  if (MultiAZ) {
+    const other = AvailabilityZone.endsWith('b') ? 'a' : 'b';
+    instance.settings = { ...instance.settings, AvailabilityZone: `${instance.region}${other}` };
+  }
+  await server.start();
+  instance.status = 'available';
+  note(context, instance, 'availability', 'DB instance restarted');
+  if (MultiAZ) note(context, instance, 'failover', 'Multi-AZ instance failover completed.');
+  else note(context, instance, 'recovery', 'Recovery of the DB instance is complete.');
 };
 
 /** Carries out pending values. For a moment the instance still says `available`, then `modifying`. */

@@ -84,7 +84,8 @@ export function describeDBInstances(call: RdsCall): Answer {
 export function rebootDBInstance(call: RdsCall): Answer {
   const instance = requireInstance(call, call.parameters.required('DBInstanceIdentifier'));
   assertInstanceState(instance, ['available', 'incompatible-parameters']);
-  if (call.parameters.flag('ForceFailover') && !instance.settings.MultiAZ) {
+  const failover = call.parameters.flag('ForceFailover') ?? false;
+  if (failover && !instance.settings.MultiAZ) {
     throw new AwsError(
       'InvalidParameterCombination',
       'ForceFailover cannot be specified since the instance is not configured for either MultiAZ or High Availability',
@@ -92,7 +93,7 @@ export function rebootDBInstance(call: RdsCall): Answer {
   }
   assertKey(call, instance);
   instance.status = 'rebooting';
-  startInstanceOperation(call.context, instance, { kind: 'reboot' }, call.stall);
+  startInstanceOperation(call.context, instance, { kind: failover ? 'failover' : 'reboot' }, call.stall);
   return { DBInstance: instanceShape(instance, call) };
 }
 

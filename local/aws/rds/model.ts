@@ -82,6 +82,7 @@ export type InstanceOperation =
   | { readonly kind: 'restore'; readonly snapshotId: string; readonly password?: string }
   | { readonly kind: 'replicate' }
   | { readonly kind: 'reboot' }
+  | { readonly kind: 'failover' }
   | { readonly kind: 'modify' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'start' }
