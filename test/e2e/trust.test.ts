@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { type BucketLocationConstraint, CreateBucketCommand, GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
 import { Aws } from '../../local/app/aws';
 import { SAMPLE } from '../../local/app/names';
 import { runDemo } from '../../local/demo/demo';
 import type { World } from '../../local/world/world';
+import { closed, published } from '../support/report-schema';
 import { keyshift, MIGRATION } from './support/migration';
 import { downloadLog, logEverything, statementsOfKeyshift } from './support/server-log';
 import { inWorld } from './support/worlds';
@@ -65,10 +67,24 @@ function filesIn(folder: string): Map<string, string> {
   return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 }
 
+interface Observed extends Seen {
+  readonly logs: Map<string, string>;
+  /** Names and texts of the objects in the bucket of the plan. */
+  readonly kept: readonly (readonly [string, string])[];
+}
+
+const BUCKET = 'keyshift-evidence';
+
 /** One whole migration with every statement logged on both servers. */
-async function observedMigration(world: World, signal: AbortSignal): Promise<Seen & { logs: Map<string, string> }> {
+async function observedMigration(world: World, signal: AbortSignal): Promise<Observed> {
   const seen: Seen = { secrets: new Map(), commandLines: new Set() };
   const aws = new Aws(world.awsEndpoint, world.region);
+  const s3 = new S3Client({
+    endpoint: world.awsEndpoint,
+    region: world.region,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    forcePathStyle: true,
+  });
   try {
     await world.startWorker();
     const { verdict } = await runDemo({
@@ -77,9 +93,16 @@ async function observedMigration(world: World, signal: AbortSignal): Promise<See
       rate: 60,
       report: () => undefined,
       signal,
-      plan: { keep: { source: true } },
+      plan: {
+        keep: { source: true },
+        report: { file: relative(process.cwd(), join(world.root, 'reports')), s3: `s3://${BUCKET}/deep` },
+      },
       hooks: {
-        sampleReady: () => logEverything(aws, SAMPLE.instance),
+        async sampleReady() {
+          const LocationConstraint = world.region as BucketLocationConstraint;
+          await s3.send(new CreateBucketCommand({ Bucket: BUCKET, CreateBucketConfiguration: { LocationConstraint } }));
+          await logEverything(aws, SAMPLE.instance);
+        },
         async looked() {
           await noteSecrets(aws, seen.secrets);
           noteCommandLines(seen.commandLines);
@@ -91,15 +114,22 @@ async function observedMigration(world: World, signal: AbortSignal): Promise<See
       ['log of the source', await downloadLog(aws, SAMPLE.instance)],
       ['log of the target', await downloadLog(aws, SAMPLE.encryptedInstance)],
     ]);
-    return { ...seen, logs };
+    const kept = await Promise.all(
+      [`${MIGRATION}.json`, `${MIGRATION}.html`].map(async (name) => {
+        const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: `deep/${name}` }));
+        return [name, (await Body?.transformToString('utf8')) ?? ''] as const;
+      }),
+    );
+    return { ...seen, logs, kept };
   } finally {
     aws.destroy();
+    s3.destroy();
   }
 }
 
 test('no statement that RDS would refuse, and no secret in any history, log, report or process list', () =>
   inWorld('trust', async (world, signal) => {
-    const { secrets, commandLines, logs } = await observedMigration(world, signal);
+    const { secrets, commandLines, logs, kept } = await observedMigration(world, signal);
 
     const statements = [...logs.values()].flatMap(statementsOfKeyshift);
     expect(statements.length).toBeGreaterThan(100);
@@ -118,12 +148,22 @@ test('no statement that RDS would refuse, and no secret in any history, log, rep
     const history = await world.temporal(['workflow', 'show', '--workflow-id', MIGRATION, '-o', 'json']);
     const report = await keyshift(world, '--json', 'report', MIGRATION);
     expect(report.exitCode).toBe(0);
+    expect(published(JSON.parse(report.stdout))).toEqual([]);
+    expect(closed(JSON.parse(report.stdout))).toEqual([]);
+    const page = await keyshift(world, 'report', MIGRATION, '--html');
+    expect(page.stdout).toContain('Completed');
+    const copies = filesIn(join(world.root, 'reports'));
+    expect([...copies.keys()].sort()).toEqual([`${MIGRATION}.html`, `${MIGRATION}.json`]);
+    expect(new Map(kept)).toEqual(copies);
+    expect(published(JSON.parse(copies.get(`${MIGRATION}.json`) ?? ''))).toEqual([]);
     const places = new Map([
       ...filesIn(world.logs),
       // With log_statement=all PostgreSQL itself writes bound parameters down; see docs/operating.md.
       ...[...logs].map(([name, text]) => [name, withoutParameters(text)] as const),
       ['history', history.stdout],
       ['report', report.stdout],
+      ['page of the report', page.stdout],
+      ...copies,
       ['process list', [...commandLines].join('\n')],
     ]);
     for (const [name, secret] of secrets) {

@@ -1,20 +1,8 @@
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
+import { browserPath, openBrowser } from '../support/browser';
 import { approve, gateIsOpen, MIGRATION, planFile, sample, start, untilProgress } from './support/migration';
 import { inWorld } from './support/worlds';
 
 /** The Web UI is our first user interface: looked at in a real browser. */
-
-const CANDIDATES = [
-  process.env['KEYSHIFT_CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
-const browserPath = CANDIDATES.find((path) => path !== undefined && existsSync(path));
-
-const ARGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-quic'];
 
 // A machine without a browser can't look; `.ci/run` installs one.
 (browserPath ? test : test.skip)(
@@ -26,9 +14,7 @@ const ARGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-back
       await start(world, planFile(world));
       await untilProgress(world, 'the reboot gate is open', gateIsOpen('reboot-source'));
 
-      // What it keeps in a home goes with the world.
-      const env = { ...process.env, HOME: world.root, XDG_CONFIG_HOME: world.root, XDG_CACHE_HOME: world.root };
-      const browser = await chromium.launch({ executablePath: browserPath as string, args: ARGS, env });
+      const browser = await openBrowser(world.root);
       try {
         const page = await browser.newPage({ viewport: { width: 1400, height: 1500 } });
         const { stdout } = await world.temporal(['workflow', 'describe', '--workflow-id', MIGRATION, '-o', 'json']);

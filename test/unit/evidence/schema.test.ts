@@ -1,25 +1,10 @@
 import { join } from 'node:path';
-import addFormats from 'ajv-formats';
-import Ajv2020 from 'ajv/dist/2020';
 import ts from 'typescript';
 import type { Report } from '../../../plan/report';
 import { reportJsonSchema } from '../../../evidence/schema';
+import { closed, published } from '../../support/report-schema';
 import { recordedReport, reportsOfHistories } from '../../support/reports';
 import { read, ROOT } from '../docs/read';
-
-function validator(schema: object) {
-  const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false });
-  addFormats(ajv);
-  const validate = ajv.compile(schema);
-  return (report: unknown) => {
-    validate(report);
-    return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
-  };
-}
-
-const published = validator(JSON.parse(read('docs/report.schema.json')) as object);
-/** Knows no field that the schema doesn't have. */
-const closed = validator(reportJsonSchema({ closed: true }));
 
 const REPORTS: [string, Report][] = [['a whole migration', recordedReport()], ...reportsOfHistories()];
 
