@@ -3,6 +3,7 @@ import type { EC2Client } from '@aws-sdk/client-ec2';
 import type { IAMClient } from '@aws-sdk/client-iam';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import type { RDSClient } from '@aws-sdk/client-rds';
+import type { Route53Client } from '@aws-sdk/client-route-53';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SSMClient } from '@aws-sdk/client-ssm';
@@ -21,6 +22,8 @@ export interface Aws {
   readonly iam: IAMClient;
   readonly sts: STSClient;
   readonly cloudwatch: CloudWatchClient;
+  /** One for all regions. */
+  readonly route53: Route53Client;
   readonly s3: S3Client;
 }
 

@@ -36,6 +36,7 @@ import { restoreTarget } from './rds/restore-target';
 import { deleteReplicationSecret } from './secrets/replication-secret';
 import { applySettings } from './settings/apply-settings';
 import { watchTraffic } from './soak/watch-traffic';
+import { callHooks } from './webhooks/call-hooks';
 import { prepareWayBack } from './way-back/prepare-way-back';
 import { readRollbackBoard } from './way-back/read-rollback-board';
 import { removeWayBack } from './way-back/remove-way-back';
@@ -88,6 +89,7 @@ const IMPLEMENTATIONS = {
   readRollbackBoard,
   resumeNeighbours,
   proveContents,
+  callHooks,
   watchTraffic,
   checkSourceUnused,
   removeReplication,

@@ -3,6 +3,7 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { RDSClient } from '@aws-sdk/client-rds';
+import { Route53Client } from '@aws-sdk/client-route-53';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -37,6 +38,7 @@ export function awsClients(defaultRegion: string | undefined): (region: string |
       iam: new IAMClient(config),
       sts: new STSClient(config),
       cloudwatch: new CloudWatchClient(config),
+      route53: new Route53Client(config),
       // A bucket may be in another region. Behind an endpoint of one's own, a bucket has no host name of its own.
       s3: new S3Client({ ...config, followRegionRedirects: true, forcePathStyle: hasOwnEndpoint() }),
     };

@@ -1,7 +1,7 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import policy from '../../docs/iam-policy.json';
 import { awsName } from '../../plan/names';
-import type { Plan } from '../../plan/plan';
+import type { Plan, TrafficType } from '../../plan/plan';
 import { placeInS3 } from '../../plan/report-plan';
 import { sourceSnapshotName } from '../rds/create-snapshot';
 import { parameterGroupOf } from '../rds/find-instance';
@@ -36,25 +36,39 @@ const TRIED_ELSEWHERE = [
   'MasterSecret',
   'ManagedMasterSecret',
   'TrafficSwitchSecret',
+  'PoolerAndWebhookSecrets',
 ];
 
-/** Statements for parts that not every source has: whoever doesn't need them may leave them out of the policy. */
-const isNeeded = (sid: string, { source }: Surroundings): boolean =>
-  sid !== 'ReadReplicas' || (source.ReadReplicaDBInstanceIdentifiers ?? []).length > 0;
+/** Statements for parts that not every source or plan has: whoever doesn't need them may leave them out of the policy. */
+function isNeeded(sid: string, { source, plan: { cutover } }: Surroundings): boolean {
+  const switches = (type: TrafficType) => cutover.traffic.some((entry) => entry.type === type);
+  if (sid === 'ReadReplicas') return (source.ReadReplicaDBInstanceIdentifiers ?? []).length > 0;
+  if (sid === 'TrafficSwitchRecordInSync') return switches('route53');
+  if (sid === 'TrafficSwitchProxy')
+    return switches('rds-proxy') || cutover.fence.some(({ type }) => type === 'rds-proxy');
+  return true;
+}
 
 const asList = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value);
 
 /** The statements of docs/iam-policy.json, with what this migration puts in the place of its placeholders and wildcards. */
 export function neededPermissions(around: Surroundings): NeededPermission[] {
   const { plan } = around;
-  const parameters = plan.cutover.traffic.flatMap((entry) => (entry.type === 'ssm-parameter' ? [entry.name] : []));
+  const { traffic } = plan.cutover;
+  const parameters = traffic.flatMap((entry) =>
+    entry.type === 'ssm-parameter' ? [entry.name.replace(/^\//, '')] : [],
+  );
+  const zones = traffic.flatMap((entry) => (entry.type === 'route53' ? [entry.hostedZoneId] : []));
+  const several = [
+    ['TRAFFIC-PARAMETER', parameters],
+    ['HOSTED-ZONE-ID', zones],
+  ] as const;
   return policy.Statement.filter(({ Sid }) => !TRIED_ELSEWHERE.includes(Sid) && isNeeded(Sid, around)).flatMap(
     (statement): NeededPermission[] => {
-      const resources = asList(statement.Resource).flatMap((pattern) =>
-        pattern.includes('TRAFFIC-PARAMETER')
-          ? parameters.map((name) => fill(pattern.replace('TRAFFIC-PARAMETER', name.replace(/^\//, '')), around))
-          : [fill(pattern, around)],
-      );
+      const resources = asList(statement.Resource).flatMap((pattern) => {
+        const [placeholder, values] = several.find(([name]) => pattern.includes(name)) ?? ['', ['']];
+        return values.map((value) => fill(pattern.replace(placeholder, value), around));
+      });
       // A placeholder that nobody fills is one of a part that this plan doesn't use.
       const known = resources.filter((resource) => !/[A-Z]{3,}-[A-Z]{2,}/.test(resource));
       if (known.length === 0) return [];

@@ -2,6 +2,8 @@ import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
 import { manual } from './manual';
 import { pgbouncer } from './pgbouncer';
+import { rdsProxy } from './rds-proxy';
+import { route53 } from './route53';
 import { secretsManager } from './secrets-manager';
 import { ssmParameter } from './ssm-parameter';
 import { webhook } from './webhook';
@@ -15,10 +17,10 @@ const notYet = (type: string): SwitchKind<never> => {
 const KINDS: SwitchKinds = {
   'ssm-parameter': ssmParameter,
   'secrets-manager': secretsManager,
-  route53: notYet('route53'),
+  route53,
   'rds-rename': notYet('rds-rename'),
   pgbouncer,
-  'rds-proxy': notYet('rds-proxy'),
+  'rds-proxy': rdsProxy,
   webhook,
   manual,
 };

@@ -9,16 +9,27 @@ export interface Rewritten {
 /** JSON keys under which RDS and others write host and port. */
 const HOST_KEYS = ['host', 'hostname', 'server', 'address', 'endpoint'];
 const PORT_KEYS = ['port'];
+/** What an endpoint may be part of by chance, and that is never to be changed. */
+const LOGIN_KEYS = ['username', 'user', 'password'];
+/** The key under which RDS writes the name of an instance. */
+const IDENTIFIER_KEY = 'dbinstanceidentifier';
+
+/** An endpoint, and the name of its instance where that is to be rewritten, too. */
+export interface NamedEndpoint extends Endpoint {
+  readonly instance?: string;
+}
 
 const escapeForRegExp = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /**
  * Points a value at another endpoint, in any of the forms in which applications keep one: the host alone, `host:port`, a
  * URL, a DSN (`host=... port=...`), or JSON as RDS writes it into its secrets. Everything else in the value stays as it
- * is. A host alone can only be pointed at a server on the same port.
+ * is. A host alone can only be pointed at a server on the same port. Where JSON names the instance beside the host, as secrets do that
+ * RDS's rotation reads, it names the other one then.
+ * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
  * @throws Error when the value needs another port and has no place for it
  */
-export function rewriteEndpoint(value: string, from: Endpoint, to: Endpoint): Rewritten {
+export function rewriteEndpoint(value: string, from: NamedEndpoint, to: NamedEndpoint): Rewritten {
   const json = parseObject(value);
   return json ? rewriteJson(value, json, from, to) : rewriteText(value, from, to);
 }
@@ -34,13 +45,13 @@ function parseObject(value: string): Record<string, unknown> | undefined {
   }
 }
 
-function rewriteJson(value: string, json: Record<string, unknown>, from: Endpoint, to: Endpoint): Rewritten {
+function rewriteJson(value: string, json: Record<string, unknown>, from: NamedEndpoint, to: NamedEndpoint): Rewritten {
   const portKey = Object.keys(json).find((key) => PORT_KEYS.includes(key.toLowerCase()));
   const samePort = portKey === undefined || Number(json[portKey]) === from.port;
   let replacements = 0;
   const rewritten = Object.fromEntries(
     Object.entries(json).map(([key, old]) => {
-      if (typeof old !== 'string') return [key, old];
+      if (typeof old !== 'string' || LOGIN_KEYS.includes(key.toLowerCase())) return [key, old];
       if (HOST_KEYS.includes(key.toLowerCase()) && old === from.address && portKey !== undefined) {
         if (!samePort) return [key, old];
         replacements += 1;
@@ -53,6 +64,10 @@ function rewriteJson(value: string, json: Record<string, unknown>, from: Endpoin
   );
   if (portKey !== undefined && samePort && replacements > 0) {
     rewritten[portKey] = typeof json[portKey] === 'string' ? String(to.port) : to.port;
+  }
+  const idKey = Object.keys(json).find((key) => key.toLowerCase() === IDENTIFIER_KEY);
+  if (idKey !== undefined && to.instance !== undefined && json[idKey] === from.instance) {
+    rewritten[idKey] = to.instance;
   }
   return { value: replacements > 0 ? JSON.stringify(rewritten) : value, replacements };
 }

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
 import { isAwsError } from '../classify-error';
-import { type Aws, awsOf } from '../dependencies';
+import { type Aws, awsOf, instanceOf } from '../dependencies';
 import type { Endpoint } from '../postgres/session';
 import { rewriteEndpoint } from './rewrite-endpoint';
 import {
@@ -38,7 +38,11 @@ export function storedValue<Entry extends TrafficSwitch>(
     async prepare({ deps, ref, from, to }, entry) {
       const store = storeOf(awsOf(deps, ref), entry);
       const now = await store.read();
-      const there = rewriteEndpoint(now, from, to);
+      const there = rewriteEndpoint(
+        now,
+        { ...from, instance: instanceOf(ref, 'source') },
+        { ...to, instance: instanceOf(ref, 'target') },
+      );
       const done = there.replacements === 0 && names(now, to);
       if (there.replacements === 0 && !done) {
         throw finalFailure(

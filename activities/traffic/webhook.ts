@@ -1,5 +1,5 @@
 import type { TrafficSwitch } from '../../plan/plan';
-import { isAwsError } from '../classify-error';
+import { isAboutSecret } from '../webhooks/call-hooks';
 import { CallRefused, openEndpoint } from '../webhooks/endpoint';
 import { endpointText, type SwitchKind, SwitchRefused } from './traffic-switch';
 
@@ -17,7 +17,7 @@ export const webhook: SwitchKind<Entry> = {
       const names = to ? `${endpointText(from)} becomes ${endpointText(to)}` : `is told when traffic moves`;
       return { what, pointsAt: 'unknown', findings: [`${what}: ${names}`], red };
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!isAboutSecret(error)) throw error;
       return { what, pointsAt: 'unknown', findings: [], red: [`${what}: ${error.message}`] };
     }
   },
@@ -41,8 +41,3 @@ export const webhook: SwitchKind<Entry> = {
     };
   },
 };
-
-/** The secret is not there, or is no key. */
-const isMissing = (error: unknown): error is Error =>
-  ['ResourceGone', 'InvalidRequest'].includes((error as { type?: string }).type ?? '') ||
-  isAwsError(error, 'ResourceNotFoundException');

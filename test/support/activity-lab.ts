@@ -83,6 +83,7 @@ export class ActivityLab {
       iam: standIn.iam(),
       sts: standIn.sts(),
       cloudwatch: standIn.cloudwatch(),
+      route53: standIn.route53(),
       s3: standIn.s3(),
     };
     this.#clients.set(region, made);

@@ -196,6 +196,7 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   }),
   resumeNeighbours: () => ({ triggers: 0, cronJobs: 0, subscriptions: [], stays: [] }),
   proveContents: () => ({ ...COMPARISON, method: 'snapshot', changedSince: 0, goneSince: 0 }),
+  callHooks: () => [],
   watchTraffic: () => ({ onTarget: 8, stragglers: [] }),
   checkSourceUnused: () => undefined,
   removeReplication: nothing,

@@ -1,5 +1,6 @@
 import { KMSClient } from '@aws-sdk/client-kms';
 import { DescribeDBInstancesCommand, DescribeDBSnapshotsCommand, RDSClient } from '@aws-sdk/client-rds';
+import { Route53Client } from '@aws-sdk/client-route-53';
 import type { DBInstance, DBSnapshot } from '@aws-sdk/client-rds';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -121,6 +122,10 @@ export class StandIn {
 
   s3(): S3Client {
     return new S3Client({ ...this.settings(), forcePathStyle: true });
+  }
+
+  route53(): Route53Client {
+    return new Route53Client(this.settings());
   }
 
   cloudwatch(): CloudWatchClient {

@@ -17,6 +17,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
   '@aws-sdk/client-ec2': 'ec2',
   '@aws-sdk/client-iam': 'iam',
   '@aws-sdk/client-cloudwatch': 'cloudwatch',
+  '@aws-sdk/client-route-53': 'route53',
   '@aws-sdk/client-s3': 's3',
 };
 

@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type DBProxy,
+  type DBProxyTarget,
+  DeregisterDBProxyTargetsCommand,
+  DescribeDBProxiesCommand,
+  DescribeDBProxyTargetsCommand,
+  RegisterDBProxyTargetsCommand,
+} from '@aws-sdk/client-rds';
+import { ApplicationFailure } from '@temporalio/common';
+import { finalFailure } from '../../plan/failures';
+import type { TrafficSwitch } from '../../plan/plan';
+import { isAwsError } from '../classify-error';
+import { type Aws, awsOf, instanceOf, type MigrationRef } from '../dependencies';
+import { requireInstance } from '../rds/find-instance';
+import { orRefused } from './refused-by-aws';
+import {
+  type PointsAt,
+  SWITCH_UNCONFIRMED,
+  type SwitchKind,
+  type SwitchLook,
+  type SwitchPlace,
+} from './traffic-switch';
+
+type Entry = Extract<TrafficSwitch, { type: 'rds-proxy' }>;
+
+/** A new target is looked at by RDS until it is AVAILABLE. */
+const AVAILABLE_MS = 300_000;
+const LOOK_AGAIN_MS = 250;
+
+/**
+ * The target group of an RDS Proxy: its endpoint stays, and the instance behind it is another. Clients that are idle in a transaction
+ * lose it, the others wait.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RegisterDBProxyTargets.html
+ */
+export const rdsProxy: SwitchKind<Entry> = {
+  opaque: false,
+  look,
+  async prepare({ deps, ref }, entry) {
+    const aws = awsOf(deps, ref);
+    const [from, to] = [instanceOf(ref, 'source'), instanceOf(ref, 'target')];
+    const targets = await targetsOf(aws, entry);
+    const pointsAt = pointsAtOf(ref, entry, targets);
+    const stranger = targets.find(({ RdsResourceId }) => RdsResourceId !== from && RdsResourceId !== to);
+    if (stranger) {
+      throw finalFailure(
+        'TrafficRefused',
+        `RDS Proxy ${entry.proxy} stands before ${stranger.RdsResourceId ?? 'something else'}, not before ${from}: somebody changed it. Register ${from} again, then send retry.`,
+      );
+    }
+    return { what: whatIs(entry), from, to, done: pointsAt === 'to', apply: () => register(aws, entry, from, to) };
+  },
+};
+
+const whatIs = ({ proxy }: Entry): string => `RDS Proxy ${proxy}`;
+
+async function targetsOf({ rds }: Aws, { proxy }: Entry): Promise<DBProxyTarget[]> {
+  const { Targets } = await rds.send(new DescribeDBProxyTargetsCommand({ DBProxyName: proxy }));
+  return Targets ?? [];
+}
+
+/**
+ * Where no fence takes targets out of the group, an empty one is a switch that was interrupted half-way: it goes on, since the
+ * deregistration is what decides.
+ */
+function pointsAtOf(ref: MigrationRef, { proxy }: Entry, targets: readonly DBProxyTarget[]): PointsAt {
+  const has = (instance: string) => targets.some(({ RdsResourceId }) => RdsResourceId === instance);
+  if (has(instanceOf(ref, 'target'))) return 'to';
+  if (has(instanceOf(ref, 'source'))) return 'from';
+  const isFenced = ref.plan.cutover.fence.some((one) => one.type === 'rds-proxy' && one.proxy === proxy);
+  return targets.length === 0 && !isFenced ? 'to' : 'neither';
+}
+
+async function look({ deps, ref, to }: SwitchPlace, entry: Entry): Promise<SwitchLook> {
+  const what = whatIs(entry);
+  const aws = awsOf(deps, ref);
+  let proxy: DBProxy | undefined;
+  try {
+    const { DBProxies } = await aws.rds.send(new DescribeDBProxiesCommand({ DBProxyName: entry.proxy }));
+    proxy = DBProxies?.[0];
+  } catch (error) {
+    if (!isAwsError(error, 'DBProxyNotFoundFault', 'DBProxyNotFound')) throw error;
+  }
+  if (!proxy) {
+    const message = `There is no RDS Proxy ${entry.proxy} in region ${aws.region}: correct cutover.traffic.`;
+    return { what, pointsAt: 'neither', findings: [], red: [message] };
+  }
+  const from = instanceOf(ref, 'source');
+  const pointsAt = pointsAtOf(ref, entry, await targetsOf(aws, entry));
+  const red = pointsAt === 'from' ? [] : [`${what} does not stand before ${from}: register it, or correct the switch.`];
+  const findings = [`${what}: ${to ? `${from} becomes ${instanceOf(ref, 'target')}` : `stands before ${from}`}`];
+  if (to) {
+    const { secret, logins } = await lookAtLogins(aws, ref, proxy);
+    red.push(...secret);
+    findings.push(...logins);
+  }
+  return { what, pointsAt, findings, red };
+}
+
+/** With what the proxy logs in: roles and passwords of the target are those of the source, but where RDS keeps the master user's. */
+async function lookAtLogins(
+  aws: Aws,
+  ref: MigrationRef,
+  { Auth = [], DBProxyName }: DBProxy,
+): Promise<{ secret: string[]; logins: string[] }> {
+  const secrets = Auth.flatMap(({ SecretArn }) => SecretArn ?? []);
+  const managedOf = async (side: 'source' | 'target') =>
+    (await requireInstance(aws, instanceOf(ref, side))).MasterUserSecret?.SecretArn;
+  const [there, here] = await Promise.all([managedOf('source'), managedOf('target')]);
+  const logins = [`RDS Proxy ${DBProxyName} logs in with ${secrets.join(', ') || 'no secret'}, on both sides`];
+  if (there === undefined || here === there || !secrets.includes(there)) return { secret: [], logins };
+  if (here !== undefined && secrets.includes(here)) return { secret: [], logins };
+  const message = `RDS Proxy ${DBProxyName} logs in with ${there}, which RDS keeps for ${instanceOf(ref, 'source')} alone: give it ${here ?? 'a secret'} of ${instanceOf(ref, 'target')}, too (modify-db-proxy --auth).`;
+  return { secret: [message], logins };
+}
+
+async function register(aws: Aws, entry: Entry, from: string, to: string): Promise<void> {
+  const deregistered = aws.rds
+    .send(new DeregisterDBProxyTargetsCommand({ DBProxyName: entry.proxy, DBInstanceIdentifiers: [from] }))
+    .then(() => true)
+    .catch((error: unknown) => {
+      // By the fence, or by an attempt before this one.
+      if (isAwsError(error, 'DBProxyTargetNotFoundFault')) return false;
+      throw error;
+    });
+  const decided = await orRefused(whatIs(entry), deregistered);
+  try {
+    const registered = aws.rds
+      .send(new RegisterDBProxyTargetsCommand({ DBProxyName: entry.proxy, DBInstanceIdentifiers: [to] }))
+      .catch((error: unknown) => {
+        if (!isAwsError(error, 'DBProxyTargetAlreadyRegisteredFault')) throw error;
+      });
+    await orRefused(whatIs(entry), registered);
+  } catch (error) {
+    if (!decided) throw error;
+    const message = `${whatIs(entry)} has ${from} no more, but does not take ${to} yet: ${(error as Error).message}`;
+    throw ApplicationFailure.retryable(message, SWITCH_UNCONFIRMED);
+  }
+  await untilAvailable(aws, entry, to);
+}
+
+async function untilAvailable(aws: Aws, entry: Entry, to: string): Promise<void> {
+  const giveUpAt = Date.now() + AVAILABLE_MS;
+  for (;;) {
+    // It is registered whatever this says.
+    const targets = await targetsOf(aws, entry).catch(() => []);
+    const health = targets.find(({ RdsResourceId }) => RdsResourceId === to)?.TargetHealth;
+    if (health?.State === 'AVAILABLE') return;
+    if (Date.now() > giveUpAt) {
+      const message = `${whatIs(entry)} finds ${to} ${health?.State ?? 'nowhere'}: ${health?.Description ?? 'no reason given'}`;
+      throw ApplicationFailure.retryable(message, SWITCH_UNCONFIRMED);
+    }
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
