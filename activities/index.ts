@@ -19,14 +19,14 @@ import { createSlots, dropSlots } from './postgres/create-slots';
 import { restoreReplicaIdentities, setReplicaIdentities } from './postgres/replica-identities';
 import { createAccess } from './postgres/replication-role';
 import { dropAccess } from './postgres/drop-access';
-import { advanceOrigins, createSubscriptions, dropSubscriptions, enableSubscriptions } from './postgres/subscriptions';
+import { createSubscriptions, dropSubscriptions, enableSubscriptions } from './postgres/subscriptions';
 import { deleteQuarantineGroup, endQuarantine } from './quarantine/parameter-group';
 import { quarantineClone } from './quarantine/quarantine-clone';
 import { runPreflight } from './preflight/run-preflight';
 import { copySnapshot } from './rds/copy-snapshot';
 import { createSnapshot } from './rds/create-snapshot';
 import { deleteSource, deleteTarget } from './rds/delete-instance';
-import { deleteEncryptedSnapshot, deleteSnapshot } from './rds/delete-snapshots';
+import { deleteEncryptedSnapshot, deleteSnapshot, deleteSnapshots } from './rds/delete-snapshots';
 import { prepareParameters } from './rds/prepare-parameters';
 import { rebootSource } from './rds/reboot-source';
 import { restoreParameters } from './rds/restore-parameters';
@@ -60,6 +60,7 @@ const IMPLEMENTATIONS = {
   deleteSnapshot,
   copySnapshot,
   deleteEncryptedSnapshot,
+  deleteSnapshots,
   deleteQuarantineGroup,
   restoreTarget,
   deleteTarget,
@@ -67,7 +68,6 @@ const IMPLEMENTATIONS = {
   quarantineClone,
   endQuarantine,
   createSubscriptions,
-  advanceOrigins,
   enableSubscriptions,
   dropSubscriptions,
   prepareWayBack,

@@ -104,6 +104,10 @@ export class Migrations {
     return this.#update(id, MESSAGES.abort, request);
   }
 
+  rollback(id: string, request: { by?: string; reason?: string }): Promise<string> {
+    return this.#update(id, MESSAGES.rollback, request);
+  }
+
   retry(id: string, request: { by?: string }): Promise<string> {
     return this.#update(id, MESSAGES.retry, request);
   }

@@ -76,7 +76,7 @@ const approval = z.object({
   decision: z.enum(['approved', 'rejected']),
 });
 
-const status = z.enum(['running', 'waiting', 'parked', 'aborting', 'aborted', 'failed', 'completed']);
+const status = z.enum(['running', 'waiting', 'parked', 'aborting', 'aborted', 'failed', 'rolled-back', 'completed']);
 
 const progress = z.object({
   migration: z.string(),
@@ -101,6 +101,15 @@ const progress = z.object({
     })
     .optional(),
   lag: lag.optional(),
+  wayBack: z
+    .object({
+      state: z.enum(['replicating', 'lost']),
+      since: when(),
+      command: z.string(),
+      why: z.string().optional().describe('why it is lost'),
+    })
+    .optional()
+    .describe('whether what is written on the target goes back to the source'),
   notices: z.array(z.object({ at: when(), text: z.string() })),
   approvals: z.array(approval),
   undone: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string().optional() })),
@@ -285,6 +294,15 @@ const optionalParts = {
   cutover: cutover.optional(),
   proof: proof.optional(),
   removal: removal.optional(),
+  rollback: z
+    .object({
+      by: z.string(),
+      reason: z.string(),
+      requestedAt: when(),
+      cutover: cutover.optional().describe('the pause in the other direction: its target is the old source'),
+      proof: proof.optional(),
+    })
+    .optional(),
   lagHistory: z
     .array(z.object({ at: when(), bytes: z.number() }))
     .optional()

@@ -1,7 +1,8 @@
 import type { Approval, GateName } from './gates';
 import { type Phase, type StepName, STEP_NAMES, STEPS } from './steps';
 
-export type MigrationStatus = 'running' | 'waiting' | 'parked' | 'aborting' | 'aborted' | 'failed' | 'completed';
+export type MigrationStatus =
+  'running' | 'waiting' | 'parked' | 'aborting' | 'aborted' | 'failed' | 'rolled-back' | 'completed';
 export type StepStatus = 'pending' | 'running' | 'done' | 'skipped' | 'failed';
 
 export interface StepProgress {
@@ -79,6 +80,18 @@ export interface Notice {
   readonly text: string;
 }
 
+/** The way back, once applications are on the target. */
+export interface WayBack {
+  /** `lost`: its slots had to be given up, or it broke; there is no rollback any more. */
+  state: 'replicating' | 'lost';
+  /** ISO 8601. */
+  readonly since: string;
+  /** The Temporal CLI command that rolls back. */
+  readonly command: string;
+  /** Why it is lost. */
+  why?: string;
+}
+
 /** The answer of the query `progress`. */
 export interface Progress {
   readonly migration: string;
@@ -88,6 +101,8 @@ export interface Progress {
   gate?: OpenGate;
   parked?: Parked;
   lag?: Lag;
+  /** Once applications are on the target: whether what they write goes back to the source. */
+  wayBack?: WayBack;
   /** Oldest first; bounded. */
   notices: Notice[];
   approvals: Approval[];
@@ -100,16 +115,20 @@ export function newProgress(migration: string): Progress {
     migration,
     phase: 'inspect',
     status: 'running',
-    steps: STEP_NAMES.map((name) => ({ name, phase: STEPS[name].phase, status: 'pending' })),
+    steps: STEP_NAMES.filter((name) => STEPS[name].phase !== 'rollback').map(pending),
     notices: [],
     approvals: [],
     undone: [],
   };
 }
 
-/** The step of that name; every step of STEPS is in a progress. */
+const pending = (name: StepName): StepProgress => ({ name, phase: STEPS[name].phase, status: 'pending' });
+
+/** The step of that name. Those of a rollback come into the progress when they begin. */
 export function stepOf(progress: Progress, name: StepName): StepProgress {
-  const step = progress.steps.find((candidate) => candidate.name === name);
-  if (!step) throw new RangeError(`no step "${name}" in the progress`);
+  const known = progress.steps.find((candidate) => candidate.name === name);
+  if (known) return known;
+  const step = pending(name);
+  progress.steps.push(step);
   return step;
 }

@@ -187,6 +187,17 @@ export interface SettingsReport {
   readonly replicas: readonly string[];
 }
 
+/** The way back that was gone. */
+export interface RollbackFacts {
+  readonly by: string;
+  readonly reason: string;
+  /** ISO 8601, workflow time. */
+  readonly requestedAt: string;
+  /** The pause in the other direction: `target` is the old source. */
+  cutover?: CutoverFacts;
+  proof?: Proof;
+}
+
 /** Something that Keyshift leaves behind on purpose. */
 export interface Remains {
   readonly what: string;
@@ -229,6 +240,7 @@ export interface Report {
   cutover?: CutoverFacts;
   proof?: Proof;
   removal?: Removal;
+  rollback?: RollbackFacts;
   stays: Remains[];
   /** Oldest first; bounded (plan/lag-history.ts). */
   lagHistory?: readonly LagPoint[];

@@ -9,6 +9,8 @@ export const PHASES = [
   'cutover',
   'soak',
   'finish',
+  /** Only when one was asked for. */
+  'rollback',
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
@@ -34,6 +36,7 @@ export const STEPS = {
   quarantine: { phase: 'attach', title: 'switch off what the snapshot brought along and must not run' },
   subscribe: { phase: 'attach', title: 'disabled subscription, origin advanced to the position, enabled' },
   settings: { phase: 'attach', title: 'settings that a restore leaves out; compare every field with the source' },
+  'way-back': { phase: 'attach', title: 'way back: disabled subscription on the source; proves the path from there' },
   'catch-up': { phase: 'follow', title: 'let the target apply what the source wrote meanwhile' },
   replicas: { phase: 'follow', title: 'read replicas of the source, rebuilt on the target' },
   refresh: { phase: 'follow', title: 'refresh the materialized views' },
@@ -41,11 +44,20 @@ export const STEPS = {
   verify: { phase: 'follow', title: 'compare contents while both sides live' },
   'go-no-go': { phase: 'cutover', title: 'everything green, and an approval' },
   pause: { phase: 'cutover', title: 'fence writes, drain, sequences, switch traffic, release' },
+  reverse: { phase: 'soak', title: 'changes of the target go back to the source' },
   resume: { phase: 'soak', title: 'start on the target what was stopped on the source: jobs, subscriptions' },
   proof: { phase: 'soak', title: 'compare everything as of the cutover' },
   watch: { phase: 'soak', title: 'applications on the target, none on the source' },
+  soak: { phase: 'soak', title: 'applications live on the target; a rollback loses nothing' },
   decommission: { phase: 'finish', title: 'remove replication, source and intermediate snapshots' },
   evidence: { phase: 'finish', title: 'the report' },
+  'rollback-board': { phase: 'rollback', title: 'everything green for the way back' },
+  'rollback-pause': {
+    phase: 'rollback',
+    title: 'the pause in the other direction: applications go back to the source',
+  },
+  'rollback-proof': { phase: 'rollback', title: 'compare everything as of the rollback' },
+  'rollback-undo': { phase: 'rollback', title: 'undo everything but the target, which stays to be looked into' },
 } as const satisfies Record<string, StepDefinition>;
 export type StepName = keyof typeof STEPS;
 

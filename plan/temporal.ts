@@ -17,6 +17,7 @@ export const MESSAGES = {
   reject: 'reject',
   abort: 'abort',
   retry: 'retry',
+  rollback: 'rollback',
   progress: 'progress',
   report: 'report',
 } as const;

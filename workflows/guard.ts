@@ -10,7 +10,8 @@ const REPORT_GROWTH = 4;
 /**
  * Guards the source for as long as our slots exist, beside the steps. It looks every few seconds but reports to the
  * workflow at growing distances (10 s, 40 s, 160 s ...), so that a month of waiting adds about ten reports to the
- * history; in between, the newest figures are in its heartbeat.
+ * history; in between, the newest figures are in its heartbeat. Behind the switch another one guards the target the same way: now
+ * it is the one that keeps WAL for us.
  */
 export class Guard {
   #scope: CancellationScope | undefined;
@@ -21,6 +22,8 @@ export class Guard {
   constructor(
     private readonly migration: Migration,
     private readonly databases: readonly string[],
+    /** `back`: the slots of the way back, on the target. What ends a migration before the switch only ends the way back then. */
+    private readonly direction?: 'back',
   ) {}
 
   start(): void {
@@ -40,11 +43,12 @@ export class Guard {
   }
 
   async #watch(scope: CancellationScope): Promise<void> {
-    const { migration, databases } = this;
+    const { migration, databases, direction } = this;
     for (;;) {
       try {
         const report: GuardReport = await act('guardSource', {
           ...migration.ref,
+          ...(direction ? { direction } : {}),
           databases,
           reportAfterMs: this.#reportAfterMs,
         });
@@ -56,6 +60,7 @@ export class Guard {
       } catch (error) {
         // A guard that was told to stop and lost its worker ends as a timeout, not as a cancellation.
         if (isCancellation(error) || scope.consideredCancelled) return;
+        if (direction === 'back') return migration.loseWayBack(error);
         migration.raiseAlarm(error);
         await condition(() => migration.alarm === undefined);
       }

@@ -14,6 +14,8 @@ export interface Answerable {
   abort(input?: messages.Request): string;
   refuseRetry(): string | undefined;
   retry(input?: messages.Request): string;
+  refuseRollback(input?: messages.Request): string | undefined;
+  rollback(input?: messages.Request): string;
   notice(text: string): void;
 }
 
@@ -38,6 +40,9 @@ export function listen(migration: Answerable): void {
   );
   setHandler(messages.abortSignal, (input) => bySignal(migration.refuseAbort(), () => migration.abort(input)));
   setHandler(messages.retrySignal, (input) => bySignal(migration.refuseRetry(), () => migration.retry(input)));
+  setHandler(messages.rollbackSignal, (input) =>
+    bySignal(migration.refuseRollback(input), () => migration.rollback(input)),
+  );
   setHandler(messages.approveUpdate, (input) => migration.answer('approved', input), {
     validator: (input: GateAnswer | undefined) => refusing(migration.refuseAnswer(input)),
   });
@@ -50,7 +55,12 @@ export function listen(migration: Answerable): void {
   setHandler(messages.retryUpdate, (input?: messages.Request) => migration.retry(input), {
     validator: (_input?: messages.Request) => refusing(migration.refuseRetry()),
   });
-  setDefaultSignalHandler((name) => migration.notice(`signal ${name} is not known: approve, reject, abort, retry`));
+  setHandler(messages.rollbackUpdate, (input?: messages.Request) => migration.rollback(input), {
+    validator: (input?: messages.Request) => refusing(migration.refuseRollback(input)),
+  });
+  setDefaultSignalHandler((name) =>
+    migration.notice(`signal ${name} is not known: approve, reject, abort, retry, rollback`),
+  );
   setHandler(messages.progressQuery, () => migration.progress);
   setHandler(messages.reportQuery, () => migration.report);
 }

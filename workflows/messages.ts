@@ -15,11 +15,13 @@ export const approveSignal = defineSignal<[GateAnswer]>(MESSAGES.approve);
 export const rejectSignal = defineSignal<[GateAnswer]>(MESSAGES.reject);
 export const abortSignal = defineSignal<[Request?]>(MESSAGES.abort);
 export const retrySignal = defineSignal<[Request?]>(MESSAGES.retry);
+export const rollbackSignal = defineSignal<[Request?]>(MESSAGES.rollback);
 
 export const approveUpdate = defineUpdate<string, [GateAnswer]>(MESSAGES.approve);
 export const rejectUpdate = defineUpdate<string, [GateAnswer]>(MESSAGES.reject);
 export const abortUpdate = defineUpdate<string, [Request?]>(MESSAGES.abort);
 export const retryUpdate = defineUpdate<string, [Request?]>(MESSAGES.retry);
+export const rollbackUpdate = defineUpdate<string, [Request?]>(MESSAGES.rollback);
 
 export const progressQuery = defineQuery<Progress>(MESSAGES.progress);
 export const reportQuery = defineQuery<Report>(MESSAGES.report);

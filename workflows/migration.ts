@@ -14,7 +14,7 @@ import { ENDING_FAILURES } from '../plan/failures';
 import type { Approval, GateAnswer, GateName } from '../plan/gates';
 import type { Plan } from '../plan/plan';
 import { newProgress, type Progress, stepOf } from '../plan/progress';
-import type { Report } from '../plan/report';
+import type { Report, RollbackFacts } from '../plan/report';
 import { type Phase, type StepName, STEPS } from '../plan/steps';
 import { MESSAGES, SEARCH_ATTRIBUTES } from '../plan/temporal';
 import { isGate, renderDetails, signalCommand } from './details';
@@ -44,6 +44,13 @@ export class Migration implements Answerable {
   #retryRequested = false;
   #abortRequested = false;
   #pastSwitch = false;
+  /** A rollback that was asked for and is not over. */
+  #rollback: RollbackFacts | undefined;
+  /** What a rollback interrupts. */
+  #soak: CancellationScope | undefined;
+  /** The gate behind which there is no way back was passed. */
+  #decommissioning = false;
+  #rolledBack = false;
   #inPause = false;
   /** Undoing: what anything beside the steps still finds is of no matter any more. */
   #ending = false;
@@ -97,7 +104,7 @@ export class Migration implements Answerable {
   async run(strategy: () => Promise<void>): Promise<Report> {
     try {
       await this.#scope.run(strategy);
-      this.#end('completed');
+      this.#end(this.#rolledBack ? 'rolled-back' : 'completed');
     } catch (error) {
       // Beside what ruins it, only the preflight ends a migration by an error: before anything is touched.
       if (!isCancellation(error) && !this.#ruin) {
@@ -131,7 +138,7 @@ export class Migration implements Answerable {
     this.progress.status = 'aborting';
   }
 
-  #end(status: 'completed' | 'aborted' | 'failed'): void {
+  #end(status: 'completed' | 'aborted' | 'failed' | 'rolled-back'): void {
     this.progress.status = status;
     this.report.status = status;
     this.show();
@@ -171,6 +178,63 @@ export class Migration implements Answerable {
     return CancellationScope.nonCancellable(work);
   }
 
+  /** Applications are on the target, and what they write goes back: a rollback loses nothing. */
+  openWayBack(): void {
+    const command = signalCommand(this.id, MESSAGES.rollback, JSON.stringify({ by: '<you>', reason: '<why>' }));
+    this.progress.wayBack = { state: 'replicating', since: now(), command };
+    this.show();
+  }
+
+  /** The way back is gone; the migration itself is none the worse for it. */
+  loseWayBack(error: unknown): void {
+    const { wayBack } = this.progress;
+    if (!wayBack || wayBack.state === 'lost') return;
+    wayBack.state = 'lost';
+    wayBack.why = (failureOf(error) as Error).message;
+    this.notice(`NO WAY BACK ANY MORE: ${wayBack.why}`);
+  }
+
+  /** From here on a rollback is refused. */
+  closeWayBack(): void {
+    this.#decommissioning = true;
+    delete this.progress.wayBack;
+  }
+
+  /**
+   * Runs what follows the switch until somebody asks for a rollback, which interrupts it wherever it is: at a gate, parked, or in the
+   * midst of the proof.
+   * @returns the request, or undefined when the work came to its end
+   */
+  async unlessRollback(work: () => Promise<void>): Promise<RollbackFacts | undefined> {
+    const scope = new CancellationScope();
+    this.#soak = scope;
+    try {
+      if (!this.#rollback) await scope.run(work);
+    } catch (error) {
+      if (!isCancellation(error) || !this.#rollback) throw error;
+    } finally {
+      this.#soak = undefined;
+    }
+    if (this.progress.parked) delete this.progress.parked;
+    if (this.#rollback) this.progress.status = 'running';
+    return this.#rollback;
+  }
+
+  /** The rollback is not made after all; the migration goes on where it was. */
+  giveUpRollback(why: string): void {
+    this.notice(`rollback given up: ${why}`);
+    this.#rollback = undefined;
+    delete this.report.rollback;
+  }
+
+  /** Applications are on the old source again: undoes everything but what somebody will want to look into. */
+  async undoAfterRollback(): Promise<void> {
+    this.#rolledBack = true;
+    delete this.progress.wayBack;
+    await this.undo.runAll(this.progress, (name, message) => this.#parkUndo(name, message), { afterRollback: true });
+    this.progress.status = 'running';
+  }
+
   /**
    * Runs one step of the runbook. A final failure parks the migration here, visible, until an operator has mended what
    * was wrong and says `retry`, or says `abort`.
@@ -192,7 +256,7 @@ export class Migration implements Answerable {
       } catch (error) {
         step.status = 'failed';
         if (isCancellation(error)) {
-          step.note = 'aborted';
+          step.note = this.#rollback ? 'left for the rollback' : 'aborted';
           throw error;
         }
         await this.#park(name, error);
@@ -374,6 +438,33 @@ export class Migration implements Answerable {
     return `retrying ${this.progress.parked?.step ?? ''}`;
   }
 
+  rollback(input?: Request): string {
+    const { by, reason } = { by: words(input?.by), reason: words(input?.reason) };
+    this.#rollback = { by, reason, requestedAt: now() };
+    this.report.rollback = this.#rollback;
+    this.notice(`rollback requested by ${by}: ${reason}`);
+    this.#soak?.cancel();
+    return this.plan.gates.rollback.approval
+      ? 'rollback: waits for the approval of its gate'
+      : 'rolling back: writes stop for a moment, then applications are on the old source again';
+  }
+
+  refuseRollback(input?: Request): string | undefined {
+    if (!this.#pastSwitch) {
+      return 'rollback refused: traffic is still on the source; send abort';
+    }
+    if (this.#rolledBack) return 'rollback refused: it is over already';
+    if (this.#rollback) return `rollback refused: already under way, requested by ${this.#rollback.by}`;
+    if (this.#decommissioning) return 'rollback refused: the decommission has begun, and the way back is gone';
+    if (this.plan.soak.wayBack === 'none') return 'rollback refused: the plan has no way back (soak.wayBack)';
+    const { wayBack } = this.progress;
+    if (wayBack?.state === 'lost') return `rollback refused: the way back is lost: ${wayBack.why}`;
+    if (typeof input?.by !== 'string' || input.by.trim() === '') {
+      return 'rollback refused: "by" has to say who asks, and "reason" should say why';
+    }
+    return undefined;
+  }
+
   refuseRetry(): string | undefined {
     return this.progress.parked ? undefined : `retry refused: nothing is parked (status ${this.progress.status})`;
   }
@@ -399,7 +490,8 @@ export class Migration implements Answerable {
 
   refuseAbort(): string | undefined {
     if (this.#ruin) return `abort: already under way, because of ${this.#ruin.type}`;
-    if (this.#pastSwitch) return 'abort refused: traffic is on the target already; writes there would be lost';
+    if (this.#pastSwitch)
+      return 'abort refused: traffic is on the target already; writes there would be lost. To go back, send rollback';
     if (this.#ending) return 'abort: already under way';
     return undefined;
   }

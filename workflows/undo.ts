@@ -5,6 +5,8 @@ interface Undo {
   readonly name: string;
   /** When it fails, nothing older is undone: that would lose data. */
   readonly critical: boolean;
+  /** A rollback leaves it as it is: what somebody will want to look into. */
+  readonly keptByRollback: boolean;
   run(): Promise<void>;
 }
 
@@ -15,12 +17,13 @@ interface Undo {
 export class UndoList {
   readonly #entries: Undo[] = [];
 
-  register(name: string, run: () => Promise<unknown>, { critical = false } = {}): void {
+  register(name: string, run: () => Promise<unknown>, { critical = false, keptByRollback = false } = {}): void {
     // A step that is retried registers anew what it registered before.
     const known = this.#entries.findIndex((entry) => entry.name === name);
     this.#entries.splice(known === -1 ? this.#entries.length : known, known === -1 ? 0 : 1, {
       name,
       critical,
+      keptByRollback,
       run: async () => void (await run()),
     });
   }
@@ -29,9 +32,14 @@ export class UndoList {
    * Undoes everything, newest first, whatever is cancelled around it. An undo that fails is shown, not hidden; a critical
    * one is parked and tried again until it works.
    */
-  async runAll(progress: Progress, park: (name: string, message: string) => Promise<void>): Promise<void> {
+  async runAll(
+    progress: Progress,
+    park: (name: string, message: string) => Promise<void>,
+    { afterRollback = false } = {},
+  ): Promise<void> {
     await CancellationScope.nonCancellable(async () => {
       for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
+        if (afterRollback && entry.keptByRollback) continue;
         let result = await undo(entry);
         while (!result.ok && entry.critical) {
           await park(entry.name, result.message ?? '');

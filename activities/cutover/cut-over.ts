@@ -11,7 +11,7 @@ import { closeFences, openFences } from './fence-set';
 import type { Fence } from './fences/fence';
 import { isCutOver } from './is-cut-over';
 import { lowerFenceOf } from './lower-fence';
-import { openOldSource } from './open-target';
+import { forgetWayThere, openOldSource } from './open-target';
 import { type Pause, pause } from './pause';
 import { pausedFor } from './pause-mark';
 import { openPauseSessions } from './pause-sessions';
@@ -84,6 +84,7 @@ async function rollForward(
   await openOldSource(deps, input, sessions);
   await moveTraffic(switches);
   await releaseFences(fences);
+  await forgetWayThere(input, sessions);
   const { holder: _gone, ...rest } = facts;
   return { switched: true, ...rest };
 }

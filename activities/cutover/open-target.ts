@@ -1,6 +1,7 @@
 import type { Dependencies } from '../dependencies';
 import { closeAgainSql, openTargetSql } from '../quarantine/read-only';
 import type { CutOverInput } from './cut-over-input';
+import { forgetCutover } from './cutover-facts';
 import { fenceSql, terminateForeignSessions, unfenceSql, withoutDroppedRoles } from './fence';
 import { lowerOthers } from './fence-set';
 import type { PauseSessions } from './pause-sessions';
@@ -25,6 +26,13 @@ export async function openOldSource(deps: Dependencies, input: CutOverInput, { f
   const { direction: _back, ...forward } = input;
   await lowerOthers(deps, forward, fenceThere, ({ staysUp }) => staysUp);
   await first.target.query(unfenceSql(await withoutDroppedRoles(first.target, fenceThere.fence)));
+}
+
+/** The way back only: what the cutover recorded is of the past, or somebody who asks where traffic is would believe it. */
+export async function forgetWayThere(input: CutOverInput, { first }: PauseSessions): Promise<void> {
+  if (input.direction !== 'back') return;
+  const { direction: _back, ...forward } = input;
+  await forgetCutover(first.source, forward);
 }
 
 /** A pause that was given up: nobody is to write there again. That side may be the reason, so this is only tried. */

@@ -13,7 +13,7 @@ import type { Fence, PauseClock } from './fences/fence';
 import { isCutOver } from './is-cut-over';
 import { lowerFenceOf } from './lower-fence';
 import { holdNeighbours, withPositions } from './neighbours';
-import { closeTargetAgain, openOldSource } from './open-target';
+import { closeTargetAgain, forgetWayThere, openOldSource } from './open-target';
 import { notePause } from './pause-mark';
 import type { PauseSessions } from './pause-sessions';
 import { isUnconfirmed, moveTraffic, releaseFences } from './release';
@@ -78,6 +78,7 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     await moveTraffic(rest);
     timeline.done('switch');
     await releaseFences(fences);
+    await forgetWayThere(input, sessions);
     if (fences.length > 0) timeline.done('release');
     return { switched: true, ...facts() };
   } catch (error) {

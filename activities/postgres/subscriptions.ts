@@ -10,7 +10,7 @@ import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { waitUntil } from '../wait';
 import { conninfo } from './conninfo';
 import { SQLSTATE } from './sqlstates';
-import { accessTo, escapeIdentifier, inEachDatabase, queryOne, queryRows, type Session } from './session';
+import { type Access, accessTo, escapeIdentifier, inEachDatabase, queryOne, queryRows, type Session } from './session';
 
 export interface SubscriptionsInput extends MigrationRef {
   readonly databases: readonly string[];
@@ -26,10 +26,14 @@ const START_TIMEOUT_MS = 120_000;
 
 /**
  * Creates a disabled subscription in each database of the target. PostgreSQL connects to the source to do so, which
- * proves the network path, TLS and the password before anything depends on them.
+ * proves the network path, TLS and the password before anything depends on them. With `position` its origin is set there, so that
+ * apply begins right behind what the clone holds.
  * @throws ApplicationFailure TargetCannotReachSource with PostgreSQL's own words, SchemaDrifted when a published table is missing
  */
-export async function createSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
+export async function createSubscriptions(
+  deps: Dependencies,
+  input: SubscriptionsInput & { readonly position?: Lsn },
+): Promise<void> {
   const aws = awsOf(deps, input);
   const source = endpointOf(await requireInstance(aws, instanceOf(input, 'source')));
   const credentials = await ensureReplicationCredentials(aws, input.id);
@@ -50,6 +54,8 @@ export async function createSubscriptions(deps: Dependencies, input: Subscriptio
       throw error;
     });
   });
+  const { position } = input;
+  if (position !== undefined) await advanceOrigins(access, { ...input, position });
 }
 
 /**
@@ -128,8 +134,7 @@ async function requireSubscription(session: Session, name: string): Promise<Subs
  * a subscription that is enabled already: its origin moves by itself, and setting it back would apply changes twice.
  * @see https://www.postgresql.org/docs/current/functions-admin.html#PG-REPLICATION-ORIGIN-ADVANCE
  */
-export async function advanceOrigins(deps: Dependencies, input: SubscriptionsInput & { position: Lsn }): Promise<void> {
-  const access = await accessTo(deps, input, 'target');
+async function advanceOrigins(access: Access, input: SubscriptionsInput & { position: Lsn }): Promise<void> {
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
     const subscription = await requireSubscription(session, subscriptionName(input.id, database));
     if (subscription.subenabled) return;

@@ -15,6 +15,12 @@ export const deleteSnapshot = (deps: Dependencies, ref: MigrationRef): Promise<v
 export const deleteEncryptedSnapshot = (deps: Dependencies, ref: MigrationRef): Promise<void> =>
   deleteOurs(awsOf(deps, ref), ref.id, encryptedSnapshotName(ref.id));
 
+/** Deletes both. */
+export async function deleteSnapshots(deps: Dependencies, ref: MigrationRef): Promise<void> {
+  await deleteEncryptedSnapshot(deps, ref);
+  await deleteSnapshot(deps, ref);
+}
+
 async function deleteOurs(aws: Aws, migration: string, snapshot: string): Promise<void> {
   await waitUntil(async () => {
     const found = await findSnapshot(aws, snapshot);

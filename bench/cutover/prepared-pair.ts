@@ -257,8 +257,7 @@ export class PreparedPair {
     await lab.run('restoreTarget', encrypted);
     const position = await lab.run('readPosition', { ...ref, slots });
     await lab.run('quarantineClone', { ...input, mark: MARK });
-    await lab.run('createSubscriptions', input);
-    await lab.run('advanceOrigins', { ...input, position: position.lsn });
+    await lab.run('createSubscriptions', { ...input, position: position.lsn });
     await lab.run('enableSubscriptions', { ...input, position: position.lsn });
     await lab.run('waitForCatchUp', input);
   }

@@ -37,7 +37,7 @@ export function addAnswers(program: Command): void {
   }
 }
 
-/** `abort` and `retry`. */
+/** `abort`, `rollback` and `retry`. */
 export function addRequests(program: Command): void {
   program
     .command('abort <id>')
@@ -48,6 +48,18 @@ export function addRequests(program: Command): void {
       runCommand(command, async () => {
         if (options.reason.trim() === '') throw new CommandError(EXIT.usage, '--reason is empty: say why');
         const answer = await withClient((client) => new Migrations(client).abort(id, options));
+        return { text: answer, json: { migration: id, answer } };
+      }),
+    );
+  program
+    .command('rollback <id>')
+    .description('go back to the source with nothing lost, until the decommission is approved')
+    .option('--by <who>', 'who asks; goes into the report', userInfo().username)
+    .requiredOption('--reason <text>', 'why; goes into the report')
+    .action((id: string, options: { by: string; reason: string }, command: Command) =>
+      runCommand(command, async () => {
+        if (options.reason.trim() === '') throw new CommandError(EXIT.usage, '--reason is empty: say why');
+        const answer = await withClient((client) => new Migrations(client).rollback(id, options));
         return { text: answer, json: { migration: id, answer } };
       }),
     );

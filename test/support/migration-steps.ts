@@ -71,8 +71,7 @@ export async function captureAndClone(
 export async function subscribe(lab: ActivityLab, { ref, input, slots }: Steps): Promise<Position> {
   const position = await lab.run('readPosition', { ...ref, slots });
   await lab.run('quarantineClone', { ...input, mark: MARK });
-  await lab.run('createSubscriptions', input);
-  await lab.run('advanceOrigins', { ...input, position: position.lsn });
+  await lab.run('createSubscriptions', { ...input, position: position.lsn });
   await lab.run('enableSubscriptions', { ...input, position: position.lsn });
   await lab.run('waitForCatchUp', input);
   return position;

@@ -139,6 +139,7 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   deleteSnapshot: nothing,
   copySnapshot: () => ({ snapshot: 'keyshift-m-encrypted' }),
   deleteEncryptedSnapshot: nothing,
+  deleteSnapshots: nothing,
   restoreTarget: ({ plan, kmsKeyArn }) => ({
     instance: plan.target.instance,
     resourceId: 'db-TARGET',
@@ -168,7 +169,6 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   }),
   endQuarantine: () => ({ parameterGroup: 'keyshift-m-logical' }),
   createSubscriptions: nothing,
-  advanceOrigins: nothing,
   enableSubscriptions: nothing,
   dropSubscriptions: nothing,
   prepareWayBack: nothing,

@@ -44,8 +44,7 @@ export async function attach(
 
   await migration.step('subscribe', async (note) => {
     migration.undo.register('subscriptions', () => act('dropSubscriptions', input));
-    await act('createSubscriptions', input);
-    await act('advanceOrigins', { ...input, position: position.lsn });
+    await act('createSubscriptions', { ...input, position: position.lsn });
     await act('enableSubscriptions', { ...input, position: position.lsn });
     note(`from ${position.lsn}`);
   });
@@ -56,5 +55,15 @@ export async function attach(
     migration.report.settings = settings;
     note(settingsNote(settings));
   });
+
+  if (migration.plan.soak.wayBack === 'none') {
+    migration.skip('way-back', 'the plan wants none');
+  } else {
+    await migration.step('way-back', async (note) => {
+      migration.undo.register('way back', () => act('removeWayBack', input));
+      await act('prepareWayBack', input);
+      note(`${migration.plan.source.instance} can connect to ${migration.plan.target.instance}`);
+    });
+  }
   return { switchedOff };
 }

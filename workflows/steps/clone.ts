@@ -26,7 +26,7 @@ export async function clone(migration: Migration, { targetKmsKeyArn }: SourceFac
 
   return migration.step('restore', async (note) => {
     undo.register('quarantine parameter group', () => act('deleteQuarantineGroup', ref));
-    undo.register('target instance', () => act('deleteTarget', ref));
+    undo.register('target instance', () => act('deleteTarget', ref), { keptByRollback: true });
     const target = await act('restoreTarget', input);
     note(`${target.instance} at ${target.address}:${target.port}`);
     return { quarantined: target.quarantined ?? false };

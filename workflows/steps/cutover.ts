@@ -8,22 +8,31 @@ import { stepOf } from '../../plan/progress';
 import type { Guard } from '../guard';
 import { BY_PLAN, type Migration } from '../migration';
 import type { Activities } from '../../activities';
+import type { FenceSet } from '../../activities/cutover/fence-set';
 
 const FIRST_WAIT_MS = 30_000;
 const LONGEST_WAIT_MS = 3_600_000;
 /** After so many pauses that were given up a person is asked, whatever the plan says: each was an outage for nothing. */
 const MAX_GIVEN_UP = 3;
 
+const fencesOf = ({ fence, others }: Board): FenceSet => ({ fence, ...(others ? { others } : {}) });
+
 type Board = Awaited<ReturnType<Activities['readGoNoGo']>>;
 
+/** What the cutover came to, and the fences that it left on the source. */
+export interface CutOver {
+  readonly facts: CutoverFacts;
+  readonly fences: FenceSet;
+}
+
 /** The board, the approval, the pause. A pause that is given up leads back to the board, with the reason. */
-export async function cutover(migration: Migration, source: SourceFacts, guard: Guard): Promise<CutoverFacts> {
+export async function cutover(migration: Migration, source: SourceFacts, guard: Guard): Promise<CutOver> {
   for (let givenUp = 0; ; givenUp += 1) {
     const board = await migration.step('go-no-go', () => approvedBoard(migration, source, givenUp));
     const facts = await pauseOnce(migration, source, guard, board);
     if (typeof facts === 'object') {
       migration.report.cutover = facts;
-      return facts;
+      return { facts, fences: fencesOf(board) };
     }
     if (facts === 'given up' && !migration.plan.gates.cutover.approval) {
       await sleep(FIRST_WAIT_MS * 2 ** givenUp, { summary: 'the pause was given up' });
@@ -44,8 +53,7 @@ async function pauseOnce(
   const input = {
     ...migration.ref,
     databases: source.databases,
-    fence: board.fence,
-    ...(board.others ? { others: board.others } : {}),
+    ...fencesOf(board),
   };
   const unfence = () => act('lowerFence', input);
   let failed = false;
@@ -69,6 +77,8 @@ async function pauseOnce(
         `pause given up after ${duration(result.pauseMs)}, nothing lost, writes go on: ${result.reason}`,
       );
       note(`given up: ${result.reason}`);
+      // They keep WAL on the target, and the next pause makes them anew.
+      if (migration.plan.soak.wayBack === 'replicate') await act('dropIdleSlots', input);
     } catch (error) {
       failed = true;
       if (!migration.pastSwitch) guard.start();

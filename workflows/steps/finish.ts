@@ -2,6 +2,7 @@ import type { SourceFacts } from '../../plan/checks';
 import { endedReport } from '../../plan/ended-report';
 import type { CutoverFacts, Remains, Report } from '../../plan/report';
 import { act } from '../act';
+import type { Guard } from '../guard';
 import type { Migration } from '../migration';
 import type { PreparedParameters } from './prepare';
 
@@ -39,6 +40,7 @@ export async function finish(
   source: SourceFacts,
   parameters: PreparedParameters,
   { fencedRoles }: CutoverFacts,
+  guardBack: Guard,
 ): Promise<void> {
   const { ref, plan, report } = migration;
   const input = { ...ref, databases: source.databases };
@@ -49,6 +51,8 @@ export async function finish(
     // A retry after a failure is no new decision.
     if (!approved) await approval(migration, source);
     approved = true;
+    migration.closeWayBack();
+    await guardBack.stop();
     if (!plan.keep.source) await act('checkSourceUnused', { ...ref, fencedRoles });
     await act('removeReplication', input);
     // Behind the publications: a table that is published without a replica identity refuses UPDATE and DELETE.
@@ -66,8 +70,7 @@ export async function finish(
         })
       ).finalSnapshot;
     }
-    await act('deleteEncryptedSnapshot', ref);
-    await act('deleteSnapshot', ref);
+    await act('deleteSnapshots', ref);
     note(`removed: replication, ${plan.keep.source ? '' : `${source.instance}, `}intermediate snapshots`);
   });
 
@@ -108,7 +111,9 @@ async function approval(migration: Migration, source: SourceFacts): Promise<void
       plan.keep.source ? `${source.instance} stays, fenced` : `${source.instance} is deleted${end}`,
       ...(plan.keep.source ? [] : removalFindings(report.removal)),
       ...proofFindings(report.proof),
-      'replication ends: no way back from here',
+      migration.plan.soak.wayBack === 'none'
+        ? 'replication ends'
+        : 'replication ends, and with it the way back: no rollback from here',
     ],
     { always: (report.proof?.goneSince ?? 0) > 0 },
   );

@@ -9,7 +9,7 @@ async function replicas(migration: Migration): Promise<void> {
   const { settings } = report;
   if (!settings || settings.replicas.length === 0) return migration.skip('replicas', 'the source has none');
   await migration.step('replicas', async (note) => {
-    undo.register('read replicas of the target', () => act('deleteReplicas', ref));
+    undo.register('read replicas of the target', () => act('deleteReplicas', ref), { keptByRollback: true });
     const { instances, left } = await act('createReplicas', ref);
     report.settings = { ...settings, instances: [...settings.instances, ...instances] };
     for (const one of left) migration.notice(`read replica not rebuilt: ${one}`);

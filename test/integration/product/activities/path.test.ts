@@ -122,12 +122,11 @@ describe('every activity, run twice, does its work once', () => {
   });
 
   it('subscriptions, from exactly the position', async () => {
-    await lab.twice('createSubscriptions', input);
-    await lab.twice('advanceOrigins', { ...input, position: position.lsn });
+    await lab.twice('createSubscriptions', { ...input, position: position.lsn });
     await lab.twice('enableSubscriptions', { ...input, position: position.lsn });
     await expect(lab.run('waitForCatchUp', input)).resolves.toMatchObject({ trend: 'steady' });
     await lab.run('waitForCatchUp', input, 2);
-    await lab.run('advanceOrigins', { ...input, position: position.lsn }, 3);
+    await lab.run('createSubscriptions', { ...input, position: position.lsn }, 3);
     await writeOrders(lab, 'while subscribed');
     await lab.run('waitForCatchUp', input);
     for (const database of DATABASES) {
@@ -207,8 +206,7 @@ describe('every activity, run twice, does its work once', () => {
   it('decommission: only the target, its group and the final snapshot stay', async () => {
     await lab.twice('removeReplication', input);
     await lab.twice('deleteSource', { ...ref, resourceId: source.resourceId });
-    await lab.twice('deleteEncryptedSnapshot', ref);
-    await lab.twice('deleteSnapshot', ref);
+    await lab.twice('deleteSnapshots', ref);
     const text = JSON.stringify(await lab.standIn.control('GET', 'listing'));
     for (const gone of [
       `keyshift-${ref.id}-source`,

@@ -26,6 +26,7 @@ const UNDO = [
   ['quarantine parameter group', 'deleteQuarantineGroup'],
   ['target instance', 'deleteTarget'],
   ['subscriptions', 'dropSubscriptions'],
+  ['way back', 'removeWayBack'],
   ['read replicas of the target', 'deleteReplicas'],
   ['fence', 'lowerFence'],
 ] as const;
@@ -44,16 +45,16 @@ const BEGUN: readonly (readonly [keyof Activities, number])[] = [
   ['readPosition', 8],
   ['quarantineClone', 8],
   ['createSubscriptions', 9],
-  ['advanceOrigins', 9],
   ['enableSubscriptions', 9],
   ['applySettings', 9],
-  ['waitForCatchUp', 9],
-  ['createReplicas', 10],
-  ['refreshViews', 10],
-  ['warmTarget', 10],
-  ['verifyContents', 10],
-  ['readGoNoGo', 10],
-  ['preparePause', 10],
+  ['prepareWayBack', 10],
+  ['waitForCatchUp', 10],
+  ['createReplicas', 11],
+  ['refreshViews', 11],
+  ['warmTarget', 11],
+  ['verifyContents', 11],
+  ['readGoNoGo', 11],
+  ['preparePause', 11],
 ];
 
 const abort = (migration: ScriptedMigration) => migration.update('abort', { by: 'anna', reason: 'not today' });

@@ -33,7 +33,6 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['quarantine', 'quarantineClone'],
   ['quarantine', 'endQuarantine'],
   ['subscribe', 'createSubscriptions'],
-  ['subscribe', 'advanceOrigins'],
   ['subscribe', 'enableSubscriptions'],
   ['settings', 'applySettings'],
   ['catch-up', 'waitForCatchUp'],
@@ -51,8 +50,7 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['decommission', 'removeReplication'],
   ['decommission', 'restoreReplicaIdentities'],
   ['decommission', 'deleteSource'],
-  ['decommission', 'deleteEncryptedSnapshot'],
-  ['decommission', 'deleteSnapshot'],
+  ['decommission', 'deleteSnapshots'],
   ['evidence', 'writeReport'],
 ];
 
