@@ -35,6 +35,7 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['subscribe', 'createSubscriptions'],
   ['subscribe', 'enableSubscriptions'],
   ['settings', 'applySettings'],
+  ['way-back', 'prepareWayBack'],
   ['catch-up', 'waitForCatchUp'],
   ['replicas', 'createReplicas'],
   ['refresh', 'refreshViews'],
@@ -43,6 +44,7 @@ const PATH: readonly (readonly [StepName, keyof Activities])[] = [
   ['go-no-go', 'readGoNoGo'],
   ['pause', 'preparePause'],
   ['pause', 'cutOver'],
+  ['reverse', 'startWayBack'],
   ['resume', 'resumeNeighbours'],
   ['proof', 'proveContents'],
   ['watch', 'watchTraffic'],
@@ -126,7 +128,7 @@ describe('a final failure', () => {
       gates: { 'reboot-source': FREE, decommission: FREE },
     });
     // A pause that failed leads back to the board, and needs an approval of its own.
-    const behindTheGate = ['preparePause', 'cutOver', 'resumeNeighbours'];
+    const behindTheGate = ['preparePause', 'cutOver', 'startWayBack'];
     for (const [step, name] of PATH) {
       if (behindTheGate.includes(name)) await migration.approve('cutover');
       const { parked, status, steps } = await migration.until(
@@ -140,7 +142,7 @@ describe('a final failure', () => {
     }
     const report = await migration.result();
     expect(report.status).toBe('completed');
-    expect(report.progress.steps.every(({ status }) => status === 'done')).toBe(true);
+    expect(report.progress.steps.filter(({ status }) => status !== 'done').map(({ name }) => name)).toEqual(['soak']);
     expect(report.progress.undone).toEqual([]);
     const things = report.stays.map(({ what, name }) => `${what} ${name}`);
     expect(new Set(things).size).toBe(things.length);
@@ -165,6 +167,7 @@ describe('a final failure', () => {
     const { undone } = (await migration.result()).progress;
     expect(undone.map(({ name }) => name)).toEqual([
       'read replicas of the target',
+      'way back',
       'subscriptions',
       'target instance',
       'quarantine parameter group',
@@ -264,6 +267,7 @@ describe('a slot that is lost', () => {
     expect(progress.gate).toBeUndefined();
     expect(progress.undone.map(({ name, ok }) => [name, ok])).toEqual([
       ['read replicas of the target', true],
+      ['way back', true],
       ['subscriptions', true],
       ['target instance', true],
       ['quarantine parameter group', true],
