@@ -64,10 +64,10 @@ describe('the compiler', () => {
     const { texts, program } = complaints((text) => text);
     expect(texts).toEqual([]);
     const gained = complaints(
-      (text) => text.replace('  stays: Remains[];', '  stays: Remains[];\n  rollback?: string;'),
+      (text) => text.replace('  stays: Remains[];', '  stays: Remains[];\n  weather?: string;'),
       program,
     );
-    expect(gained.texts.join()).toContain('"rollback"');
+    expect(gained.texts.join()).toContain('"weather"');
     const changed = complaints((text) => text.replace('readonly fenceLsn: Lsn;', 'readonly fenceLsn?: Lsn;'), program);
     expect(changed.texts.join()).toContain('"cutover"');
   }, 120_000);
