@@ -79,11 +79,13 @@ async function moverOf(pair: PreparedPair, mover: Mover): Promise<Move> {
     return { prepare: () => prepareByHand(pairs), cutOver: () => cutOverByHand(pairs, [pooler]) };
   }
   const { lab, input } = pair;
-  const { fence } = await lab.run('readGoNoGo', input);
+  const { fence, others, lines } = await lab.run('readGoNoGo', input);
+  const red = lines.filter((line) => line.red).map(({ text }) => text);
+  if (red.length > 0) throw new Error(`the board is red: ${red.join('; ')}`);
   return {
     prepare: () => lab.run('preparePause', input),
     async cutOver() {
-      const result = await lab.run('cutOver', { ...input, fence });
+      const result = await lab.run('cutOver', { ...input, fence, ...(others ? { others } : {}) });
       if (!result.switched) throw new Error(`the pause was given up: ${result.reason}`);
       return result.timeline;
     },
