@@ -3,6 +3,7 @@ import { proveContents } from './compare/prove-contents';
 import { refreshViews } from './carry/refresh-views';
 import { cutOver } from './cutover/cut-over';
 import { readGoNoGo } from './cutover/go-no-go';
+import { watchBoard } from './cutover/watch-board';
 import { lowerFence } from './cutover/lower-fence';
 import { preparePause } from './cutover/prepare-pause';
 import { resumeNeighbours } from './cutover/resume-neighbours';
@@ -81,6 +82,7 @@ const IMPLEMENTATIONS = {
   warmTarget,
   verifyContents,
   readGoNoGo,
+  watchBoard,
   preparePause,
   cutOver,
   lowerFence,

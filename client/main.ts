@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { addAnswers, addRequests } from './commands/answer';
+import { addAnswers, addBoard, addRequests } from './commands/answer';
 import { addPreflight } from './commands/preflight';
 import { addReport } from './commands/report';
 import { addSetup } from './commands/setup';
@@ -20,6 +20,7 @@ addStart(program);
 addStatus(program);
 addWatch(program);
 addAnswers(program);
+addBoard(program);
 addRequests(program);
 addReport(program);
 

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import type { Preflight } from '../plan/checks';
-import type { GateAnswer } from '../plan/gates';
+import type { GateAnswer, WaiveRequest } from '../plan/gates';
 import type { PlanInput } from '../plan/plan';
 import type { Progress } from '../plan/progress';
 import type { Report } from '../plan/report';
@@ -20,6 +20,9 @@ import { CommandError, EXIT } from './exit-codes';
 
 /** How long an answer may take when no worker is there to give it, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 15_000;
+
+/** A board that is younger than this is shown as it is, in milliseconds. */
+const FRESH_MS = 30_000;
 
 /** Starts, watches and answers migrations: what the command line does, as a library. */
 export class Migrations {
@@ -110,6 +113,23 @@ export class Migrations {
 
   retry(id: string, request: { by?: string }): Promise<string> {
     return this.#update(id, MESSAGES.retry, request);
+  }
+
+  /** A fresh board, or the last one where that is fresh: read from the progress, which costs the history nothing. */
+  async goNoGo(id: string): Promise<Progress> {
+    const before = await this.progress(id);
+    const ageMs = before.board ? Date.now() - Date.parse(before.board.at) : Infinity;
+    if (ageMs < FRESH_MS) return before;
+    await this.#found(id, (handle) => handle.executeUpdate<string, []>(MESSAGES.goNoGo));
+    return this.progress(id);
+  }
+
+  waive(id: string, request: WaiveRequest): Promise<string> {
+    return this.#update(id, MESSAGES.waive, request);
+  }
+
+  switched(id: string, request: { by?: string }): Promise<string> {
+    return this.#update(id, MESSAGES.switched, request);
   }
 
   #query<T>(id: string, name: string): Promise<T> {

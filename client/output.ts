@@ -1,8 +1,9 @@
 import Table from 'cli-table3';
+import { type Board, lineText, windowText } from '../plan/board';
 import type { Check } from '../plan/checks';
 import { waiverFor } from '../plan/judge-checks';
 import { bytes, duration } from '../plan/format';
-import type { Progress } from '../plan/progress';
+import type { Blocked, Progress } from '../plan/progress';
 
 const SIGNS = { pending: ' ', running: '>', done: '+', skipped: '-', failed: '!' } as const;
 const LEVELS = { ok: 'ok   ', warn: 'WARN ', block: 'BLOCK' } as const;
@@ -47,6 +48,14 @@ const adviceFor = (check: Check): string[] =>
     ? []
     : [...(check.remedy?.split('\n') ?? []), waiverFor(check)].filter((line) => line !== undefined);
 
+/** The board with its age; what nobody can waive is marked. */
+export function renderBoard({ at, lines, window }: Board, blocked?: Blocked): string {
+  const shown = lines.map((line) => `${line.red ? (line.final ? 'RED!' : 'RED ') : 'ok  '} ${lineText(line)}`);
+  const age = duration(Math.max(0, Date.now() - Date.parse(at)));
+  const howTo = blocked?.command ? [`waive a line that is RED, but not RED!, with:\n${blocked.command}`] : [];
+  return [`board, looked at ${age} ago`, ...(window ? [windowText(window)] : []), ...shown, ...howTo].join('\n');
+}
+
 /** A migration as `status` and `watch` show it. `live` is what its running activities said last. */
 export function renderProgress(progress: Progress, live: readonly string[]): string {
   const rows = progress.steps.map(({ name, phase, status, startedAt, endedAt, note }) => [
@@ -65,10 +74,26 @@ export function renderProgress(progress: Progress, live: readonly string[]): str
       `mend it, then: keyshift retry ${progress.migration} --by <you>   (or: keyshift abort ${progress.migration} --reason <why>)`,
     );
   }
-  if (progress.gate) {
+  if (progress.blocked) {
+    const { lines, command } = progress.blocked;
+    parts.push(`THE GATE cutover IS CLOSED\n${lines.map((line) => `  - ${lineText(line)}`).join('\n')}`);
     parts.push(
-      `WAITING FOR APPROVAL: ${progress.gate.name}\n${progress.gate.findings.map((one) => `  - ${one}`).join('\n')}`,
+      command
+        ? `mend it, or waive it with:\n${command}`
+        : `nobody can waive this: mend it; it is looked at again, at once with: keyshift retry ${progress.migration}`,
     );
+  }
+  if (progress.switching) {
+    parts.push(
+      `MOVE THE TRAFFIC to ${progress.switching.to}, then: keyshift switched ${progress.migration} --by <you>`,
+    );
+  }
+  if (progress.gate) {
+    const { name, findings, approvals } = progress.gate;
+    const who = approvals
+      ? [`  approved by ${approvals.by.join(', ') || 'nobody yet'}; ${approvals.needed} needed`]
+      : [];
+    parts.push([`WAITING FOR APPROVAL: ${name}`, ...who, ...findings.map((one) => `  - ${one}`)].join('\n'));
     parts.push(`approve with:\n${progress.gate.command}`);
   }
   if (progress.undone.length > 0) {

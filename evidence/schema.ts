@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { BoardCode } from '../plan/board';
 import type { CheckCode } from '../plan/checks';
 import type { GateName } from '../plan/gates';
 import type { Plan } from '../plan/plan';
@@ -78,6 +79,33 @@ const approval = z.object({
 
 const status = z.enum(['running', 'waiting', 'parked', 'aborting', 'aborted', 'failed', 'rolled-back', 'completed']);
 
+const boardCode = () => name<BoardCode>('docs/board.md or docs/checks.md explains each');
+
+const boardLine = z.object({
+  code: boardCode(),
+  red: z.boolean(),
+  text: z.string(),
+  final: z.literal(true).optional().describe('red, and nobody can waive it'),
+});
+
+const board = z.object({
+  at: when(),
+  lines: z.array(boardLine),
+  forecast: z
+    .object({ ms: z.number(), steps: z.array(z.object({ step: z.string(), ms: z.number() })) })
+    .optional()
+    .describe('how long writes would be stopped, in milliseconds'),
+  window: z.object({ open: z.boolean(), opensAt: when().optional(), closesAt: when() }).optional(),
+});
+
+const waiver = z.object({
+  code: boardCode(),
+  text: z.string().describe('the red line as it was then'),
+  by: z.string(),
+  reason: z.string(),
+  at: when(),
+});
+
 const progress = z.object({
   migration: z.string(),
   phase: name<Phase>('of the runbook'),
@@ -90,8 +118,18 @@ const progress = z.object({
       openedAt: when(),
       findings: z.array(z.string()),
       command: z.string(),
+      approvals: z.object({ needed: count(), by: z.array(z.string()) }).optional(),
     })
     .optional(),
+  board: board.optional(),
+  blocked: z
+    .object({ lines: z.array(boardLine), command: z.string().optional() })
+    .optional()
+    .describe('what keeps the gate of the cutover closed'),
+  switching: z
+    .object({ to: z.string(), command: z.string() })
+    .optional()
+    .describe('somebody has to move the traffic by hand'),
   parked: z
     .object({
       step: name<StepName>('where'),
@@ -292,6 +330,7 @@ const optionalParts = {
   settings: settings.optional(),
   verify: z.object(comparison).optional(),
   cutover: cutover.optional(),
+  waivers: z.array(waiver).optional().describe('red lines of the board that somebody let pass'),
   proof: proof.optional(),
   removal: removal.optional(),
   rollback: z

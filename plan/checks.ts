@@ -84,6 +84,7 @@ export const CHECKS = {
   certificate: neverAgain,
   'traffic-switch': neverAgain,
   'fence-roles': neverAgain,
+  'cutover-window': never,
 } as const satisfies Record<string, CheckDefinition>;
 export type CheckCode = keyof typeof CHECKS;
 export const CHECK_CODES = Object.keys(CHECKS) as CheckCode[];

@@ -21,6 +21,13 @@ export interface GateAnswer {
   readonly waive?: readonly string[];
 }
 
+/** Lets a red line of the board pass; goes into the evidence. */
+export interface WaiveRequest {
+  readonly code: string;
+  readonly by: string;
+  readonly reason: string;
+}
+
 export interface Approval extends GateAnswer {
   /** ISO 8601, workflow time. */
   readonly at: string;

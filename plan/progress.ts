@@ -1,3 +1,4 @@
+import type { Board, BoardLine } from './board';
 import type { Approval, GateName } from './gates';
 import { type Phase, type StepName, STEP_NAMES, STEPS } from './steps';
 
@@ -64,6 +65,23 @@ export interface OpenGate {
   readonly findings: readonly string[];
   /** The Temporal CLI command that approves. */
   readonly command: string;
+  /** How many people have to approve it, and who has; absent where one is enough and none has. */
+  readonly approvals?: { readonly needed: number; readonly by: readonly string[] };
+}
+
+/** What keeps the gate `cutover` closed. */
+export interface Blocked {
+  readonly lines: readonly BoardLine[];
+  /** The Temporal CLI command that waives the first one that can be waived. */
+  readonly command?: string;
+}
+
+/** Somebody has to move the traffic by hand, and to say so. */
+export interface Switching {
+  /** Where to: `address:port`. */
+  readonly to: string;
+  /** The Temporal CLI command that says that it is done. */
+  readonly command: string;
 }
 
 export interface Parked {
@@ -99,6 +117,10 @@ export interface Progress {
   status: MigrationStatus;
   readonly steps: StepProgress[];
   gate?: OpenGate;
+  /** The last look at the go / no-go board. */
+  board?: Board;
+  blocked?: Blocked;
+  switching?: Switching;
   parked?: Parked;
   lag?: Lag;
   /** Once applications are on the target: whether what they write goes back to the source. */

@@ -1,3 +1,4 @@
+import type { Waiver } from './board';
 import type { Check, SourceFacts } from './checks';
 import type { Overridden } from './judge-checks';
 import type { Lsn } from './lsn';
@@ -238,6 +239,8 @@ export interface Report {
   settings?: SettingsReport;
   verify?: Comparison;
   cutover?: CutoverFacts;
+  /** Red lines of the board that somebody let pass. */
+  waivers?: readonly Waiver[];
   proof?: Proof;
   removal?: Removal;
   rollback?: RollbackFacts;

@@ -18,6 +18,9 @@ export const MESSAGES = {
   abort: 'abort',
   retry: 'retry',
   rollback: 'rollback',
+  goNoGo: 'go-no-go',
+  waive: 'waive',
+  switched: 'switched',
   progress: 'progress',
   report: 'report',
 } as const;

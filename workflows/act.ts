@@ -57,6 +57,7 @@ const ACTIVITIES = {
   warmTarget: ['waits', 'read every block of the target, gather statistics'],
   verifyContents: ['waits', 'compare contents while both sides live'],
   readGoNoGo: ['quick', 'read the go / no-go board'],
+  watchBoard: ['waits', 'watch the go / no-go board'],
   preparePause: ['waits', 'prepare the pause: checkpoints, synchronous apply'],
   cutOver: ['pause', 'THE PAUSE: fence, drain, sequences, switch'],
   lowerFence: ['pause', 'undo: take the fence down'],

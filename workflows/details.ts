@@ -1,3 +1,4 @@
+import { lineText } from '../plan/board';
 import { bytes, duration } from '../plan/format';
 import { GATES } from '../plan/gates';
 import type { Progress, StepProgress } from '../plan/progress';
@@ -56,7 +57,7 @@ function lagLines({ lag }: Progress): string[] {
   return [...lines, `**Source** keeps ${bytes(source.retainedBytes)} of WAL for us${free}${full}`];
 }
 
-function waitingFor({ gate, parked, steps, migration }: Progress): string[] {
+function waitingFor({ gate, parked, blocked, switching, steps, migration }: Progress): string[] {
   if (parked) {
     return [
       `**Parked** at step \`${parked.step}\`: ${parked.type}`,
@@ -64,9 +65,20 @@ function waitingFor({ gate, parked, steps, migration }: Progress): string[] {
       `Mend it, then:\n\n\`\`\`\n${signalCommand(migration, 'retry', '{"by":"<you>"}')}\n\`\`\`\n\nor give up with \`abort\` in place of \`retry\`.`,
     ];
   }
+  if (blocked) {
+    const howTo = blocked.command
+      ? [`Mend it, or waive it:\n\n\`\`\`\n${blocked.command}\n\`\`\``]
+      : ['Mend it: nobody can waive it.'];
+    return ['**The gate cutover is closed**', blocked.lines.map((line) => `- ${lineText(line)}`).join('\n'), ...howTo];
+  }
+  if (switching) {
+    return [`**Move the traffic** to ${switching.to}, then:`, `\`\`\`\n${switching.command}\n\`\`\``];
+  }
   if (gate) {
+    const { approvals } = gate;
     return [
       `**Waiting for approval: ${gate.name}**`,
+      ...(approvals ? [`Approved by ${approvals.by.join(', ') || 'nobody yet'}; ${approvals.needed} needed.`] : []),
       gate.findings.map((finding) => `- ${finding}`).join('\n'),
       `\`\`\`\n${gate.command}\n\`\`\``,
     ];

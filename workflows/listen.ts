@@ -8,7 +8,7 @@ import * as messages from './messages';
 export interface Answerable {
   readonly progress: Progress;
   readonly report: Report;
-  refuseAnswer(input: GateAnswer | undefined): string | undefined;
+  refuseAnswer(input: GateAnswer | undefined, decision: Approval['decision']): string | undefined;
   answer(decision: Approval['decision'], input: GateAnswer): string;
   refuseAbort(): string | undefined;
   abort(input?: messages.Request): string;
@@ -33,10 +33,10 @@ export function listen(migration: Answerable): void {
     if (refused !== undefined) throw ApplicationFailure.nonRetryable(refused, 'Refused');
   };
   setHandler(messages.approveSignal, (input) =>
-    bySignal(migration.refuseAnswer(input), () => migration.answer('approved', input)),
+    bySignal(migration.refuseAnswer(input, 'approved'), () => migration.answer('approved', input)),
   );
   setHandler(messages.rejectSignal, (input) =>
-    bySignal(migration.refuseAnswer(input), () => migration.answer('rejected', input)),
+    bySignal(migration.refuseAnswer(input, 'rejected'), () => migration.answer('rejected', input)),
   );
   setHandler(messages.abortSignal, (input) => bySignal(migration.refuseAbort(), () => migration.abort(input)));
   setHandler(messages.retrySignal, (input) => bySignal(migration.refuseRetry(), () => migration.retry(input)));
@@ -44,10 +44,10 @@ export function listen(migration: Answerable): void {
     bySignal(migration.refuseRollback(input), () => migration.rollback(input)),
   );
   setHandler(messages.approveUpdate, (input) => migration.answer('approved', input), {
-    validator: (input: GateAnswer | undefined) => refusing(migration.refuseAnswer(input)),
+    validator: (input: GateAnswer | undefined) => refusing(migration.refuseAnswer(input, 'approved')),
   });
   setHandler(messages.rejectUpdate, (input) => migration.answer('rejected', input), {
-    validator: (input: GateAnswer | undefined) => refusing(migration.refuseAnswer(input)),
+    validator: (input: GateAnswer | undefined) => refusing(migration.refuseAnswer(input, 'rejected')),
   });
   setHandler(messages.abortUpdate, (input?: messages.Request) => migration.abort(input), {
     validator: (_input?: messages.Request) => refusing(migration.refuseAbort()),
@@ -59,7 +59,7 @@ export function listen(migration: Answerable): void {
     validator: (input?: messages.Request) => refusing(migration.refuseRollback(input)),
   });
   setDefaultSignalHandler((name) =>
-    migration.notice(`signal ${name} is not known: approve, reject, abort, retry, rollback`),
+    migration.notice(`signal ${name} is not known: approve, reject, abort, retry, rollback, go-no-go, waive, switched`),
   );
   setHandler(messages.progressQuery, () => migration.progress);
   setHandler(messages.reportQuery, () => migration.report);

@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { GateAnswer } from '../plan/gates';
+import type { GateAnswer, WaiveRequest } from '../plan/gates';
 import type { Progress } from '../plan/progress';
 import type { Report } from '../plan/report';
 import { MESSAGES } from '../plan/temporal';
@@ -22,6 +22,13 @@ export const rejectUpdate = defineUpdate<string, [GateAnswer]>(MESSAGES.reject);
 export const abortUpdate = defineUpdate<string, [Request?]>(MESSAGES.abort);
 export const retryUpdate = defineUpdate<string, [Request?]>(MESSAGES.retry);
 export const rollbackUpdate = defineUpdate<string, [Request?]>(MESSAGES.rollback);
+
+export const goNoGoSignal = defineSignal(MESSAGES.goNoGo);
+export const waiveSignal = defineSignal<[WaiveRequest]>(MESSAGES.waive);
+export const switchedSignal = defineSignal<[Request?]>(MESSAGES.switched);
+export const goNoGoUpdate = defineUpdate<string>(MESSAGES.goNoGo);
+export const waiveUpdate = defineUpdate<string, [WaiveRequest]>(MESSAGES.waive);
+export const switchedUpdate = defineUpdate<string, [Request?]>(MESSAGES.switched);
 
 export const progressQuery = defineQuery<Progress>(MESSAGES.progress);
 export const reportQuery = defineQuery<Report>(MESSAGES.report);

@@ -16,9 +16,13 @@ import type { Plan } from '../plan/plan';
 import { newProgress, type Progress, stepOf } from '../plan/progress';
 import type { Report, RollbackFacts } from '../plan/report';
 import { type Phase, type StepName, STEPS } from '../plan/steps';
-import { MESSAGES, SEARCH_ATTRIBUTES } from '../plan/temporal';
-import { isGate, renderDetails, signalCommand } from './details';
+import { SEARCH_ATTRIBUTES } from '../plan/temporal';
+import { ByHand } from './by-hand';
+import { Desk } from './desk';
+import { renderDetails } from './details';
+import { type GateHost, Gates } from './gate';
 import { type Answerable, listen } from './listen';
+import { listenAtDesk } from './listen-board';
 import type { Request } from './messages';
 import { UndoList } from './undo';
 
@@ -34,13 +38,15 @@ const attribute = (name: string) => defineSearchAttributeKey(name, SearchAttribu
  * State of one migration and what its steps need: progress, gates, undo list, parking. The steps themselves, and their
  * order, are in strategies/ and steps/.
  */
-export class Migration implements Answerable {
+export class Migration implements Answerable, GateHost {
   readonly undo = new UndoList();
+  readonly gates = new Gates(this);
+  readonly desk = new Desk(this);
+  readonly byHand = new ByHand(this);
   readonly report: Report;
   readonly progress: Progress;
   readonly #scope = new CancellationScope();
-  #answer: Approval | undefined;
-  #openings = 0;
+  #gateShown: GateName | undefined;
   #retryRequested = false;
   #abortRequested = false;
   #pastSwitch = false;
@@ -73,6 +79,7 @@ export class Migration implements Answerable {
       stays: [],
     };
     listen(this);
+    listenAtDesk(this.desk, this.byHand, (text) => this.notice(text));
     upsertSearchAttributes([
       { key: attribute(SEARCH_ATTRIBUTES.source), value: plan.source.instance },
       { key: attribute(SEARCH_ATTRIBUTES.target), value: plan.target.instance },
@@ -116,7 +123,7 @@ export class Migration implements Answerable {
       delete this.progress.parked;
       // What it warned of is given up; it must not close the gate that the undo may open.
       this.#alarm = undefined;
-      this.#openGate(undefined);
+      this.gates.close();
       await this.undo.runAll(this.progress, (name, message) => this.#parkUndo(name, message));
       this.#end(this.#ruin ? 'failed' : 'aborted');
       if (this.#ruin) throw this.#ruin;
@@ -133,7 +140,7 @@ export class Migration implements Answerable {
     this.progress.status = 'parked';
     this.#retryRequested = false;
     this.show();
-    await this.#timerWhile(() => this.#retryRequested, `parked: the undo of ${name} failed; retry`);
+    await this.timerWhile(() => this.#retryRequested, `parked: the undo of ${name} failed; retry`);
     delete this.progress.parked;
     this.progress.status = 'aborting';
   }
@@ -309,7 +316,7 @@ export class Migration implements Answerable {
     this.progress.status = 'parked';
     this.#retryRequested = false;
     this.show();
-    await this.#timerWhile(
+    await this.timerWhile(
       () => this.#retryRequested,
       `parked at ${step}: ${this.progress.parked.type}; retry or abort`,
     );
@@ -334,59 +341,38 @@ export class Migration implements Answerable {
     options: { rejectable?: boolean; always?: boolean } = {},
   ): Promise<Approval> {
     this.#throwAlarm();
-    if (!this.plan.gates[name].approval && !options.always) {
-      const approval: Approval = {
-        gate: name,
-        by: BY_PLAN,
-        comment: 'no approval needed',
-        at: now(),
-        decision: 'approved',
-      };
-      if (!this.progress.approvals.some((one) => one.gate === name && one.by === BY_PLAN)) {
-        this.progress.approvals.push(approval);
-      }
-      return approval;
-    }
-    this.#answer = undefined;
-    this.#openGate(name, findings);
+    if (!this.plan.gates[name].approval && !options.always) return this.passBy(name, BY_PLAN, 'no approval needed');
+    this.gates.open(name, findings, options.rejectable);
     try {
-      for (;;) {
-        await this.#timerWhile(
-          () => this.#answer !== undefined || this.#alarm !== undefined,
-          `waiting for approval: ${name}`,
-        );
-        this.#throwAlarm();
-        const answer = this.#answer as Approval | undefined;
-        if (!answer) continue;
-        this.progress.approvals.push(answer);
-        if (answer.decision === 'approved' || options.rejectable) return answer;
-        this.notice(
-          `${name} rejected by ${answer.by}${answer.comment ? `: ${answer.comment}` : ''}; the gate stays open`,
-        );
-        this.#answer = undefined;
-      }
+      await this.timerWhile(
+        () => this.gates.decided !== undefined || this.#alarm !== undefined,
+        `waiting for approval: ${name}`,
+      );
+      this.#throwAlarm();
+      return this.gates.decided as Approval;
     } finally {
-      this.#openGate(undefined);
+      this.gates.close();
     }
   }
 
-  #openGate(name: GateName | undefined, findings: readonly string[] = []): void {
-    if (name === undefined) {
-      if (!this.progress.gate) return;
-      delete this.progress.gate;
-      if (this.progress.status === 'waiting') this.progress.status = 'running';
-    } else {
-      const opening = ++this.#openings;
-      const command = signalCommand(this.id, MESSAGES.approve, JSON.stringify({ gate: name, by: '<you>', opening }));
-      this.progress.gate = { name, opening, openedAt: now(), findings, command };
-      if (this.progress.status === 'running') this.progress.status = 'waiting';
+  /** The plan lets a gate pass by itself. */
+  passBy(gate: GateName, by: string, comment: string): Approval {
+    const approval: Approval = { gate, by, comment, at: now(), decision: 'approved' };
+    if (!this.progress.approvals.some((one) => one.gate === gate && one.by === by)) {
+      this.progress.approvals.push(approval);
     }
-    upsertSearchAttributes([{ key: attribute(SEARCH_ATTRIBUTES.gate), value: name ?? null }]);
+    return approval;
+  }
+
+  gateChanged(name: GateName | undefined): void {
+    if (name !== this.#gateShown)
+      upsertSearchAttributes([{ key: attribute(SEARCH_ATTRIBUTES.gate), value: name ?? null }]);
+    this.#gateShown = name;
     this.show();
   }
 
   /** Waits for something that a person does; a timer with a summary makes the waiting visible on the timeline. */
-  async #timerWhile(done: () => boolean, summary: string): Promise<void> {
+  async timerWhile(done: () => boolean, summary: string): Promise<void> {
     while (!done()) {
       const timer = new CancellationScope();
       const timedOut = timer
@@ -418,9 +404,14 @@ export class Migration implements Answerable {
   }
 
   answer(decision: Approval['decision'], input: GateAnswer): string {
-    const { gate, comment } = input;
-    this.#answer = { gate, by: words(input.by), ...(comment ? { comment: words(comment) } : {}), at: now(), decision };
-    return `${input.gate}: ${decision} by ${input.by}`;
+    const { gate, comment, waive = [] } = input;
+    const [by, why] = [words(input.by), comment ? words(comment) : undefined];
+    if (decision === 'approved') for (const code of waive) this.desk.waive({ code, by, reason: why ?? '' });
+    const waived = waive.length > 0 ? { waive: [...waive] } : {};
+    const approval = { gate, by, ...(why ? { comment: why } : {}), ...waived, at: now(), decision };
+    if (this.progress.gate?.name === gate) return this.gates.answer(approval);
+    this.gates.approveEarly(approval);
+    return `${gate}: approved by ${by}; it opens when the board is looked at and nothing else is red`;
   }
 
   abort(input?: Request): string {
@@ -433,8 +424,12 @@ export class Migration implements Answerable {
   }
 
   retry(input?: Request): string {
-    this.#retryRequested = true;
     this.notice(`retry requested by ${words(input?.by)}`);
+    if (!this.progress.parked) {
+      this.desk.nudge();
+      return 'looking at the board again';
+    }
+    this.#retryRequested = true;
     return `retrying ${this.progress.parked?.step ?? ''}`;
   }
 
@@ -466,26 +461,21 @@ export class Migration implements Answerable {
   }
 
   refuseRetry(): string | undefined {
-    return this.progress.parked ? undefined : `retry refused: nothing is parked (status ${this.progress.status})`;
+    return (this.progress.parked ?? this.progress.blocked)
+      ? undefined
+      : `retry refused: nothing is parked (status ${this.progress.status})`;
   }
 
-  refuseAnswer(input: GateAnswer | undefined): string | undefined {
-    const open = this.progress.gate?.name;
-    const state = open ? `the open gate is ${open}` : 'no gate is open';
-    if (typeof input !== 'object' || input === null || !isGate(input.gate)) {
-      return `answer refused: give {"gate":"<gate>","by":"<you>"}; ${state}`;
-    }
-    if (typeof input.by !== 'string' || input.by.trim() === '') {
-      return `answer for ${input.gate} refused: "by" has to say who answers`;
-    }
-    if (input.gate !== open) return `answer for ${input.gate} by ${input.by} refused: ${state}`;
-    const opening = this.progress.gate?.opening;
-    if (input.opening !== undefined && input.opening !== opening) {
-      return `answer for ${input.gate} by ${input.by} refused: it is for opening ${input.opening}, and this is opening ${opening}; look at the findings again`;
-    }
-    if (this.#answer)
-      return `answer for ${input.gate} by ${input.by} refused: ${this.#answer.by} has ${this.#answer.decision} it`;
-    return undefined;
+  refuseAnswer(input: GateAnswer | undefined, decision: Approval['decision'] = 'approved'): string | undefined {
+    const wrong = this.gates.refuse(input, decision);
+    const waive = input?.gate === 'cutover' && decision === 'approved' ? input.waive : undefined;
+    if (!input || waive === undefined) return wrong;
+    // With the waivers that it lacks, an approval may come before the gate is open.
+    const early = this.progress.blocked !== undefined && input.opening === undefined && input.by?.trim();
+    if (wrong !== undefined && !early) return wrong;
+    const refused = this.desk.refuseWaivers(input);
+    if (refused !== undefined || this.desk.opensWith(waive)) return refused;
+    return `answer for cutover by ${input.by} refused: other lines are red, too; waive them all, or mend them`;
   }
 
   refuseAbort(): string | undefined {

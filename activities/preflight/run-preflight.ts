@@ -1,5 +1,6 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import type { Check, Preflight, SourceFacts } from '../../plan/checks';
+import { checkWindow } from './check-window';
 import { isAwsError } from '../classify-error';
 import { ApplicationFailure } from '@temporalio/common';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
@@ -34,6 +35,7 @@ export async function runPreflight(deps: Dependencies, ref: MigrationRef): Promi
   const key = await checkKey(aws, plan);
   const names = await each('rds:DescribeDBSnapshots', () => checkNames(aws, plan, id));
   const checks: Check[] = [...checkSource(aws, plan, source), key.check, ...[names].flat()];
+  checks.push(...checkWindow(plan, new Date()));
   if (!source) return { checks };
   if (key.arn) checks.push(checkEncryption(source, key.arn));
   const account = await Promise.all([

@@ -29,11 +29,12 @@ export const Approvals = ({ progress }: Report): Element => (
 );
 
 /** What the plan let pass, and why. */
-export function Waivers({ checks, overridden, plan, progress }: Report): Element {
+export function Waivers({ checks, overridden, plan, progress, waivers }: Report): Element {
   const acknowledged = checks.filter(({ level }) => level === 'warn');
-  const onTheBoard = progress.approvals.flatMap(({ by, comment, waive }) =>
+  const byApproval = progress.approvals.flatMap(({ by, comment, waive }) =>
     (waive ?? []).map((code) => [<Code>{code}</Code>, by, comment ?? '-']),
   );
+  const onTheBoard = waivers?.map(({ code, by, reason }) => [<Code>{code}</Code>, by, reason]) ?? byApproval;
   const messageOf = (code: string) => checks.find((check) => check.code === code)?.message ?? '';
   return (
     <Section id="waivers" title="Waivers">

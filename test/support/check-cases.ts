@@ -4,6 +4,7 @@ const FINDINGS = 'integration/product/activities/findings.test.ts';
 const PREFLIGHT = 'integration/product/activities/preflight.test.ts';
 const AWS = 'integration/product/activities/preflight-aws.test.ts';
 const JUDGEMENTS = 'unit/activities/preflight/judgements.test.ts';
+const WINDOW = 'unit/activities/cutover/window.test.ts';
 
 /** Where the case of each check is: it is found there, and its remedy makes it go away. A unit test looks into these files. */
 export const CHECK_CASES: Record<CheckCode, string> = {
@@ -77,4 +78,5 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   certificate: AWS,
   'traffic-switch': PREFLIGHT,
   'fence-roles': PREFLIGHT,
+  'cutover-window': WINDOW,
 };

@@ -182,6 +182,7 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   warmTarget: () => ({ relations: 10, blocks: 500 }),
   verifyContents: () => COMPARISON,
   readGoNoGo: () => boardWith(),
+  watchBoard: untilCancelled,
   preparePause: nothing,
   cutOver: () => switched(),
   lowerFence: nothing,
@@ -224,9 +225,9 @@ export class ScriptedActivities {
     this.activities = Object.fromEntries(entries) as Activities;
   }
 
-  /** Names of the activities that were called, in order; the guard's apart, which runs beside them. */
+  /** Names of the activities that were called, in order; those apart that watch beside them. */
   get names(): Name[] {
-    return this.calls.map(({ name }) => name).filter((name) => name !== 'guardSource');
+    return this.calls.map(({ name }) => name).filter((name) => name !== 'guardSource' && name !== 'watchBoard');
   }
 
   count(name: Name): number {

@@ -2,22 +2,18 @@ import { sleep } from '@temporalio/workflow';
 import type { SourceFacts } from '../../plan/checks';
 import type { CutoverFacts } from '../../plan/report';
 import { act } from '../act';
-import { lineText, redLines } from '../../plan/board';
 import { duration } from '../../plan/format';
-import { stepOf } from '../../plan/progress';
 import type { Guard } from '../guard';
-import { BY_PLAN, type Migration } from '../migration';
-import type { Activities } from '../../activities';
 import type { FenceSet } from '../../activities/cutover/fence-set';
+import type { GoNoGo } from '../desk';
+import type { Migration } from '../migration';
+import { approvedBoard } from './approved-board';
 
 const FIRST_WAIT_MS = 30_000;
-const LONGEST_WAIT_MS = 3_600_000;
 /** After so many pauses that were given up a person is asked, whatever the plan says: each was an outage for nothing. */
 const MAX_GIVEN_UP = 3;
 
-const fencesOf = ({ fence, others }: Board): FenceSet => ({ fence, ...(others ? { others } : {}) });
-
-type Board = Awaited<ReturnType<Activities['readGoNoGo']>>;
+const fencesOf = ({ fence, others }: GoNoGo): FenceSet => ({ fence, ...(others ? { others } : {}) });
 
 /** What the cutover came to, and the fences that it left on the source. */
 export interface CutOver {
@@ -27,29 +23,35 @@ export interface CutOver {
 
 /** The board, the approval, the pause. A pause that is given up leads back to the board, with the reason. */
 export async function cutover(migration: Migration, source: SourceFacts, guard: Guard): Promise<CutOver> {
-  for (let givenUp = 0; ; givenUp += 1) {
-    const board = await migration.step('go-no-go', () => approvedBoard(migration, source, givenUp));
+  const { desk, plan } = migration;
+  const { approval, auto } = plan.gates.cutover;
+  for (;;) {
+    const always = desk.givenUp.length >= MAX_GIVEN_UP;
+    const board = await migration.step('go-no-go', () => approvedBoard(migration, always));
     const facts = await pauseOnce(migration, source, guard, board);
+    // An approval is for one opening, unless only the time has passed.
+    if (facts !== 'too late') migration.gates.dropEarly();
     if (typeof facts === 'object') {
       migration.report.cutover = facts;
+      migration.byHand.ask();
       return { facts, fences: fencesOf(board) };
     }
-    if (facts === 'given up' && !migration.plan.gates.cutover.approval) {
-      await sleep(FIRST_WAIT_MS * 2 ** givenUp, { summary: 'the pause was given up' });
+    if (facts === 'given up' && (!approval || auto)) {
+      await sleep(FIRST_WAIT_MS * 2 ** (desk.givenUp.length - 1), { summary: 'the pause was given up' });
     }
   }
 }
 
 /**
  * One pause: its facts, or why there are none. `failed`: it parked, and an operator said `retry`. Either way traffic is
- * still on the source, and the board has to be looked at again before the next one.
+ * still on the source, and the board has to be looked at again before the next one. `too late`: the window closed before it began.
  */
 async function pauseOnce(
   migration: Migration,
   source: SourceFacts,
   guard: Guard,
-  board: Board,
-): Promise<CutoverFacts | 'given up' | 'failed'> {
+  board: GoNoGo,
+): Promise<CutoverFacts | 'given up' | 'failed' | 'too late'> {
   const input = {
     ...migration.ref,
     databases: source.databases,
@@ -65,6 +67,12 @@ async function pauseOnce(
     }
     try {
       if (!failed) await act('preparePause', input);
+      if (board.window && Date.now() >= Date.parse(board.window.closesAt)) {
+        migration.notice('the window closed before the pause began; what was approved stays approved for the next one');
+        note('the window closed before it began');
+        return 'too late';
+      }
+      await migration.desk.idle();
       await guard.stop();
       if (migration.alarm) throw migration.alarm;
       migration.undo.register('fence', unfence, { critical: true });
@@ -76,6 +84,7 @@ async function pauseOnce(
       migration.notice(
         `pause given up after ${duration(result.pauseMs)}, nothing lost, writes go on: ${result.reason}`,
       );
+      migration.desk.givenUp.push(result.reason);
       note(`given up: ${result.reason}`);
       // They keep WAL on the target, and the next pause makes them anew.
       if (migration.plan.soak.wayBack === 'replicate') await act('dropIdleSlots', input);
@@ -87,38 +96,4 @@ async function pauseOnce(
     guard.start();
     return 'given up';
   });
-}
-
-function knownFacts({ progress, report }: Migration, givenUp: number) {
-  const [warmUp, verify] = [stepOf(progress, 'warm-up'), stepOf(progress, 'verify')];
-  return {
-    ...(warmUp.status === 'done' ? { warmUp: warmUp.note ?? 'done' } : {}),
-    ...(report.verify && verify.endedAt ? { verify: { at: verify.endedAt, what: verify.note ?? 'done' } } : {}),
-    givenUp: Array.from({ length: givenUp }, () => 'given up'),
-  };
-}
-
-/**
- * Opens the gate with what is on the board, and looks once more when the approval has come: the facts may have changed
- * since. Without an approval to wait for, a red board is looked at again at growing distances.
- */
-async function approvedBoard(migration: Migration, { databases }: SourceFacts, givenUp: number): Promise<Board> {
-  const look = () => act('readGoNoGo', { ...migration.ref, databases, known: knownFacts(migration, givenUp) });
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
-    const before = await look();
-    migration.progress.lag = before.lag;
-    const { by } = await migration.gate(
-      'cutover',
-      [
-        ...redLines(before.lines).map((line) => `RED: ${lineText(line)}`),
-        ...before.lines.filter(({ red }) => !red).map(({ text }) => text),
-      ],
-      { always: givenUp >= MAX_GIVEN_UP },
-    );
-    const board = by === BY_PLAN ? before : await look();
-    const red = redLines(board.lines).map(lineText);
-    if (red.length === 0) return board;
-    migration.notice(`cutover not begun: ${red.join('; ')}`);
-    if (by === BY_PLAN) await sleep(waitMs, { summary: `the board is red: ${red[0]}` });
-  }
 }

@@ -38,6 +38,7 @@ export async function soak(
   });
 
   await once('watch', async (note) => {
+    await migration.byHand.done();
     const { onTarget, stragglers, removal } = await act('watchTraffic', migration.ref);
     if (removal) migration.report.removal = removal;
     for (const straggler of stragglers) migration.notice(`still connected to the old source: ${straggler}`);

@@ -1,6 +1,7 @@
 import { type ScriptedMigration, WorkflowLab } from '../../../support/workflow-lab';
-import { boardWith, Door } from '../../../support/scripted-activities';
+import { boardWith, Door, LAG, untilCancelled } from '../../../support/scripted-activities';
 import { red } from '../../../../plan/board';
+import type { Progress } from '../../../../plan/progress';
 import { SMALLEST_PLAN } from '../../../support/plan';
 
 let lab: WorkflowLab;
@@ -72,6 +73,9 @@ describe('a gate', () => {
     await migration.approve('reboot-source');
     const { gate } = await migration.untilGate('cutover');
     await migration.update('approve', { ...anna('cutover'), opening: gate?.opening });
+    await migration.untilNotice('cutover not begun: long-transactions: a long transaction');
+    await migration.until('the gate is closed', (progress) => progress.blocked !== undefined);
+    await migration.update('retry', { by: 'anna' });
     const again = await migration.until('the gate is open again', (progress) => progress.gate?.opening === 3);
     expect(gate?.opening).toBe(2);
     await expect(migration.update('approve', { ...anna('cutover'), opening: 2 })).rejects.toMatchObject({
@@ -205,11 +209,13 @@ describe('the cutover gate', () => {
     lines = red('lag', 'lag is 99 bytes');
     await migration.approve('cutover');
     await migration.untilNotice('cutover not begun: lag: lag is 99 bytes');
-    const { gate } = await migration.untilGate('cutover');
-    expect(gate?.findings).toContain('RED: lag: lag is 99 bytes');
+    const { gate, blocked } = await migration.until('the gate is closed', (progress) => progress.blocked !== undefined);
+    expect(gate).toBeUndefined();
+    expect(blocked).toEqual({ lines });
     expect(migration.script.count('cutOver')).toBe(0);
 
     lines = [];
+    await migration.update('retry', { by: 'anna' });
     await migration.approve('cutover');
     await migration.untilGate('decommission');
     expect(migration.script.count('cutOver')).toBe(1);
@@ -232,5 +238,205 @@ describe('the cutover gate', () => {
     expect(migration.script.count('guardSource')).toBe(2);
     await expect(migration.update('abort', { by: 'anna', reason: 'enough' })).resolves.toContain('aborting');
     expect((await migration.result()).progress.undone.filter(({ name }) => name === 'fence')).toHaveLength(1);
+  });
+
+  const noReboot = { prepareParameters: () => ({ previousGroup: 'default.postgres16', rebootNeeded: false }) };
+  const LONG = red('long-transactions', 'a transaction of report has been open for 01:00:00');
+  const isBlocked = (progress: Progress) => progress.blocked !== undefined;
+
+  it('closes with a notice when a line turns red while it is open, and opens again when it is green', async () => {
+    const [turnsRed, turnsGreen] = [new Door(), new Door()];
+    const migration = await lab.migrate({
+      ...noReboot,
+      watchBoard: async (_, call) => {
+        if (call > 2) return untilCancelled();
+        await (call === 1 ? turnsRed : turnsGreen).goThrough();
+        return call === 1 ? boardWith(...LONG) : boardWith();
+      },
+    });
+    const { gate } = await migration.untilGate('cutover');
+    turnsRed.open();
+    const { notices, blocked } = await migration.until('it is closed', isBlocked);
+    expect(notices.map(({ text }) => text)).toContainEqual(expect.stringMatching(/^the gate cutover closes: long-/));
+    expect(blocked?.command).toContain('--name waive');
+    await expect(migration.update('approve', anna('cutover'))).rejects.toMatchObject({
+      cause: { message: 'answer for cutover by anna refused: no gate is open' },
+    });
+    turnsGreen.open();
+    const again = await migration.untilGate('cutover');
+    expect(again.gate?.opening).toBe((gate?.opening ?? 0) + 1);
+    const [first, second] = migration.script.inputsOf('watchBoard');
+    expect([first?.blocking, second?.blocking]).toEqual([[], ['long-transactions']]);
+  });
+
+  it('opens when what is red is waived by code, with the reason in the report; what is final can not be', async () => {
+    const migration = await lab.migrate({
+      ...noReboot,
+      readGoNoGo: () => boardWith(...LONG, ...red('lag', 'too far')),
+    });
+    await migration.until('it is closed', isBlocked);
+    const waive = (input: unknown) => migration.update('waive', input);
+    const refused = (message: RegExp) => ({ cause: { message: expect.stringMatching(message) as string } });
+    const by = 'anna';
+    await expect(waive({ code: 'lag', by, reason: 'x' })).rejects.toMatchObject(
+      refused(/nobody can waive it.*too far/),
+    );
+    await expect(waive({ code: 'drift', by, reason: 'x' })).rejects.toMatchObject(
+      refused(/nothing is red by that code/),
+    );
+    await expect(waive({ code: 'long-transactions', by })).rejects.toMatchObject(refused(/"reason" has to say why/));
+    await expect(waive({ code: 'long-transactions', reason: 'x' })).rejects.toMatchObject(refused(/"by" has to say/));
+    await expect(waive(undefined)).rejects.toMatchObject(refused(/waive refused: give/));
+    await waive({ code: 'long-transactions', by, reason: 'a report; it may end' });
+    const { blocked } = await migration.until('one is left', ({ blocked: now }) => now?.lines.length === 1);
+    expect(blocked?.lines[0]?.code).toBe('lag');
+    const { waivers } = await migration.report();
+    expect(waivers).toMatchObject([
+      { code: 'long-transactions', by: 'anna', reason: 'a report; it may end', text: LONG[0]?.text },
+    ]);
+  });
+
+  it('takes an approval that waives all that is red before it is open', async () => {
+    const migration = await lab.migrate({ ...noReboot, readGoNoGo: () => boardWith(...LONG) });
+    await migration.until('it is closed', isBlocked);
+    const answer = { ...anna('cutover'), waive: ['long-transactions'] };
+    await expect(migration.update('approve', answer)).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('says why in "comment"') as string },
+    });
+    await migration.update('approve', { ...answer, comment: 'it may end' });
+    await migration.approve('decommission');
+    const { progress, waivers } = await migration.result();
+    expect(waivers).toMatchObject([{ code: 'long-transactions', reason: 'it may end' }]);
+    expect(progress.approvals[0]).toMatchObject({ gate: 'cutover', by: 'anna', waive: ['long-transactions'] });
+    expect(migration.script.count('cutOver')).toBe(1);
+  });
+
+  it('ends a waiver when the line is green again', async () => {
+    const looks = [boardWith(...LONG), boardWith(), boardWith(...LONG)];
+    const migration = await lab.migrate({
+      ...noReboot,
+      readGoNoGo: (_, call) => looks[call - 1] ?? boardWith(...LONG),
+    });
+    await migration.until('it is closed', isBlocked);
+    await migration.update('waive', { code: 'long-transactions', by: 'anna', reason: 'it may end' });
+    await migration.untilNotice('long-transactions is green again: its waiver is over');
+    await migration.approve('cutover');
+    await migration.until('it is closed again', isBlocked);
+    expect(migration.script.count('cutOver')).toBe(0);
+  });
+
+  it('needs as many different people as the plan says, and a rejection empties what has come', async () => {
+    const plan = { ...SMALLEST_PLAN, gates: { cutover: { approvers: 2 } } };
+    const migration = await lab.migrate(noReboot, plan);
+    await migration.untilGate('cutover');
+    const approve = (by: string) => migration.update('approve', { gate: 'cutover', by });
+    await expect(approve('anna')).resolves.toBe('cutover: approved by anna; 1 more needed');
+    await expect(approve(' ANNA ')).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('1 more needed, each by another person') as string },
+    });
+    expect((await migration.progress()).gate?.approvals).toEqual({ needed: 2, by: ['anna'] });
+    await migration.update('reject', { gate: 'cutover', by: 'carl' });
+    expect((await migration.progress()).gate?.approvals).toEqual({ needed: 2, by: [] });
+    await approve('bob');
+    expect(migration.script.count('cutOver')).toBe(0);
+    await approve('anna');
+    await migration.untilGate('decommission');
+    expect(migration.script.count('cutOver')).toBe(1);
+  });
+
+  const CLOSED = { open: false, opensAt: '2999-01-01T03:00:00.000Z', closesAt: '2999-01-01T04:00:00.000Z' };
+  const OPEN = { open: true, closesAt: '2999-01-01T04:00:00.000Z' };
+  const inWindow = (more: object) => ({
+    ...SMALLEST_PLAN,
+    gates: { decommission: { approval: false }, cutover: { window: { cron: '0 3 * * 6' }, ...more } },
+  });
+
+  it('takes the approval before the window, and begins inside it', async () => {
+    const opens = new Door();
+    let window: typeof OPEN | typeof CLOSED = CLOSED;
+    const migration = await lab.migrate(
+      {
+        ...noReboot,
+        readGoNoGo: () => ({ ...boardWith(), window }),
+        watchBoard: async ({ untilWindow }) => {
+          if (!untilWindow) return untilCancelled();
+          await opens.goThrough();
+          return { ...boardWith(), window };
+        },
+      },
+      inWindow({}),
+    );
+    await migration.approve('cutover');
+    await migration.untilNotice(/cutover approved; the pause begins when the window opens, at 2999/);
+    expect(migration.script.count('preparePause')).toBe(0);
+    window = OPEN;
+    opens.open();
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
+    expect(migration.script.inputsOf('watchBoard').at(-1)?.untilWindow).toEqual({ opensAt: CLOSED.opensAt });
+  });
+
+  it('passes by itself inside the window where the plan says auto, but not with a waived line', async () => {
+    const auto = await lab.migrate(
+      { ...noReboot, readGoNoGo: () => ({ ...boardWith(), window: OPEN }) },
+      inWindow({ auto: true }),
+    );
+    const { progress } = await auto.result();
+    expect(progress.approvals[0]).toMatchObject({ gate: 'cutover', by: 'plan/auto' });
+
+    const waived = await lab.migrate(
+      { ...noReboot, readGoNoGo: () => ({ ...boardWith(...LONG), window: OPEN }) },
+      inWindow({ auto: true }),
+    );
+    await waived.until('it is closed', isBlocked);
+    await waived.update('waive', { code: 'long-transactions', by: 'anna', reason: 'it may end' });
+    const { gate } = await waived.untilGate('cutover');
+    expect(gate?.findings[0]).toMatch(/^WAIVED: long-transactions/);
+  });
+
+  it('shows the board to whoever asks, from catch-up on, and a fresh one only when the last is old', async () => {
+    const caughtUp = new Door();
+    const migration = await lab.migrate({
+      ...noReboot,
+      waitForCatchUp: async () => {
+        await caughtUp.goThrough();
+        return LAG;
+      },
+      readGoNoGo: () => boardWith(...LONG),
+    });
+    await migration.until('it catches up', ({ steps }) =>
+      steps.some(({ name, status }) => name === 'catch-up' && status === 'running'),
+    );
+    const ask = () => migration.handle.executeUpdate<string, []>('go-no-go');
+    await expect(ask()).resolves.toMatch(/^NO GO: 1 red .*\nRED long-transactions: /);
+    await expect(ask()).resolves.toMatch(/^NO GO/);
+    expect(migration.script.inputsOf('readGoNoGo').map(({ onlyLook }) => onlyLook)).toEqual([true]);
+    expect((await migration.progress()).board?.lines).toHaveLength(2);
+    for (let n = 0; n < 18; n += 1) await ask();
+    await expect(ask()).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('asked for 20 times') as string },
+    });
+    caughtUp.open();
+    await migration.until('it is closed', isBlocked);
+  });
+});
+
+describe('traffic that is moved by hand', () => {
+  it('is waited for behind the pause, and nobody else can say that it is done', async () => {
+    const cutover = { traffic: [{ type: 'manual' as const }] };
+    const migration = await lab.migrate({}, { ...SMALLEST_PLAN, cutover });
+    await migration.approve('reboot-source');
+    await migration.untilGate('cutover');
+    await expect(migration.update('switched', { by: 'anna' })).rejects.toMatchObject({
+      cause: { message: 'switched refused: nobody was asked to move traffic by hand' },
+    });
+    await migration.approve('cutover');
+    const { switching } = await migration.until('it is asked for', (progress) => progress.switching !== undefined);
+    expect(switching?.command).toContain('--name switched');
+    await expect(migration.update('switched', {})).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('"by" has to say') as string },
+    });
+    await expect(migration.update('switched', { by: 'anna' })).resolves.toBe('switched by anna');
+    await migration.approve('decommission');
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
   });
 });
