@@ -10,6 +10,7 @@ import type { Migration } from '../migration';
 import { approvedBoard } from './approved-board';
 
 const FIRST_WAIT_MS = 30_000;
+const LONGEST_WAIT_MS = 3_600_000;
 /** After so many pauses that were given up a person is asked, whatever the plan says: each was an outage for nothing. */
 const MAX_GIVEN_UP = 3;
 
@@ -25,19 +26,21 @@ export interface CutOver {
 export async function cutover(migration: Migration, source: SourceFacts, guard: Guard): Promise<CutOver> {
   const { desk, plan } = migration;
   const { approval, auto } = plan.gates.cutover;
-  for (;;) {
+  for (let rounds = 1; ; rounds += 1) {
     const always = desk.givenUp.length >= MAX_GIVEN_UP;
     const board = await migration.step('go-no-go', () => approvedBoard(migration, always));
-    const facts = await pauseOnce(migration, source, guard, board);
+    const facts = await pauseOnce(migration, source, guard, board, rounds);
     // An approval is for one opening, unless only the time has passed.
     if (facts !== 'too late') migration.gates.dropEarly();
     if (typeof facts === 'object') {
       migration.report.cutover = facts;
+      await tellHooks(migration, rounds, facts);
       migration.byHand.ask();
       return { facts, fences: fencesOf(board) };
     }
-    if (facts === 'given up' && (!approval || auto)) {
-      await sleep(FIRST_WAIT_MS * 2 ** (desk.givenUp.length - 1), { summary: 'the pause was given up' });
+    if ((facts === 'given up' || facts === 'refused') && (!approval || auto)) {
+      const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (rounds - 1));
+      await sleep(waitMs, { summary: `the pause was ${facts}` });
     }
   }
 }
@@ -45,13 +48,15 @@ export async function cutover(migration: Migration, source: SourceFacts, guard: 
 /**
  * One pause: its facts, or why there are none. `failed`: it parked, and an operator said `retry`. Either way traffic is
  * still on the source, and the board has to be looked at again before the next one. `too late`: the window closed before it began.
+ * `refused`: a hook of the user did not agree.
  */
 async function pauseOnce(
   migration: Migration,
   source: SourceFacts,
   guard: Guard,
   board: GoNoGo,
-): Promise<CutoverFacts | 'given up' | 'failed' | 'too late'> {
+  round: number,
+): Promise<CutoverFacts | 'given up' | 'failed' | 'too late' | 'refused'> {
   const input = {
     ...migration.ref,
     databases: source.databases,
@@ -66,6 +71,12 @@ async function pauseOnce(
       return 'failed';
     }
     try {
+      const against = failed ? [] : await askHooks(migration, round);
+      if (against.length > 0) {
+        migration.notice(`cutover not begun, a hook refused: ${against.join('; ')}`);
+        note(`a hook refused: ${against.join('; ')}`);
+        return 'refused';
+      }
       if (!failed) await act('preparePause', input);
       if (board.window && Date.now() >= Date.parse(board.window.closesAt)) {
         migration.notice('the window closed before the pause began; what was approved stays approved for the next one');
@@ -95,5 +106,21 @@ async function pauseOnce(
     }
     guard.start();
     return 'given up';
+  });
+}
+
+/** Each hook before the pause has to agree. @returns why one doesn't */
+function askHooks({ plan, ref }: Migration, round: number): Promise<string[]> {
+  if (plan.cutover.hooks.before.length === 0) return Promise.resolve([]);
+  return act('callHooks', { ...ref, when: 'before', round });
+}
+
+/** Traffic is on the target: whoever can't be told of it is in the notices. */
+async function tellHooks(migration: Migration, round: number, { pauseMs, switchedAt }: CutoverFacts): Promise<void> {
+  if (migration.plan.cutover.hooks.after.length === 0) return;
+  const input = { ...migration.ref, when: 'after', round, facts: { pauseMs, switchedAt } } as const;
+  await migration.forwardOnly(async () => {
+    const failed = await act('callHooks', input).catch((error: Error) => [error.message]);
+    for (const text of failed) migration.notice(`a hook could not be told of the cutover: ${text}`);
   });
 }

@@ -160,6 +160,37 @@ describe('every activity, run twice, does its work once', () => {
     ({ fence } = board);
   });
 
+  it('the board forecasts the pause, step by step, and stops nothing', async () => {
+    const { forecast, lines } = await lab.run('readGoNoGo', input);
+    const sum = (forecast?.steps ?? []).reduce((total, { ms }) => total + ms, 0);
+    expect(forecast?.ms).toBeCloseTo(sum, 0);
+    for (const step of ['fence', 'sessions', 'drain', 'sequences', 'switch']) {
+      expect(forecast?.steps.find((one) => one.step === step)?.ms).toBeGreaterThan(0);
+    }
+    expect(forecast?.ms).toBeLessThan(10_000);
+    expect(lines.at(-1)).toMatchObject({ code: 'forecast', red: false });
+    await expect(lab.sql('app-db', `SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'`)).resolves.toEqual([
+      { rolcanlogin: true },
+    ]);
+  });
+
+  it('the watch of the board comes back when another set of lines is red, and not before', async () => {
+    const watch = { ...input, waived: [], blocking: [], lookEveryMs: 100, notBeforeMs: 0 };
+    const watched = lab.start('watchBoard', watch);
+    const onTime = watched.result.then(({ lines }) => redLines(lines));
+    await lab.sql('app-db', `SELECT pg_create_physical_replication_slot('watched')`);
+    const found = await onTime;
+    expect(found.map(({ code }) => code)).toEqual(['replication-slots']);
+    const waived = lab.start('watchBoard', { ...watch, waived: ['replication-slots'] });
+    await lab.sql('app-db', `SELECT pg_drop_replication_slot('watched')`);
+    waived.cancel();
+    await expect(waived.result).rejects.toThrow();
+    const window = { cron: '* * * * *', timeZone: 'UTC', minutes: 60 };
+    const gates = { ...input.plan.gates, cutover: { ...input.plan.gates.cutover, window } };
+    const inWindow = { ...watch, plan: { ...input.plan, gates }, untilWindow: {} };
+    await expect(lab.run('watchBoard', inWindow)).resolves.toMatchObject({ window: { open: true } });
+  });
+
   it('the pause', async () => {
     await lab.twice('preparePause', input);
     cutover = switchedBy(await lab.run('cutOver', { ...input, fence }));

@@ -440,3 +440,33 @@ describe('traffic that is moved by hand', () => {
     await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
   });
 });
+
+describe('hooks', () => {
+  const hook = { url: 'https://hooks.example/cutover', secret: 'hook-key' };
+  const withHooks = { ...SMALLEST_PLAN, cutover: { hooks: { before: [hook], after: [hook] } } };
+
+  it('before the pause lead back to the board when one refuses, behind it leave a notice', async () => {
+    const migration = await lab.migrate(
+      {
+        callHooks: ({ when, round }) => {
+          if (when === 'after') return ['hooks.example answered 500'];
+          return round === 1 ? ['hooks.example answered 409: batch runs'] : [];
+        },
+      },
+      withHooks,
+    );
+    await migration.approve('reboot-source', 'cutover');
+    await migration.untilNotice('cutover not begun, a hook refused: hooks.example answered 409: batch runs');
+    expect(migration.script.count('preparePause')).toBe(0);
+    await migration.approve('cutover', 'decommission');
+    const { progress } = await migration.result();
+    expect(progress.notices.map(({ text }) => text)).toContain(
+      'a hook could not be told of the cutover: hooks.example answered 500',
+    );
+    expect(migration.script.inputsOf('callHooks').map(({ when, round }) => [when, round])).toEqual([
+      ['before', 1],
+      ['before', 2],
+      ['after', 2],
+    ]);
+  });
+});
