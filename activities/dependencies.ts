@@ -10,6 +10,7 @@ import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { STSClient } from '@aws-sdk/client-sts';
 import type { Plan } from '../plan/plan';
 import type { SnapshotHolder } from './compare/snapshot-holder';
+import type { StartWatchdog } from './cutover/watchdog/watchdog';
 
 /** AWS clients of one region. */
 export interface Aws {
@@ -37,6 +38,8 @@ export interface Dependencies {
   readonly snapshots: SnapshotHolder;
   /** Task queue that only this process serves: how the proof finds the process that holds the snapshots. */
   readonly ownTaskQueue: string;
+  /** Starts the process that ends a pause when this one is gone. */
+  readonly startWatchdog: StartWatchdog;
 }
 
 /** The part of its input that every activity has: which migration it works for. */

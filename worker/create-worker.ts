@@ -11,6 +11,7 @@ import { awsClients } from './aws-clients';
 import type { WorkerConfiguration } from './configuration';
 import { ActivityHeartbeat } from './interceptors/activity-heartbeat';
 import { FailureClassifier } from './interceptors/failure-classifier';
+import { startWatchdog } from './watchdog/start';
 
 /** Workflow code as `npm run build` bundles it; absent in a checkout, where the worker bundles at start. */
 export const BUNDLE_FILE = path.join(__dirname, 'workflow-bundle.js');
@@ -36,6 +37,7 @@ export async function createWorkers(
     rdsCaBundle: configuration.rdsCaBundle,
     snapshots,
     ownTaskQueue,
+    startWatchdog: () => startWatchdog({ rdsCaBundle: configuration.rdsCaBundle, region: configuration.awsRegion }),
   };
   const common = {
     connection,

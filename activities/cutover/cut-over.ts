@@ -13,8 +13,8 @@ import { isCutOver } from './is-cut-over';
 import { lowerFenceOf } from './lower-fence';
 import { forgetWayThere, openOldSource } from './open-target';
 import { type Pause, pause } from './pause';
-import { pausedFor } from './pause-mark';
-import { openPauseSessions } from './pause-sessions';
+import { endOf, noteEnd, pausedFor } from './pause-mark';
+import { openPauseSessions, type PauseSessions } from './pause-sessions';
 import { moveTraffic, releaseFences } from './release';
 
 /**
@@ -25,8 +25,29 @@ import { moveTraffic, releaseFences } from './release';
  */
 export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<CutOverResult> {
   const context = Context.current();
-  const overdue = await endOverduePause(deps, input);
-  if (overdue) return overdue;
+  const activity = `${context.info.workflowExecution?.runId ?? ''}/${context.info.activityId}`;
+  const earlierPause = await lookAtEarlierPause(deps, input, activity);
+  if ('ended' in earlierPause) return earlierPause.ended;
+  const watchdog = deps.startWatchdog();
+  let attempt: 'failed' | 'done' = 'failed';
+  try {
+    const result = await attend(deps, input, context, (sessions) =>
+      watchdog.guard({ input, activity, pids: sessions.pids, alreadyMs: earlierPause.ms }),
+    );
+    attempt = 'done';
+    return result;
+  } finally {
+    watchdog[attempt]();
+  }
+}
+
+/** One attempt; `guarded` is called when nothing is missing but the pause itself. */
+async function attend(
+  deps: Dependencies,
+  input: CutOverInput,
+  context: Context,
+  guarded: (sessions: PauseSessions) => Promise<void>,
+): Promise<CutOverResult> {
   const sessions = await openPauseSessions(deps, input);
   let switches: readonly PreparedSwitch[] = [];
   let fences: readonly Fence[] = [];
@@ -42,6 +63,7 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
       );
     }
     fences = await openFences(deps, input, input);
+    await guarded(sessions);
     const pauseOf: Pause = { deps, input, sessions, switches, fences, context };
     if (earlier && (isOpaque(input.plan.cutover.traffic) || switches.some(({ done }) => done))) {
       return await rollForward(pauseOf, { ...earlier, attempts: context.info.attempt });
@@ -58,21 +80,27 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
 
 /**
  * A fence that an earlier attempt left up for longer than the budget comes down first of all. That needs the source only:
- * the target may be the reason why the pause did not end.
+ * the target may be the reason why the pause did not end. One that the watchdog took down stays down: another pause needs another
+ * approval.
  */
-async function endOverduePause(deps: Dependencies, input: CutOverInput): Promise<CutOverResult | undefined> {
+async function lookAtEarlierPause(
+  deps: Dependencies,
+  input: CutOverInput,
+  activity: string,
+): Promise<{ ended: CutOverResult } | { ms: number }> {
   const [database] = input.databases;
   if (database === undefined) throw new Error('no database to cut over');
   const access = await accessTo(deps, input, 'source');
   return withSession(access, { step: 'pause-budget', database }, async (source) => {
     const ms = await pausedFor(source, input);
-    if (ms === undefined || ms <= input.plan.cutover.pauseBudgetMs || (await isCutOver(deps, input))) return undefined;
+    const ended = await endOf(source, input, activity);
+    const isOverdue = ms !== undefined && ms > input.plan.cutover.pauseBudgetMs;
+    if ((!isOverdue && !ended) || (await isCutOver(deps, input))) return { ms: ms ?? 0 };
+    const pauseMs = Math.round(ms ?? ended?.pauseMs ?? 0);
+    await noteEnd(source, input, { activity, pauseMs });
     await lowerFenceOf(deps, input, source);
-    return {
-      switched: false,
-      pauseMs: Math.round(ms),
-      reason: 'the budget ended while no worker attended to the pause',
-    };
+    const reason = 'the budget ended while no worker attended to the pause';
+    return { ended: { switched: false, pauseMs, reason } };
   });
 }
 

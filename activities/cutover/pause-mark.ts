@@ -1,5 +1,5 @@
 import type { MigrationRef } from '../dependencies';
-import { fenceTable } from '../postgres/fence-table';
+import { fenceTable, readMark, writeMark } from '../postgres/fence-table';
 import { queryOne, queryRows, type Session } from '../postgres/session';
 
 /**
@@ -36,4 +36,28 @@ export async function pausedFor(source: Session, ref: MigrationRef): Promise<num
 
 export async function forgetPause(source: Session, ref: MigrationRef): Promise<void> {
   await source.query(`UPDATE ${fenceTable(ref.id)} SET fenced_at = NULL WHERE purpose = '${markPurpose(ref)}'`);
+}
+
+/** A pause that was ended while no worker attended to it. */
+export interface EndedPause {
+  /** The activity whose pause it was, the same for all its attempts. */
+  readonly activity: string;
+  readonly pauseMs: number;
+}
+
+const endPurpose = (ref: MigrationRef) => `${markPurpose(ref)}-ended` as const;
+
+/**
+ * Notes whose pause is ended, before it is: an attempt of the same activity that comes later must not begin another pause, which
+ * nobody has approved.
+ */
+export async function noteEnd(source: Session, ref: MigrationRef, ended: EndedPause): Promise<void> {
+  await writeMark(source, ref.id, endPurpose(ref), JSON.stringify(ended));
+}
+
+/** The pause of an activity that was ended by somebody else; undefined: it was not. */
+export async function endOf(source: Session, ref: MigrationRef, activity: string): Promise<EndedPause | undefined> {
+  const mark = await readMark(source, ref.id, endPurpose(ref));
+  const ended = mark === undefined ? undefined : (JSON.parse(mark) as EndedPause);
+  return ended?.activity === activity ? ended : undefined;
 }

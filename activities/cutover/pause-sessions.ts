@@ -3,7 +3,15 @@ import type { Plan } from '../../plan/plan';
 import { exportSnapshot } from '../compare/exported-snapshot';
 import type { HeldPair } from '../compare/snapshot-holder';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import { type Access, accessTo, type Endpoint, openSession, type Session, withSession } from '../postgres/session';
+import {
+  type Access,
+  accessTo,
+  type Endpoint,
+  openSession,
+  pidOf,
+  type Session,
+  withSession,
+} from '../postgres/session';
 import { closedDatabases } from '../quarantine/read-only';
 import type { QuarantineRecord } from '../quarantine/records';
 import { type NeighbourPlan, planNeighbours } from './neighbours';
@@ -29,6 +37,8 @@ export interface PauseSessions extends Endpoints {
   readonly pairs: ReadonlyMap<string, DatabasePair>;
   /** The first database's pair: where roles are changed and the cutover is noted. */
   readonly first: DatabasePair;
+  /** Server processes on the source that these sessions are. */
+  readonly pids: readonly number[];
   /** What writes on the source by itself and has to be stopped, if there is any. */
   readonly neighbours?: NeighbourPlan;
   /** Databases of the target that the quarantine closed for writes. */
@@ -105,6 +115,10 @@ export async function openPauseSessions(
     targetEndpoint: target.endpoint,
     pairs,
     first,
+    pids: [...pairs.values()].flatMap((pair) => [
+      pidOf(pair.source),
+      ...(pair.carry ? [pidOf(pair.carry.source)] : []),
+    ]),
     async takeSnapshots() {
       const snapshots = await Promise.all(
         [...proofs].map(async ([database, pair]) => {

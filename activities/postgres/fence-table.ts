@@ -45,6 +45,9 @@ export type MarkPurpose =
   | 'pause'
   /** The same in the way back: what came by replication from the other side must not look like a fence of this one. */
   | 'pause-back'
+  /** Whose pause was ended while no worker attended to it. */
+  | 'pause-ended'
+  | 'pause-back-ended'
   | 'catch-up'
   | 'verify'
   /** How long a mark takes, for the forecast of the pause. */

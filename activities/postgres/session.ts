@@ -133,13 +133,15 @@ export function settingsOf(options: Pick<SessionOptions, 'statementTimeoutMs' | 
      WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`;
 }
 
+/** The server process of a session. */
+export const pidOf = (session: Session): number => (session as Session & { processID: number | null }).processID ?? 0;
+
 /** The server goes on with a statement whose client only stops listening, so it has to be told. */
 function cancelWithActivity(client: Client, access: Access, signal: AbortSignal): void {
   const cancel = () => {
     const options = { step: 'cancel', database: 'postgres' };
-    const { processID } = client as Client & { processID: number | null };
     // Best effort: the activity ends in any case, and the timeout ends the statement.
-    withSession(access, options, (session) => session.query('SELECT pg_cancel_backend($1)', [processID])).catch(
+    withSession(access, options, (session) => session.query('SELECT pg_cancel_backend($1)', [pidOf(client)])).catch(
       () => undefined,
     );
   };

@@ -43,6 +43,7 @@ const TRIED_ELSEWHERE = [
 function isNeeded(sid: string, { source, plan: { cutover } }: Surroundings): boolean {
   const switches = (type: TrafficType) => cutover.traffic.some((entry) => entry.type === type);
   if (sid === 'ReadReplicas') return (source.ReadReplicaDBInstanceIdentifiers ?? []).length > 0;
+  if (sid === 'SecurityGroupFence') return cutover.fence.some(({ type }) => type === 'security-group');
   if (sid === 'TrafficSwitchRecordInSync') return switches('route53');
   if (sid === 'TrafficSwitchProxy')
     return switches('rds-proxy') || cutover.fence.some(({ type }) => type === 'rds-proxy');

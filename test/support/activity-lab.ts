@@ -13,6 +13,7 @@ import type { Plan, PlanInput } from '../../plan/plan';
 import { ActivityHeartbeat } from '../../worker/interceptors/activity-heartbeat';
 import { FailureClassifier } from '../../worker/interceptors/failure-classifier';
 import { parsedPlan, SMALLEST_PLAN } from './plan';
+import { startWatchdog } from '../../worker/watchdog/start';
 import { MASTER, StandIn } from './stand-in';
 import { QUIET } from './workflow-lab';
 
@@ -21,6 +22,7 @@ export class ActivityLab {
   readonly snapshots = new SnapshotHolder();
   readonly #clients = new Map<string, Aws>();
   readonly #activities: Activities;
+  #activityCount = 0;
   keyArn = '';
 
   /** What a worker would give to the activities. */
@@ -32,6 +34,12 @@ export class ActivityLab {
       rdsCaBundle: readFileSync(join(standIn.stateDir, 'rds-combined-ca-bundle.pem'), 'utf8'),
       snapshots: this.snapshots,
       ownTaskQueue: 'holder',
+      startWatchdog: () =>
+        startWatchdog({
+          rdsCaBundle: this.dependencies.rdsCaBundle,
+          region: this.standIn.settings().region,
+          env: awsEnvironment(this.standIn),
+        }),
     };
     this.#activities = createActivities(this.dependencies);
   }
@@ -107,8 +115,10 @@ export class ActivityLab {
     attempt = 1,
     heartbeatDetails?: unknown,
   ): { result: ReturnType<Activities[Name]>; cancel: () => void } {
+    if (attempt === 1) this.#activityCount += 1;
+    const activityId = `${name}-${this.#activityCount}`;
     const environment = new MockActivityEnvironment(
-      { activityType: name, attempt, heartbeatDetails },
+      { activityType: name, activityId, attempt, heartbeatDetails },
       {
         logger: QUIET,
         interceptors: [
@@ -158,6 +168,15 @@ export class ActivityLab {
     await this.standIn.remove();
   }
 }
+
+/** What a process of its own has to have in its environment so that its AWS is this one. */
+export const awsEnvironment = (standIn: StandIn): NodeJS.ProcessEnv => ({
+  ...process.env,
+  AWS_ENDPOINT_URL: standIn.endpoint,
+  AWS_REGION: standIn.settings().region,
+  AWS_ACCESS_KEY_ID: standIn.settings().credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: standIn.settings().credentials.secretAccessKey,
+});
 
 /** The part of an activity's input that says for which migration it works. */
 export function migrationRef(

@@ -1,7 +1,9 @@
 import { finalFailure } from '../../../plan/failures';
 import type { FenceEntry } from '../../../plan/plan';
 import type { FenceKind, FenceKinds } from './fence';
+import { hook } from './hook';
 import { pgbouncer } from './pgbouncer/fence';
+import { securityGroup } from './security-group';
 
 const notYet = (type: string): FenceKind<never> => {
   const refuse = () => Promise.reject(finalFailure('InvalidPlan', `cutover.fence: ${type} is not in this version`));
@@ -10,9 +12,9 @@ const notYet = (type: string): FenceKind<never> => {
 
 const KINDS: FenceKinds = {
   pgbouncer,
-  'security-group': notYet('security-group'),
+  'security-group': securityGroup,
   'rds-proxy': notYet('rds-proxy'),
-  hook: notYet('hook'),
+  hook,
   'stop-instance': notYet('stop-instance'),
 };
 

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { applicationName } from '../../../plan/names';
+import type { Dependencies } from '../../dependencies';
+import { accessTo, queryRows, type Session, withSession } from '../../postgres/session';
+import { closeFences, openFences } from '../fence-set';
+import { isCutOver } from '../is-cut-over';
+import { lowerFenceOf } from '../lower-fence';
+import { noteEnd, pausedFor } from '../pause-mark';
+import { releaseFences } from '../release';
+import type { WatchOrder } from './watchdog';
+
+/** What became of a pause that nobody attended to. */
+export type Ended = 'was down' | 'lowered' | 'released';
+
+/** Another attempt that is under way gets this long: the longest time that one request of it may take, with the SDK's retries. */
+const OTHERS_MS = 90_000;
+const LOOK_EVERY_MS = 200;
+
+/** Whether the fence is up. */
+export function isPaused(deps: Dependencies, { input }: WatchOrder): Promise<boolean> {
+  return onSource(deps, input, async (source) => (await pausedFor(source, input)) !== undefined);
+}
+
+/**
+ * Ends a pause whose worker is gone, as an attempt after it would: asks the world whether traffic is switched. If so, clients are let
+ * go on, on the target, and nothing is undone; otherwise everything is as before the pause. May run twice, and beside an attempt that
+ * has taken over: that one is left alone as long as it may still be alive.
+ */
+export async function endPause(deps: Dependencies, order: WatchOrder): Promise<Ended> {
+  const { input } = order;
+  return onSource(deps, input, async (source) => {
+    if ((await pausedFor(source, input)) === undefined) return 'was down';
+    if (await isCutOver(deps, input)) return release(deps, order);
+    await untilOthersEnded(source, order);
+    await endSessions(source, order);
+    const ms = await pausedFor(source, input);
+    if (ms === undefined) return 'was down';
+    if (await isCutOver(deps, input)) return release(deps, order);
+    await noteEnd(source, input, { activity: order.activity, pauseMs: Math.round(ms) });
+    await lowerFenceOf(deps, input, source);
+    return 'lowered';
+  });
+}
+
+async function onSource<T>(
+  deps: Dependencies,
+  input: WatchOrder['input'],
+  work: (source: Session) => Promise<T>,
+): Promise<T> {
+  const [database] = input.databases;
+  if (database === undefined) throw new Error('no database to cut over');
+  return withSession(await accessTo(deps, input, 'source'), { step: 'watchdog', database }, work);
+}
+
+async function release(deps: Dependencies, { input }: WatchOrder): Promise<Ended> {
+  const fences = await openFences(deps, input, input);
+  try {
+    await releaseFences(fences);
+    return 'released';
+  } finally {
+    await closeFences(fences);
+  }
+}
+
+/** An attempt that has taken over has sessions of the same name; its own watchdog sees to it. */
+async function untilOthersEnded(source: Session, { input, pids }: WatchOrder): Promise<void> {
+  for (const deadline = Date.now() + OTHERS_MS; Date.now() < deadline; await sleep(LOOK_EVERY_MS)) {
+    const others = await queryRows(
+      source,
+      'SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND pid <> ALL ($2::integer[])',
+      [applicationName(input.id, 'pause'), pids],
+    );
+    if (others.length === 0 || (await pausedFor(source, input)) === undefined) return;
+  }
+}
+
+/** Without its sessions an attempt can neither take down the fence nor record a cutover, so it can't switch either. */
+async function endSessions(source: Session, { input }: WatchOrder): Promise<void> {
+  await source.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [
+    applicationName(input.id, 'pause'),
+  ]);
+}
