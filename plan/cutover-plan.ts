@@ -9,7 +9,10 @@ function isSafe(text: string): boolean {
 
 /** The user's own HTTPS endpoint. Requests are signed (docs/webhooks.md). */
 const endpointOfUser = {
-  url: z.url({ error: 'is not a URL' }).refine(isSafe, 'has to begin with https://'),
+  url: z
+    .url({ error: 'is not a URL' })
+    .refine(isSafe, 'has to begin with https://')
+    .refine((url) => new URL(url).username === '' && new URL(url).password === '', 'holds a user or a password'),
   /** Secrets Manager secret (name or ARN) whose value is the key of the signature. */
   secret: nonEmpty('the secret that signs the request'),
   /** How long one request may take. */
@@ -139,6 +142,12 @@ function refuseContradictions(
   const [first] = switches;
   if (first?.type === 'pgbouncer' && first.file === undefined) {
     refuse(['traffic', 0, 'file'], 'is needed where no switch before it changes what the host of the entries means');
+  }
+  if (rename >= 0) {
+    refuse(
+      ['traffic', rename],
+      'is not in this version: behind it the names in the plan would mean other instances. Use route53 with a name of your own',
+    );
   }
   if (rename > 0) refuse(['traffic', rename], 'has to be the first: the endpoints are others behind it');
 }

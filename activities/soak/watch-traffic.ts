@@ -1,33 +1,75 @@
+import { Context } from '@temporalio/activity';
 import type { Removal } from '../../plan/report';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { type ForeignSession, foreignSessions } from '../cutover/fence';
-import { accessTo, withSession } from '../postgres/session';
+import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { reportProgress } from '../heartbeat';
+import { accessTo, type Session, withSession } from '../postgres/session';
 import { requireInstance } from '../rds/find-instance';
 import { replicasToRemove } from '../replicas/look-at-replicas';
+import { throwIfCancelled } from '../wait';
+
+/** Time between two looks. */
+const LOOK_AGAIN_MS = 500;
+/** Somebody on the target and nobody on the source for so long: what comes now has come. */
+const QUIET_MS = 3_000;
 
 /** Who is connected where after the switch. */
 export interface TrafficSeen {
+  /** Sessions of applications on the target, at the end of the watch. */
   readonly onTarget: number;
-  /** Sessions that still are on the source, as a person can find them. */
+  /** Sessions that were still on the source at its end, as a person can find them. */
   readonly stragglers: readonly string[];
+  /** Sessions that were seen on the source at any time of the watch. */
+  readonly seenOnSource?: readonly string[];
+  /** How long it was watched, in milliseconds. */
+  readonly watchedMs?: number;
   /** What the decommission would remove, for its gate. */
   readonly removal?: Removal;
 }
 
-/** Looks once at the sessions of both sides, and at what goes with the source. */
+/**
+ * Watches the sessions of both sides for `cutover.watchSeconds`: those of applications have to arrive on the target, and none may be
+ * left on the source. Ends before that when it has been so for three seconds. What goes through a pooler or a proxy is seen with the
+ * pooler's address, and with the application's user and name, which poolers pass on. Then looks at what goes with the source.
+ */
 export async function watchTraffic(deps: Dependencies, ref: MigrationRef): Promise<TrafficSeen> {
-  const look = async (side: 'source' | 'target') =>
-    withSession(await accessTo(deps, ref, side), { step: 'watch', database: 'postgres', readOnly: true }, (session) =>
-      foreignSessions(session, ref.id, ref.plan.cutover.spareRoles),
+  const options = { step: 'watch', database: 'postgres', readOnly: true };
+  const [there, here] = [await accessTo(deps, ref, 'source'), await accessTo(deps, ref, 'target')];
+  const seen = await withSession(there, options, (source) =>
+    withSession(here, options, (target) => watch(ref, source, target)),
+  );
+  return { ...seen, ...(ref.direction === 'back' ? {} : { removal: await removalOf(deps, ref) }) };
+}
+
+async function watch({ id, plan: { cutover } }: MigrationRef, source: Session, target: Session): Promise<TrafficSeen> {
+  const context = Context.current();
+  const startedAt = Date.now();
+  const endsAt = startedAt + cutover.watchSeconds * 1_000;
+  const everOnSource = new Set<string>();
+  let quietSince: number | undefined;
+  for (;;) {
+    await throwIfCancelled();
+    const [onSource, onTarget] = await Promise.all(
+      [source, target].map((session) => foreignSessions(session, id, cutover.spareRoles)),
     );
-  const [source, target] = await Promise.all([look('source'), look('target')]);
+    const stragglers = [...new Set(onSource?.map(describe))];
+    for (const one of stragglers) everOnSource.add(one);
+    const now = Date.now();
+    const arrived = onTarget?.length ?? 0;
+    quietSince = arrived > 0 && stragglers.length === 0 ? (quietSince ?? now) : undefined;
+    const isQuiet = quietSince !== undefined && now - quietSince >= QUIET_MS;
+    if (isQuiet || now >= endsAt) {
+      return { onTarget: arrived, stragglers, seenOnSource: [...everOnSource], watchedMs: now - startedAt };
+    }
+    reportProgress(() => ({ onTarget: arrived, stragglers }));
+    await context.sleep(Math.min(LOOK_AGAIN_MS, endsAt - now));
+  }
+}
+
+async function removalOf(deps: Dependencies, ref: MigrationRef): Promise<Removal> {
   const { removed, left } = await replicasToRemove(deps, ref);
   const { DeletionProtection } = await requireInstance(awsOf(deps, ref), ref.plan.source.instance);
-  return {
-    onTarget: target.length,
-    stragglers: source.map(describe),
-    removal: { deletionProtection: DeletionProtection ?? false, replicas: removed, left },
-  };
+  return { deletionProtection: DeletionProtection ?? false, replicas: removed, left };
 }
 
 const describe = ({ user, application, client, database }: ForeignSession): string =>
