@@ -3,8 +3,17 @@ import { instanceId, milliseconds, nonEmpty } from './fields';
 
 /** Plain HTTP stays on this machine. */
 function isSafe(text: string): boolean {
+  // What is no URL is another mistake.
+  if (!URL.canParse(text)) return true;
   const { protocol, hostname } = new URL(text);
   return protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname));
+}
+
+/** A plan holds no secrets, and a URL is shown. */
+function hasNoLogin(text: string): boolean {
+  if (!URL.canParse(text)) return true;
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
 }
 
 /** The user's own HTTPS endpoint. Requests are signed (docs/webhooks.md). */
@@ -12,7 +21,7 @@ const endpointOfUser = {
   url: z
     .url({ error: 'is not a URL' })
     .refine(isSafe, 'has to begin with https://')
-    .refine((url) => new URL(url).username === '' && new URL(url).password === '', 'holds a user or a password'),
+    .refine(hasNoLogin, 'holds a user or a password'),
   /** Secrets Manager secret (name or ARN) whose value is the key of the signature. */
   secret: nonEmpty('the secret that signs the request'),
   /** How long one request may take. */
@@ -139,10 +148,6 @@ function refuseContradictions(
     seen.add(type);
   }
   const rename = switches.findIndex(({ type }) => type === 'rds-rename');
-  const [first] = switches;
-  if (first?.type === 'pgbouncer' && first.file === undefined) {
-    refuse(['traffic', 0, 'file'], 'is needed where no switch before it changes what the host of the entries means');
-  }
   if (rename >= 0) {
     refuse(
       ['traffic', rename],

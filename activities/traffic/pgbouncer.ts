@@ -73,9 +73,14 @@ const closeAll = (consoles: readonly PoolerConsole[]): void => {
 
 type Seen = Pick<SwitchLook, 'pointsAt' | 'findings' | 'red'>;
 
-async function lookAtFiles({ from, to }: SwitchPlace, entry: Entry): Promise<Seen> {
+async function lookAtFiles({ ref, from, to }: SwitchPlace, entry: Entry): Promise<Seen> {
   const files = filesOf(entry);
-  if (files.length === 0) return { pointsAt: 'unknown', findings: [], red: [] };
+  if (files.length === 0) {
+    const isFirst = ref.plan.cutover.traffic[0] === entry;
+    const red =
+      'The switch pgbouncer needs file, or a switch before it that changes what the host of the entries means.';
+    return { pointsAt: 'unknown', findings: [], red: isFirst ? [red] : [] };
+  }
   const findings: string[] = [];
   const red: string[] = [];
   const pointing: PointsAt[] = [];

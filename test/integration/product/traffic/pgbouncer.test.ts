@@ -147,6 +147,8 @@ it('says before the cutover what would go wrong', async () => {
   await expect(red(traffic([pooler], { file: stray }))).resolves.toContain('not in');
   writeFileSync(stray, `[databases]\npostgres = host=elsewhere.example.com\n`);
   await expect(red(traffic([pooler], { file: stray }))).resolves.toContain('No entry');
+  const nothing = lab.ref([{ type: 'pgbouncer' }], { poolers: [poolerEntry(pooler)] });
+  await expect(red(nothing)).resolves.toContain('needs file');
   const unreachable = lab.ref([{ type: 'pgbouncer', file: pooler.databasesFile }], {
     poolers: [{ ...poolerEntry(pooler), port: 1 }],
   });
