@@ -2,4 +2,4 @@
 import { post } from '../../activities/webhooks/post';
 
 const [url = ''] = process.argv.slice(2);
-post(url, {}, '{}', 5_000).then((posted) => process.stdout.write(JSON.stringify(posted)), process.abort);
+void post(url, {}, '{}', 5_000).then((posted) => process.stdout.write(JSON.stringify(posted)));

@@ -1,8 +1,8 @@
 import { checkPlan } from '../../../plan/parse-plan';
 import { SMALLEST_PLAN } from '../../support/plan';
 
-const problems = (entry: object): string => {
-  const checked = checkPlan({ ...SMALLEST_PLAN, cutover: { traffic: [entry] } } as never);
+const problems = (entry: unknown): string => {
+  const checked = checkPlan({ ...SMALLEST_PLAN, cutover: { traffic: [entry] } });
   return 'problems' in checked ? JSON.stringify(checked.problems) : '';
 };
 const webhook = (url: string) => ({ type: 'webhook', url, secret: 'key' });
