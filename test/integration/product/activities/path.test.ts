@@ -136,6 +136,10 @@ describe('every activity, run twice, does its work once', () => {
     }
   });
 
+  it('the way back, disabled until the pause', async () => {
+    await lab.twice('prepareWayBack', input);
+  });
+
   it('warm-up and comparison', async () => {
     const { relations, blocks } = await lab.run('warmTarget', input);
     expect(relations).toBeGreaterThan(0);
