@@ -1,4 +1,5 @@
 import type { Board, BoardLine } from './board';
+import type { LagPoint } from './report';
 import type { Approval, GateName } from './gates';
 import { type Phase, type StepName, STEP_NAMES, STEPS } from './steps';
 
@@ -52,6 +53,8 @@ export interface SourceHealth {
 
 /** What the guard of the source comes back with. */
 export interface GuardReport extends Lag {
+  /** The lag at the looks since the report before, thinned out; oldest first. */
+  readonly history?: readonly LagPoint[];
   /** What an operator should look at. `code` stays the same while it lasts: each is noticed once, and once when it is over. */
   readonly warnings?: readonly { readonly code: string; readonly text: string }[];
 }

@@ -1,5 +1,6 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { GuardReport } from '../plan/progress';
+import { withLag } from '../plan/lag-history';
 import { act } from './act';
 import type { Migration } from './migration';
 
@@ -52,8 +53,9 @@ export class Guard {
           databases,
           reportAfterMs: this.#reportAfterMs,
         });
-        const { warnings = [], ...lag } = report;
+        const { warnings = [], history = [], ...lag } = report;
         migration.progress.lag = lag;
+        if (direction !== 'back') migration.report.lagHistory = withLag(migration.report.lagHistory, [...history, lag]);
         this.#warn(warnings);
         this.#reportAfterMs *= REPORT_GROWTH;
         migration.show();

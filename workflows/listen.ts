@@ -1,4 +1,5 @@
 import { ApplicationFailure, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
+import { fitReport } from '../plan/fit-report';
 import type { Approval, GateAnswer } from '../plan/gates';
 import type { Progress } from '../plan/progress';
 import type { Report } from '../plan/report';
@@ -62,5 +63,5 @@ export function listen(migration: Answerable): void {
     migration.notice(`signal ${name} is not known: approve, reject, abort, retry, rollback, go-no-go, waive, switched`),
   );
   setHandler(messages.progressQuery, () => migration.progress);
-  setHandler(messages.reportQuery, () => migration.report);
+  setHandler(messages.reportQuery, () => fitReport(migration.report));
 }

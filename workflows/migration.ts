@@ -12,11 +12,14 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { ENDING_FAILURES } from '../plan/failures';
 import type { Approval, GateAnswer, GateName } from '../plan/gates';
+import { endedReport } from '../plan/ended-report';
+import { fitReport } from '../plan/fit-report';
 import type { Plan } from '../plan/plan';
 import { newProgress, type Progress, stepOf } from '../plan/progress';
 import type { Report, RollbackFacts } from '../plan/report';
 import { type Phase, type StepName, STEPS } from '../plan/steps';
 import { MESSAGES, SEARCH_ATTRIBUTES } from '../plan/temporal';
+import { act } from './act';
 import { ByHand } from './by-hand';
 import { Desk } from './desk';
 import { renderDetails, signalCommand } from './details';
@@ -111,6 +114,8 @@ export class Migration implements Answerable, GateHost {
   async run(strategy: () => Promise<void>): Promise<Report> {
     try {
       await this.#scope.run(strategy);
+      // One that was completed has done so as a step of its own.
+      if (this.#rolledBack) await this.#keepReport('rolled-back');
       this.#end(this.#rolledBack ? 'rolled-back' : 'completed');
     } catch (error) {
       // Beside what ruins it, only the preflight ends a migration by an error: before anything is touched.
@@ -125,13 +130,29 @@ export class Migration implements Answerable, GateHost {
       this.#alarm = undefined;
       this.gates.close();
       await this.undo.runAll(this.progress, (name, message) => this.#parkUndo(name, message));
-      this.#end(this.#ruin ? 'failed' : 'aborted');
+      const status = this.#ruin ? 'failed' : 'aborted';
+      await this.#keepReport(status);
+      this.#end(status);
       if (this.#ruin) throw this.#ruin;
       if (!this.#abortRequested) throw error;
     }
     // A cancellation that came behind the switch had no effect, and has none here.
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
-    return this.report;
+    return fitReport(this.report);
+  }
+
+  /** Keeps the report where the plan says; an end that is no success must not fail for it. */
+  async #keepReport(status: 'aborted' | 'failed' | 'rolled-back'): Promise<void> {
+    if (!this.plan.report) return;
+    try {
+      const report = endedReport(this.report, status, now());
+      const kept = await CancellationScope.nonCancellable(() => act('writeReport', { ...this.ref, report }));
+      for (const { address, sha256 } of kept) {
+        this.report.stays.push({ what: 'report', name: address, why: `the plan keeps it; sha256 ${sha256}` });
+      }
+    } catch (error) {
+      this.notice(`the report is not where the plan wants it: ${(failureOf(error) as Error).message}`);
+    }
   }
 
   /** An undo without which nothing older may be undone: waits until an operator has mended what it stumbles over. */

@@ -1,5 +1,8 @@
 import { Context } from '@temporalio/activity';
+import { CancelledFailure } from '@temporalio/common';
+import { withLag } from '../../plan/lag-history';
 import type { GuardReport } from '../../plan/progress';
+import type { LagPoint } from '../../plan/report';
 import { type Dependencies, instanceOf } from '../dependencies';
 import { giveUpSlots, reasonToGiveUp } from '../guard/give-up';
 import { SourceWatch } from '../guard/source-watch';
@@ -9,6 +12,8 @@ import type { LagInput } from './read-lag';
 
 /** Time between looks; a slot that keeps too much WAL grows far slower than this. */
 const LOOK_EVERY_MS = 5_000;
+/** So many of its looks a report has. */
+const LOOKS_REPORTED = 40;
 /** Reports come at growing distances, but never further apart than this: an activity may last 30 days. */
 const LONGEST_REPORT_MS = 10 * 24 * 3_600_000;
 /**
@@ -35,10 +40,12 @@ export async function guardSource(deps: Dependencies, input: GuardInput): Promis
   const reportAfterMs = Math.min(input.reportAfterMs, LONGEST_REPORT_MS);
   const access = await accessTo(deps, input, 'source');
   const watch = new SourceWatch(deps, input, access);
+  let history: readonly LagPoint[] = [];
   let known: ReadonlySet<string> | undefined;
   for (;;) {
     const { report, health, slots } = await watch.look();
     const { warnings = [], source: _source, ...lag } = report;
+    history = withLag(history, [lag], LOOKS_REPORTED);
     reportProgress(() => ({ lag, source: health, warnings, slots }));
     const reason = reasonToGiveUp(input.plan.guard, instanceOf(input, 'source'), health);
     if (reason) return giveUpSlots(deps, access, input, reason);
@@ -47,8 +54,14 @@ export async function guardSource(deps: Dependencies, input: GuardInput): Promis
     const before = known;
     const news = warnings.some(({ code }) => !before.has(code));
     const elapsedMs = Date.now() - startedAt;
-    if (elapsedMs >= reportAfterMs || (news && elapsedMs >= reportAfterMs * EARLY_SHARE)) return report;
+    if (elapsedMs >= reportAfterMs || (news && elapsedMs >= reportAfterMs * EARLY_SHARE)) return { ...report, history };
     await watch.mark(new Date());
-    await context.sleep(Math.min(LOOK_EVERY_MS, reportAfterMs - elapsedMs));
+    try {
+      await context.sleep(Math.min(LOOK_EVERY_MS, reportAfterMs - elapsedMs));
+    } catch (error) {
+      // Told to stop, for the pause: what it saw belongs into the evidence all the same.
+      if (error instanceof CancelledFailure) return { ...report, history };
+      throw error;
+    }
   }
 }

@@ -27,8 +27,9 @@ export async function clone(migration: Migration, { targetKmsKeyArn }: SourceFac
   return migration.step('restore', async (note) => {
     undo.register('quarantine parameter group', () => act('deleteQuarantineGroup', ref));
     undo.register('target instance', () => act('deleteTarget', ref), { keptByRollback: true });
-    const target = await act('restoreTarget', input);
+    const { parameterGroup: _group, quarantined, ...target } = await act('restoreTarget', input);
+    migration.report.target = target;
     note(`${target.instance} at ${target.address}:${target.port}`);
-    return { quarantined: target.quarantined ?? false };
+    return { quarantined: quarantined ?? false };
   });
 }
