@@ -1,5 +1,7 @@
 import type { Dependencies } from '../dependencies';
 import { closeAgainSql, openTargetSql } from '../quarantine/read-only';
+import type { Session } from '../postgres/session';
+import type { QuarantineRecord } from '../quarantine/records';
 import type { CutOverInput } from './cut-over-input';
 import { forgetCutover } from './cutover-facts';
 import { fenceSql, terminateForeignSessions, unfenceSql, withoutDroppedRoles } from './fence';
@@ -36,13 +38,17 @@ export async function forgetWayThere(input: CutOverInput, { first }: PauseSessio
 }
 
 /** A pause that was given up: nobody is to write there again. That side may be the reason, so this is only tried. */
-export async function closeTargetAgain(input: CutOverInput, { first, closed }: PauseSessions): Promise<void> {
-  if (closed.length > 0) await first.target.query(closeAgainSql(closed)).catch(() => undefined);
+export async function closeTargetAgain(
+  input: CutOverInput,
+  target: Session,
+  closed: readonly QuarantineRecord[],
+): Promise<void> {
+  if (closed.length > 0) await target.query(closeAgainSql(closed)).catch(() => undefined);
   const { fenceThere } = input;
   if (!fenceThere) return;
   try {
-    await first.target.query(fenceSql(await withoutDroppedRoles(first.target, fenceThere.fence)));
-    await terminateForeignSessions(first.target, input.id, input.plan.cutover.spareRoles);
+    await target.query(fenceSql(await withoutDroppedRoles(target, fenceThere.fence)));
+    await terminateForeignSessions(target, input.id, input.plan.cutover.spareRoles);
   } catch {
     // The next attempt of the pause raises it again.
   }

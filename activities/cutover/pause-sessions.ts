@@ -11,6 +11,8 @@ import {
   pidOf,
   type Session,
   withSession,
+  cutSession,
+  endSession,
 } from '../postgres/session';
 import { closedDatabases } from '../quarantine/read-only';
 import type { QuarantineRecord } from '../quarantine/records';
@@ -47,6 +49,8 @@ export interface PauseSessions extends Endpoints {
   takeSnapshots(): Promise<Record<string, string>>;
   /** Hands the sessions of the proof to the holder. */
   holdSnapshots(deps: Dependencies, migration: string): Promise<void>;
+  /** Cuts all of them off, both sides: nothing of this attempt can act any more. */
+  cut(): void;
   close(how: { keepSnapshots: boolean }): Promise<void>;
 }
 
@@ -130,10 +134,13 @@ export async function openPauseSessions(
       return Object.fromEntries(snapshots);
     },
     holdSnapshots: (dependencies, migration) => dependencies.snapshots.hold(migration, held),
+    cut() {
+      for (const session of opened) cutSession(session);
+    },
     async close({ keepSnapshots }) {
       if (!keepSnapshots) await deps.snapshots.release(input.id, held);
       const kept = new Set(keepSnapshots ? [...held.values()].flatMap((pair) => [pair.source, pair.target]) : []);
-      await Promise.allSettled(opened.filter((session) => !kept.has(session)).map((session) => session.end()));
+      await Promise.allSettled(opened.filter((session) => !kept.has(session)).map(endSession));
     },
   };
 }
@@ -143,7 +150,7 @@ export async function openPauseSessions(
  * stood still, is taken for dead and does not know it. Without its sessions it can neither take down the fence nor record
  * a cutover, so it can't switch either.
  */
-async function endEarlierAttempt(migration: string, sides: readonly Access[]): Promise<void> {
+export async function endEarlierAttempt(migration: string, sides: readonly Access[]): Promise<void> {
   const names = ['pause', 'proof'].map((step) => applicationName(migration, step));
   for (const access of sides) {
     await withSession(access, { step: 'take-over', database: 'postgres' }, (session) =>

@@ -1,8 +1,9 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { CutoverFacts, Neighbours } from '../../plan/report';
+import type { CutoverFacts, Neighbours, PauseStep } from '../../plan/report';
 import type { Dependencies } from '../dependencies';
 import { reportProgress } from '../heartbeat';
+import { accessTo, withSession } from '../postgres/session';
 import { isOpaque } from '../traffic/prepared-switches';
 import { type PreparedSwitch, SwitchRefused } from '../traffic/traffic-switch';
 import { type CutOverInput, type CutOverResult, PauseGivenUp } from './cut-over-input';
@@ -15,12 +16,16 @@ import { lowerFenceOf } from './lower-fence';
 import { holdNeighbours, withPositions } from './neighbours';
 import { closeTargetAgain, forgetWayThere, openOldSource } from './open-target';
 import { notePause } from './pause-mark';
-import type { PauseSessions } from './pause-sessions';
+import { endEarlierAttempt, type PauseSessions } from './pause-sessions';
 import { isUnconfirmed, moveTraffic, releaseFences } from './release';
 import { Timeline } from './timeline';
 
 /** A third of the heartbeat timeout of the pause: after this, Temporal may be about to begin another attempt. */
 const STALE_AFTER_MS = 2_000;
+
+/** What looks at the budget by itself comes first, with a better reason. */
+const GRACE_MS = 100;
+const GIVE_UP = { step: 'unfence', statementTimeoutMs: 2_000 } as const;
 
 /** Everything that one attempt of the pause works with; all of it was opened before writes stop. */
 export interface Pause {
@@ -45,8 +50,15 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
   reportProgress(() => ({ pauseMs: timeline.elapsedMs, done: timeline.steps.map(({ step }) => step) }));
   const clock = new Budget(context, input.plan.cutover.pauseBudgetMs);
   let switched: Switched = 'not begun';
+  let recorded = false;
+  // A statement that waits for a lock, or for a server that does not answer, knows no budget.
+  let cut = false;
   try {
-    clock.begin(await notePause(first.source, input));
+    clock.begin(await notePause(first.source, input), () => {
+      if (switched !== 'not begun') return;
+      cut = true;
+      sessions.cut();
+    });
     await raiseFences(pauseOf, timeline, clock);
     const held =
       sessions.neighbours && (await holdNeighbours(input, sessions.pairs, sessions.neighbours, clock.mayGoOn));
@@ -61,6 +73,7 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     clock.mayGoOn();
     const facts = () => factsOf(pauseOf, timeline, clock, drained, neighbours);
     const recordingSince = Date.now();
+    recorded = true;
     await writeCutover(first.target, input, facts());
     timeline.done('recorded');
     clock.mayGoOn();
@@ -87,14 +100,47 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     // this throws, the fence stays up, and the next attempt asks again.
     if (mayHaveTakenEffect(input, switched, error) && (await isCutOver(deps, input)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
-    await closeTargetAgain(input, sessions);
-    // What a switch that can't be read has recorded counts as switched: it goes before anybody may write again.
-    if (isOpaque(input.plan.cutover.traffic)) await forgetCutover(first.target, input);
-    await lowerFenceOf(deps, input, first.source);
-    await forgetCutover(first.target, input).catch(() => undefined);
+    await (cut ? giveUpAnew(pauseOf, recorded) : giveUp(pauseOf, recorded));
     timeline.done('unfence');
-    return { switched: false, pauseMs: clock.alreadyMs + timeline.totalMs, reason: messageOf(error) };
+    return {
+      switched: false,
+      pauseMs: clock.alreadyMs + timeline.totalMs,
+      reason: cut ? clock.ended(timeline.steps) : messageOf(error),
+    };
+  } finally {
+    clock.stop();
   }
+}
+
+/**
+ * Everything as before. What a switch that can't be read has recorded counts as switched, so the record goes before anybody may
+ * write again.
+ */
+async function giveUp({ deps, input, sessions }: Pause, recorded: boolean): Promise<void> {
+  const { source, target } = sessions.first;
+  await closeTargetAgain(input, target, sessions.closed);
+  if (recorded && isOpaque(input.plan.cutover.traffic)) await forgetCutover(target, input);
+  await lowerFenceOf(deps, input, source);
+  await forgetCutover(target, input).catch(() => undefined);
+}
+
+/**
+ * The same by sessions of its own, the source first, since the target may be what did not answer. The server goes on with
+ * statements whose session was cut off: these end before the fence comes down, or it might go up behind that.
+ */
+async function giveUpAnew({ deps, input, sessions }: Pause, recorded: boolean): Promise<void> {
+  const [database] = input.databases;
+  if (database === undefined) return;
+  const there = async () =>
+    withSession(await accessTo(deps, input, 'target'), { ...GIVE_UP, database }, async (target) => {
+      await closeTargetAgain(input, target, sessions.closed);
+      await forgetCutover(target, input);
+    });
+  if (recorded && isOpaque(input.plan.cutover.traffic)) await there();
+  const access = await accessTo(deps, input, 'source');
+  await endEarlierAttempt(input.id, [access]);
+  await withSession(access, { ...GIVE_UP, database }, (source) => lowerFenceOf(deps, input, source));
+  await there().catch(() => undefined);
 }
 
 /** A switch that can be read is always asked: an attempt that took over may have made it. */
@@ -148,15 +194,27 @@ class Budget implements PauseClock {
   /** How long the fence had been up when this attempt came, in milliseconds. */
   alreadyMs = 0;
   #deadline = Number.POSITIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly context: Context,
     private readonly budgetMs: number,
   ) {}
 
-  begin(alreadyMs: number): void {
+  begin(alreadyMs: number, onEnd: () => void): void {
     this.alreadyMs = alreadyMs;
     this.#deadline = Date.now() + this.budgetMs - alreadyMs;
+    this.#timer = setTimeout(onEnd, this.remainingMs() + GRACE_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** The budget ended in the midst of a step. */
+  ended(steps: readonly PauseStep[]): string {
+    const done = steps.map(({ step }) => step).join(', ') || 'nothing';
+    return `the budget of ${this.budgetMs} ms ended while something did not answer, or waited for a lock; done were: ${done}`;
   }
 
   remainingMs(): number {

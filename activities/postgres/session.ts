@@ -149,6 +149,26 @@ function cancelWithActivity(client: Client, access: Access, signal: AbortSignal)
   client.once('end', () => signal.removeEventListener('abort', cancel));
 }
 
+/** A server that does not answer any more would be waited for. */
+const END_TIMEOUT_MS = 2_000;
+
+/** Cuts a session off at once: whatever is under way in it fails here. The server may go on with it. */
+export function cutSession(session: Session): void {
+  (session as unknown as { connection?: { stream?: { destroy(): void } } }).connection?.stream?.destroy();
+}
+
+/** Ends a session in good order, or cuts it off where the server does not answer. */
+export async function endSession(session: Session): Promise<void> {
+  const timer = setTimeout(() => cutSession(session), END_TIMEOUT_MS);
+  try {
+    await session.end();
+  } catch {
+    cutSession(session);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Runs `work` in a session that is ended afterwards. */
 export async function withSession<T>(
   access: Access,
@@ -159,7 +179,7 @@ export async function withSession<T>(
   try {
     return await work(session);
   } finally {
-    await session.end().catch(() => undefined);
+    await endSession(session);
   }
 }
 

@@ -11,12 +11,12 @@ export interface RestoreParametersInput extends MigrationRef {
 
 /**
  * Gives the source the parameter group back that it had, and deletes ours. Says whether that waits for a reboot,
- * and which logical slots are left on the source.
+ * which logical slots are left on the source, and whether our group stays, since the target uses it.
  */
 export async function restoreParameters(
   deps: Dependencies,
   input: RestoreParametersInput,
-): Promise<{ rebootNeeded: boolean; slots: string[] }> {
+): Promise<{ rebootNeeded: boolean; slots: string[]; groupStays?: string }> {
   const aws = awsOf(deps, input);
   const ours = parameterGroupName(input.id);
   const source = await findInstance(aws, input.plan.source.instance);
@@ -28,6 +28,9 @@ export async function restoreParameters(
     rebootNeeded = settled !== 'in-sync';
     slots = await logicalSlots(deps, input);
   }
+  // After a rollback the target stays, and uses it.
+  const target = await findInstance(aws, input.plan.target.instance);
+  if (target && parameterGroupOf(target).name === ours) return { rebootNeeded, slots, groupStays: ours };
   await deleteGroup(aws, ours);
   return { rebootNeeded, slots };
 }

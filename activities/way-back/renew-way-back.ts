@@ -1,8 +1,8 @@
 import { publicationName, slotName, subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { prepareWayBack } from './prepare-way-back';
 import { createFreshSlot } from './reverse-slots';
 import { type Access, accessTo, escapeIdentifier, inEachDatabase, queryRows, withSession } from '../postgres/session';
-import { createSubscriptions } from '../postgres/subscriptions';
 
 type Input = MigrationRef & { readonly databases: readonly string[] };
 
@@ -20,7 +20,7 @@ export async function renewWayBack(deps: Dependencies, input: Input): Promise<vo
       await session.query(`DROP SUBSCRIPTION ${name}`);
     });
   }
-  await createSubscriptions(deps, { ...input, direction: 'back' });
+  await prepareWayBack(deps, input);
   await inEachDatabase(target, input.databases, { step: 'way-back' }, (session, database) =>
     createFreshSlot(session, { name: slotName(input.id, database), plugin: 'pgoutput' }),
   );

@@ -43,10 +43,14 @@ export async function prepare(migration: Migration, source: SourceFacts): Promis
 
 /** Taking the old group back waits for a reboot, too; whether that is made now is for a person to say. */
 async function undoParameters(migration: Migration, source: SourceFacts): Promise<void> {
-  const { rebootNeeded, slots } = await act('restoreParameters', {
+  const { rebootNeeded, slots, groupStays } = await act('restoreParameters', {
     ...migration.ref,
     previousGroup: source.parameterGroup,
   });
+  if (groupStays) {
+    const why = `${migration.plan.target.instance} uses it; it can be deleted behind that`;
+    migration.report.stays.push({ what: 'parameter group', name: groupStays, why });
+  }
   if (!rebootNeeded) return;
   const pending = (why: string) => migration.report.stays.push({ what: 'pending reboot', name: source.instance, why });
   const applies = `parameter group ${source.parameterGroup} applies with the next reboot`;

@@ -2,6 +2,7 @@ import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import type { ApplicationFailure } from '@temporalio/common';
 import type { Client } from 'pg';
 import type { CutOverResult } from '../../../../activities/cutover/cut-over-input';
+import { waitFor } from '../../../../local/world/wait-for';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import {
   captureAndClone,
@@ -161,6 +162,23 @@ describe('a pause that is given up', () => {
     await expect(parameter()).resolves.toMatch(/^(?!.*encrypted)/);
     const app = await connect('app-db');
     await app.query(`INSERT INTO orders (note) VALUES ('after the pause')`);
+  });
+
+  it('cuts off a statement that waits for a lock when the budget ends', async () => {
+    const before = await settings();
+    const fence = await fenceOf(lab, steps);
+    await lab.run('preparePause', input);
+    const blocker = await connect(TARGET, 'shop', {});
+    const running = lab.run('cutOver', { ...input, fence });
+    const up = async () => JSON.stringify(await settings()) !== JSON.stringify(before);
+    await waitFor('the fence is up', up, { everyMs: 5 });
+    // The drain reads this table; it would wait for twice the budget.
+    await blocker.query(`BEGIN; LOCK TABLE keyshift_${ref.id.replaceAll('-', '_')}.fence IN ACCESS EXCLUSIVE MODE`);
+    const result = await running;
+    await blocker.query('ROLLBACK');
+    expect(result).toMatchObject({ switched: false, reason: expect.stringContaining('did not answer') as string });
+    expect((result as { pauseMs: number }).pauseMs).toBeLessThan(2_000);
+    await expect(settings()).resolves.toEqual(before);
   });
 });
 
