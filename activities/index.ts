@@ -41,7 +41,8 @@ import { callHooks } from './webhooks/call-hooks';
 import { prepareWayBack } from './way-back/prepare-way-back';
 import { readRollbackBoard } from './way-back/read-rollback-board';
 import { removeWayBack } from './way-back/remove-way-back';
-import { dropIdleSlots } from './way-back/reverse-slots';
+import { moveSlots } from './way-back/downstream-slots';
+import { dropIdleSlots } from './way-back/drop-idle-slots';
 import { startWayBack } from './way-back/start-way-back';
 
 const IMPLEMENTATIONS = {
@@ -87,6 +88,7 @@ const IMPLEMENTATIONS = {
   cutOver,
   lowerFence,
   dropIdleSlots,
+  moveSlots,
   startWayBack,
   readRollbackBoard,
   resumeNeighbours,

@@ -333,6 +333,19 @@ const optionalParts = {
   waivers: z.array(waiver).optional().describe('red lines of the board that somebody let pass'),
   proof: proof.optional(),
   removal: removal.optional(),
+  slotsMoved: z
+    .array(
+      z.object({
+        database: z.string(),
+        slot: z.string(),
+        plugin: z.string(),
+        oldConfirmed: lsn('how far its reader had confirmed on the source'),
+        fenceLsn: lsn('where the old slot ends'),
+        newPosition: lsn('where the new slot begins, on the target'),
+      }),
+    )
+    .optional()
+    .describe('logical slots of others that were made anew on the target'),
   rollback: z
     .object({
       by: z.string(),

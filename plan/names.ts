@@ -10,7 +10,8 @@ export type ResourceRole =
   | 'encrypted-snapshot'
   | 'target'
   | 'replica'
-  | 'final-snapshot';
+  | 'final-snapshot'
+  | 'encrypted-final-snapshot';
 
 export const TAG_MIGRATION = 'keyshift:migration';
 export const TAG_ROLE = 'keyshift:role';

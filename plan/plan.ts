@@ -152,8 +152,14 @@ export const planSchema = z
     /** Where the report is kept when the migration has completed; default: in Temporal only. */
     report: reportPlan.optional(),
   })
-  .superRefine(({ cutover, soak }, context) => {
-    if (soak.wayBack === 'none' || !cutover.fence.some(({ type }) => type === 'stop-instance')) return;
+  .superRefine(({ cutover, soak, carry }, context) => {
+    if (!cutover.fence.some(({ type }) => type === 'stop-instance')) return;
+    if (carry.slots === 'recreate') {
+      const why =
+        'needs a source that runs, for readers to come to the end of their slots: with the fence stop-instance, say "leave"';
+      context.addIssue({ code: 'custom', path: ['carry', 'slots'], message: why, input: carry.slots });
+    }
+    if (soak.wayBack === 'none') return;
     const message = 'needs a source that runs: with the fence stop-instance, say "none"';
     context.addIssue({ code: 'custom', path: ['soak', 'wayBack'], message, input: soak.wayBack });
   });

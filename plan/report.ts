@@ -1,7 +1,7 @@
 import type { Waiver } from './board';
 import type { Check, SourceFacts } from './checks';
 import type { Overridden } from './judge-checks';
-import type { Lsn } from './lsn';
+import { type Lsn, lsnDistanceBytes } from './lsn';
 import type { Plan } from './plan';
 import type { Position, SlotFacts } from './position';
 import type { MigrationStatus, Progress } from './progress';
@@ -188,6 +188,19 @@ export interface SettingsReport {
   readonly replicas: readonly string[];
 }
 
+/** A logical slot of others, which was made anew on the target. */
+export interface MovedSlot {
+  readonly database: string;
+  readonly slot: string;
+  readonly plugin: string;
+  /** How far its reader had confirmed on the source, behind the fence. */
+  readonly oldConfirmed: Lsn;
+  /** Where the old slot ends: what it has behind that is the way back, and comes again from the new one. */
+  readonly fenceLsn: Lsn;
+  /** Where the new slot begins, on the target: with the first write of an application there. */
+  readonly newPosition: Lsn;
+}
+
 /** The way back that was gone. */
 export interface RollbackFacts {
   readonly by: string;
@@ -243,6 +256,7 @@ export interface Report {
   waivers?: readonly Waiver[];
   proof?: Proof;
   removal?: Removal;
+  slotsMoved?: readonly MovedSlot[];
   rollback?: RollbackFacts;
   stays: Remains[];
   /** Oldest first; bounded (plan/lag-history.ts). */
@@ -262,3 +276,17 @@ export function proofLine(proof: Proof, switchedAt: string): string {
 }
 
 const secondsAfter = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;
+
+/** Bytes of WAL that the reader of an old slot had still to read up to the fence; 0: it had read everything. */
+export const unreadBytes = ({ fenceLsn, oldConfirmed }: MovedSlot): number =>
+  Math.max(0, lsnDistanceBytes(fenceLsn, oldConfirmed));
+
+/** What the reader of a slot has to do. */
+export function movedSlotLine(moved: MovedSlot): string {
+  const { slot, database, fenceLsn, oldConfirmed, newPosition } = moved;
+  const unread = unreadBytes(moved);
+  const goOn = `on the target it goes on at ${newPosition}`;
+  return unread === 0
+    ? `${slot} (${database}): its reader had read everything up to the fence at ${fenceLsn}; ${goOn}`
+    : `${slot} (${database}): its reader had read up to ${oldConfirmed}, the fence is at ${fenceLsn}: let it read the old slot up to there first; ${goOn}`;
+}

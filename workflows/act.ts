@@ -62,6 +62,7 @@ const ACTIVITIES = {
   cutOver: ['pause', 'THE PAUSE: fence, drain, sequences, switch'],
   lowerFence: ['pause', 'undo: take the fence down'],
   dropIdleSlots: ['quick', 'drop the slots of the way back until the next pause'],
+  moveSlots: ['waits', 'slots of others begin on the target where applications began to write'],
   startWayBack: ['waits', 'way back: changes of the target go to the old source'],
   readRollbackBoard: ['quick', 'read what a rollback would do'],
   resumeNeighbours: ['waits', 'start on the target what the pause stopped on the source'],

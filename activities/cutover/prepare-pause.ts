@@ -6,6 +6,7 @@ import { confirmAtOnce } from '../postgres/subscriptions';
 import { closeAgainSql, closedDatabases } from '../quarantine/read-only';
 import { reportProgress } from '../heartbeat';
 import { throwIfCancelled, waitUntil } from '../wait';
+import { prepareDownstreamSlots } from '../way-back/downstream-slots';
 import { renewWayBack } from '../way-back/renew-way-back';
 
 const CHECKPOINT_TIMEOUT_MS = 1_800_000;
@@ -26,7 +27,10 @@ export async function preparePause(
     const closed = await closedDatabases(session, input.id);
     if (closed.length > 0) await session.query(closeAgainSql(closed));
   });
-  if (input.direction !== 'back' && input.plan.soak.wayBack === 'replicate') await renewWayBack(deps, input);
+  if (input.direction !== 'back') {
+    if (input.plan.soak.wayBack === 'replicate') await renewWayBack(deps, input);
+    if (input.plan.carry.slots === 'recreate') await prepareDownstreamSlots(deps, input);
+  }
   if (input.plan.carry.largeObjects === 'copy') await bringLargeObjects(source, target, input);
   const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
   await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));

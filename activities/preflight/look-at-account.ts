@@ -3,7 +3,7 @@ import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { encryptedSnapshotName } from '../rds/copy-snapshot';
 import { sourceSnapshotName } from '../rds/create-snapshot';
-import { finalSnapshotName } from '../rds/delete-instance';
+import { encryptedFinalName, finalSnapshotName } from '../rds/final-snapshot';
 import { findInstance } from '../rds/find-instance';
 import { findSnapshot } from '../rds/find-snapshot';
 import { isOurs } from '../rds/ownership';
@@ -34,7 +34,9 @@ export async function checkNames(aws: Aws, plan: Plan, migration: string): Promi
       remedy: 'Choose another target.instance, or rename that instance.',
     };
   }
-  const snapshots = [sourceSnapshotName(migration), encryptedSnapshotName(migration), finalSnapshotName(migration)];
+  const snapshots = [sourceSnapshotName, encryptedSnapshotName, finalSnapshotName, encryptedFinalName].map((name) =>
+    name(migration),
+  );
   for (const snapshot of snapshots) {
     const found = await findSnapshot(aws, snapshot);
     if (!found) continue;

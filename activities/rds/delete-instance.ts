@@ -1,15 +1,12 @@
-import { AddTagsToResourceCommand, DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
+import { DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
 import type { RemovedReplica } from '../../plan/report';
-import { awsName, ourTags } from '../../plan/names';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { waitUntil } from '../wait';
 import { findInstance } from './find-instance';
-import { waitForSnapshot } from './find-snapshot';
+import { finalSnapshotName, type FinalSnapshotInput, settleFinalSnapshot } from './final-snapshot';
 import { isOurs } from './ownership';
-
-export const finalSnapshotName = (migration: string): string => awsName(migration, 'final');
 
 /** Undo of the restore: deletes the target if it's ours, without a final snapshot. */
 export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promise<void> {
@@ -24,7 +21,7 @@ export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promi
   await deleteAndWait(aws, instance, { SkipFinalSnapshot: true });
 }
 
-export interface DeleteSourceInput extends MigrationRef {
+export interface DeleteSourceInput extends FinalSnapshotInput {
   /** `DbiResourceId` of the source at the preflight: never reused, unlike its identifier. */
   readonly resourceId: string;
   /** The gate said that the source is protected against deletion, and its approval takes the protection off. */
@@ -34,7 +31,7 @@ export interface DeleteSourceInput extends MigrationRef {
 }
 
 /**
- * Deletes the source, with a final snapshot unless the plan says otherwise. Looks at the resource id first: an instance
+ * Deletes the source, with a final snapshot unless the plan says otherwise, encrypted where the plan wants that. Looks at the resource id first: an instance
  * that took over the identifier meanwhile is not ours to delete.
  * @throws ApplicationFailure InvalidRequest when the source is protected against deletion and nobody approved of that
  */
@@ -67,13 +64,7 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
         : { SkipFinalSnapshot: true },
     );
   }
-  if (!finalSnapshot) return {};
-  const { DBSnapshotArn } = await waitForSnapshot(aws, finalSnapshot);
-  // DeleteDBInstance takes no tags for its final snapshot.
-  await aws.rds.send(
-    new AddTagsToResourceCommand({ ResourceName: DBSnapshotArn, Tags: ourTags(input.id, 'final-snapshot') }),
-  );
-  return { finalSnapshot };
+  return finalSnapshot ? { finalSnapshot: await settleFinalSnapshot(aws, input) } : {};
 }
 
 /** Those of the approval only, and each only if it is still the one that was looked at. */

@@ -21,7 +21,8 @@ export async function deleteSnapshots(deps: Dependencies, ref: MigrationRef): Pr
   await deleteSnapshot(deps, ref);
 }
 
-async function deleteOurs(aws: Aws, migration: string, snapshot: string): Promise<void> {
+/** Deletes a snapshot if it's there and ours, and waits until it is gone. */
+export async function deleteOurs(aws: Aws, migration: string, snapshot: string): Promise<void> {
   await waitUntil(async () => {
     const found = await findSnapshot(aws, snapshot);
     if (!found || !isOurs(found.TagList, migration)) return { done: undefined };

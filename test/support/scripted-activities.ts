@@ -187,6 +187,7 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   cutOver: () => switched(),
   lowerFence: nothing,
   dropIdleSlots: nothing,
+  moveSlots: () => ({ moved: [], left: [] }),
   startWayBack: nothing,
   readRollbackBoard: () => ({
     lag: LAG,

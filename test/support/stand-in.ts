@@ -174,7 +174,10 @@ export class StandIn {
   }
 
   /** A session with TLS, verified against the bundle as users of RDS do. */
-  async connect(id: string, options: { database?: string; user?: string; password?: string } = {}): Promise<Client> {
+  async connect(
+    id: string,
+    options: { database?: string; user?: string; password?: string; replication?: boolean } = {},
+  ): Promise<Client> {
     const { Endpoint } = await this.instance(id);
     const client = new Client({
       host: Endpoint?.Address ?? '',
@@ -183,6 +186,8 @@ export class StandIn {
       password: options.password ?? MASTER.MasterUserPassword,
       database: options.database ?? 'postgres',
       ssl: { ca: readFileSync(this.ready.caBundle, 'utf8'), rejectUnauthorized: true },
+      // pg knows the parameter, its types don't.
+      ...(options.replication ? { replication: 'database' } : {}),
     });
     client.on('error', () => undefined);
     await client.connect();

@@ -98,7 +98,8 @@ async function pauseOnce(
       migration.desk.givenUp.push(result.reason);
       note(`given up: ${result.reason}`);
       // They keep WAL on the target, and the next pause makes them anew.
-      if (migration.plan.soak.wayBack === 'replicate') await act('dropIdleSlots', input);
+      const { soak, carry } = migration.plan;
+      if (soak.wayBack === 'replicate' || carry.slots === 'recreate') await act('dropIdleSlots', input);
     } catch (error) {
       failed = true;
       if (!migration.pastSwitch) guard.start();

@@ -1,6 +1,6 @@
 import type { SourceFacts } from '../../plan/checks';
 import { endedReport } from '../../plan/ended-report';
-import type { CutoverFacts, Remains, Report } from '../../plan/report';
+import { type CutoverFacts, type Remains, type Report, unreadBytes } from '../../plan/report';
 import { act } from '../act';
 import type { Guard } from '../guard';
 import type { Migration } from '../migration';
@@ -34,6 +34,14 @@ function removalFindings(removal: Report['removal']): string[] {
   ];
 }
 
+/** Old slots that go with the source; an approver knows whether their readers have come to the end of them since. */
+const slotFindings = (moved: Report['slotsMoved'] = []): string[] =>
+  moved.map((one) =>
+    unreadBytes(one) === 0
+      ? `replication slot ${one.slot} of the source goes with it; its reader had read all of it`
+      : `replication slot ${one.slot} of the source goes with it: approve when its reader has read it up to ${one.fenceLsn} (at the switch: ${one.oldConfirmed})`,
+  );
+
 /** Removes everything that was only for the migration, the source last. */
 export async function finish(
   migration: Migration,
@@ -65,6 +73,7 @@ export async function finish(
         await act('deleteSource', {
           ...ref,
           resourceId: source.resourceId,
+          kmsKeyArn: source.targetKmsKeyArn,
           unprotect: report.removal?.deletionProtection ?? false,
           replicas: report.removal?.replicas ?? [],
         })
@@ -82,7 +91,12 @@ export async function finish(
     if (plan.keep.source) {
       stays({ what: 'source', name: source.instance, why: 'the plan keeps it; it is fenced' });
     }
-    if (finalSnapshot) stays({ what: 'final snapshot', name: finalSnapshot, why: 'the plan keeps it' });
+    if (finalSnapshot) {
+      const why = plan.keep.encryptFinalSnapshot
+        ? 'the plan keeps it, encrypted; an unencrypted one is gone'
+        : 'the plan keeps it';
+      stays({ what: 'final snapshot', name: finalSnapshot, why });
+    }
     // A parameter group in use can't be deleted, and leaving it takes a reboot of what is production now.
     if (parameters.group) {
       stays({
@@ -90,6 +104,9 @@ export async function finish(
         name: parameters.group,
         why: `the target uses it; to go back to ${parameters.previousGroup}: modify the target, then reboot it at a time of your choice`,
       });
+    }
+    for (const { slot, newPosition } of report.slotsMoved ?? []) {
+      stays({ what: 'replication slot', name: slot, why: `on the target, for its reader, from ${newPosition} on` });
     }
     stays({ what: 'target', name: plan.target.instance, why: 'the new home' });
     note('keyshift report prints it; it is the result of this workflow');
@@ -104,12 +121,16 @@ export async function finish(
 /** A person is asked whatever the plan says when the proof left rows open. */
 async function approval(migration: Migration, source: SourceFacts): Promise<void> {
   const { plan, report } = migration;
-  const end = plan.keep.finalSnapshot ? ', after a final snapshot' : ' WITHOUT a final snapshot';
+  const kept = plan.keep.encryptFinalSnapshot
+    ? ', after a final snapshot, which is then encrypted'
+    : ', after a final snapshot';
+  const end = plan.keep.finalSnapshot ? kept : ' WITHOUT a final snapshot';
   await migration.gate(
     'decommission',
     [
       plan.keep.source ? `${source.instance} stays, fenced` : `${source.instance} is deleted${end}`,
       ...(plan.keep.source ? [] : removalFindings(report.removal)),
+      ...(plan.keep.source ? [] : slotFindings(report.slotsMoved)),
       ...proofFindings(report.proof),
       migration.plan.soak.wayBack === 'none'
         ? 'replication ends'

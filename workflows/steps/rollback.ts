@@ -50,6 +50,7 @@ export async function rollBack(
 
   await migration.step('rollback-undo', async (note) => {
     await migration.undoAfterRollback();
+    await dropMovedSlots(migration, source.databases);
     await act('removeReplication', { ...migration.ref, databases: source.databases });
     const { instance } = migration.plan.target;
     migration.report.stays.push({
@@ -128,5 +129,18 @@ async function lower(migration: Migration, input: Parameters<Activities['lowerFe
     const switched = failure instanceof ApplicationFailure && failure.type === 'AlreadySwitched';
     if (!switched) migration.notice(`THE FENCE ON THE TARGET MAY STILL BE UP: ${(failure as Error).message}`);
     return false;
+  }
+}
+
+/** Their readers go back to the old slots, which have what was written on the target by way of the way back. */
+async function dropMovedSlots(migration: Migration, databases: readonly string[]): Promise<void> {
+  const { plan, report, ref } = migration;
+  if (plan.carry.slots !== 'recreate') return;
+  const slots = (report.slotsMoved ?? []).map(({ slot }) => slot);
+  await act('dropIdleSlots', { ...ref, databases, slots, endReaders: true });
+  for (const slot of slots) {
+    migration.notice(
+      `replication slot ${slot} is gone from the target: its reader goes on with the one on the source, which has the writes of the target, too`,
+    );
   }
 }

@@ -1,5 +1,6 @@
 import { publicationName, slotName, subscriptionName } from '../../../plan/names';
 import { escapeLiteral, queryRows } from '../../postgres/session';
+import { MOVES } from '../../way-back/downstream-slots';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
 import { databaseCheck, RELATION, type ServerCheck, USER_SCHEMAS } from '../sql-check';
@@ -13,6 +14,8 @@ interface ForeignSlot {
   /** Who reads from it, as the sender knows. */
   readonly reader: string | null;
   readonly behind: string | null;
+  /** It can be made anew on the target. */
+  readonly moves: boolean;
 }
 
 /**
@@ -22,42 +25,50 @@ interface ForeignSlot {
  */
 export const replicationSlots: ServerCheck = {
   code: 'replication-slots',
-  look: async (session, { migration, databases }) => {
+  look: async (session, { migration, plan, databases }) => {
     const code = 'replication-slots';
     const found = await queryRows<ForeignSlot>(
       session,
       `SELECT s.slot_name AS name, s.plugin, s.database, s.active, s.active_pid AS pid,
               a.application_name || ' as ' || a.usename || ' from ' || coalesce(host(a.client_addr), 'the server') AS reader,
-              pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(s.confirmed_flush_lsn, s.restart_lsn))::text AS behind
+              pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(s.confirmed_flush_lsn, s.restart_lsn))::text AS behind,
+              ${MOVES} AND s.database = ANY ($2::text[]) AS moves
          FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid
         WHERE NOT s.temporary AND NOT (s.slot_type = 'physical' AND starts_with(s.slot_name, 'rds_')) AND s.slot_name <> ALL ($1::text[])
         ORDER BY 1`,
-      [databases.map((database) => slotName(migration, database))],
+      [databases.map((database) => slotName(migration, database)), databases],
     );
     if (found.length === 0) return [{ code, level: 'ok', message: 'nobody else has a replication slot' }];
-    const lines = found.map(
-      ({ name, plugin, database, active, reader }) =>
-        `${name} (${plugin === null ? 'physical' : `${plugin} in ${database}`}, ${active ? `read by ${reader ?? 'somebody'}` : 'read by nobody now'})`,
-    );
+    const moving = plan.carry.slots === 'recreate' ? found.filter(({ moves }) => moves) : [];
+    const staying = found.filter((slot) => !moving.includes(slot));
+    const evidence = evidenceOf(found);
+    const moved = `made anew on the target in the cutover: ${named(moving.map(lineOf))}`;
+    if (staying.length === 0)
+      return [
+        { code, level: 'ok', message: `${counted(found.length, 'replication slot')} of others, ${moved}`, evidence },
+      ];
     return [
       {
         code,
         level: 'warn',
-        message: `${counted(found.length, 'replication slot')} of others: ${named(lines)}. They stay on the old source: from the cutover on their readers get nothing new, and need a slot on the target, made before applications write there.`,
+        message: `${counted(staying.length, 'replication slot')} of others: ${named(staying.map(lineOf))}. They stay on the old source: from the cutover on their readers get nothing new, and need a slot on the target, made before applications write there.${moving.length > 0 ? ` Others are ${moved}.` : ''}`,
         remedy: script(
-          found.flatMap(({ name, database, pid }) => [
+          staying.flatMap(({ name, database, pid }) => [
             ...(pid === null
               ? []
               : [{ database: database ?? 'postgres', sql: `SELECT pg_terminate_backend(${pid});` }]),
             { database: database ?? 'postgres', sql: `SELECT pg_drop_replication_slot(${escapeLiteral(name)});` },
           ]),
-          'after its reader is stopped; or plan its move, and acknowledge this in the plan',
+          'after its reader is stopped; or acknowledge this in the plan; logical slots of migrated databases can go to the target, in the plan: carry: { slots: recreate }',
         ),
-        evidence: evidenceOf(found),
+        evidence,
       },
     ];
   },
 };
+
+const lineOf = ({ name, plugin, database, active, reader }: ForeignSlot): string =>
+  `${name} (${plugin === null ? 'physical' : `${plugin} in ${database}`}, ${active ? `read by ${reader ?? 'somebody'}` : 'read by nobody now'})`;
 
 interface Subscribed {
   readonly name: string;

@@ -1,3 +1,4 @@
+import { DescribeDBSnapshotsCommand } from '@aws-sdk/client-rds';
 import { PutParameterCommand, GetParameterCommand } from '@aws-sdk/client-ssm';
 import type { CutOverResult } from '../../../../activities/cutover/cut-over-input';
 import type { FencePlan } from '../../../../activities/cutover/fence';
@@ -240,7 +241,21 @@ describe('every activity, run twice, does its work once', () => {
 
   it('decommission: only the target, its group and the final snapshot stay', async () => {
     await lab.twice('removeReplication', input);
-    await lab.twice('deleteSource', { ...ref, resourceId: source.resourceId });
+    const plan = { ...ref.plan, keep: { ...ref.plan.keep, encryptFinalSnapshot: true } };
+    const removed = { ...ref, plan, resourceId: source.resourceId, kmsKeyArn: lab.keyArn };
+    const final = `keyshift-${ref.id}-final`;
+    await expect(lab.run('deleteSource', removed)).resolves.toEqual({ finalSnapshot: `${final}-encrypted` });
+    await expect(lab.run('deleteSource', removed, 2)).resolves.toEqual({ finalSnapshot: `${final}-encrypted` });
+    const { DBSnapshots } = await lab.aws().rds.send(new DescribeDBSnapshotsCommand({ SnapshotType: 'manual' }));
+    const finals = DBSnapshots?.filter(({ DBSnapshotIdentifier }) => DBSnapshotIdentifier?.startsWith(final));
+    expect(finals).toMatchObject([
+      {
+        DBSnapshotIdentifier: `${final}-encrypted`,
+        Encrypted: true,
+        KmsKeyId: lab.keyArn,
+        TagList: expect.arrayContaining([{ Key: 'keyshift:role', Value: 'encrypted-final-snapshot' }]) as unknown,
+      },
+    ]);
     await lab.twice('deleteSnapshots', ref);
     const text = JSON.stringify(await lab.standIn.control('GET', 'listing'));
     for (const gone of [
