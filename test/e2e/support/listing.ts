@@ -2,9 +2,9 @@ import { SAMPLE } from '../../../local/app/names';
 import type { World } from '../../../local/world/world';
 import { asMaster, control } from './worlds';
 
-/** What is in the source's server and was not put there by its application. */
-async function serverListing(world: World): Promise<object> {
-  const shared = await asMaster(world, SAMPLE.instance, 'postgres', async (client) => {
+/** What is in a server and was not put there by its application. */
+export async function serverListing(world: World, instance: string = SAMPLE.instance): Promise<object> {
+  const shared = await asMaster(world, instance, 'postgres', async (client) => {
     const { rows } = await client.query<{ listing: object }>(
       `SELECT json_build_object(
          'roles', (SELECT json_agg(json_build_array(rolname, rolcanlogin, rolreplication, rolconnlimit, rolconfig) ORDER BY rolname) FROM pg_roles),
@@ -19,7 +19,7 @@ async function serverListing(world: World): Promise<object> {
   });
   const databases: Record<string, object> = {};
   for (const database of ['postgres', 'shop', 'ledger']) {
-    databases[database] = await asMaster(world, SAMPLE.instance, database, async (client) => {
+    databases[database] = await asMaster(world, instance, database, async (client) => {
       const { rows } = await client.query<{ listing: object }>(
         `SELECT json_build_object(
            'schemas', (SELECT json_agg(nspname ORDER BY nspname) FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_temp%' AND nspname NOT LIKE 'pg\\_toast_temp%'),
@@ -33,6 +33,20 @@ async function serverListing(world: World): Promise<object> {
     });
   }
   return { shared, databases };
+}
+
+/** Names of everything in the account that carries the tag of a migration. */
+export async function taggedAsOurs(world: World): Promise<string[]> {
+  const found: string[] = [];
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const { tags, id, name, deleted } = value as Record<string, unknown>;
+    // A secret that is deleted stays listed for its recovery window.
+    if (deleted !== true && JSON.stringify(tags ?? '').includes('keyshift:migration')) found.push(String(id ?? name));
+    Object.values(value).forEach(walk);
+  };
+  walk(await control(world, 'GET', 'listing'));
+  return found.sort();
 }
 
 /** Everything that an abort has to leave as it was: the AWS account, and the source's server. */

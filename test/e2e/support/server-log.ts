@@ -11,36 +11,42 @@ import type { Aws } from '../../../local/app/aws';
 import { describeInstance } from '../../../local/app/source';
 import { eventually } from './worlds';
 
-const GROUP = 'log-everything';
-
 /** Lets an instance log every statement, with the application's name in front, by a parameter group of its own. */
-export async function logEverything(aws: Aws, instance: string): Promise<void> {
+export const logEverything = (aws: Aws, instance: string): Promise<void> =>
+  useParameters(aws, instance, 'log-everything', {
+    log_statement: 'all',
+    log_min_error_statement: 'debug5',
+    log_line_prefix: '<%a> ',
+  });
+
+/** Gives an instance a parameter group of its own, and reboots it. */
+export async function useParameters(
+  aws: Aws,
+  instance: string,
+  group: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<void> {
   await aws.rds.send(
     new CreateDBParameterGroupCommand({
-      DBParameterGroupName: GROUP,
+      DBParameterGroupName: group,
       DBParameterGroupFamily: 'postgres16',
-      Description: 'log every statement',
+      Description: group,
     }),
   );
-  const parameter = (ParameterName: string, ParameterValue: string) => ({
-    ParameterName,
-    ParameterValue,
-    ApplyMethod: 'immediate' as const,
-  });
   await aws.rds.send(
     new ModifyDBParameterGroupCommand({
-      DBParameterGroupName: GROUP,
-      Parameters: [
-        parameter('log_statement', 'all'),
-        parameter('log_min_error_statement', 'debug5'),
-        parameter('log_line_prefix', '<%a> '),
-      ],
+      DBParameterGroupName: group,
+      Parameters: Object.entries(parameters).map(([ParameterName, ParameterValue]) => ({
+        ParameterName,
+        ParameterValue,
+        ApplyMethod: 'pending-reboot' as const,
+      })),
     }),
   );
   await aws.rds.send(
     new ModifyDBInstanceCommand({
       DBInstanceIdentifier: instance,
-      DBParameterGroupName: GROUP,
+      DBParameterGroupName: group,
       ApplyImmediately: true,
     }),
   );

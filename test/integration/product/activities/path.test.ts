@@ -197,6 +197,7 @@ describe('every activity, run twice, does its work once', () => {
   });
 
   it('the pause', async () => {
+    await lab.run('prepareWayBack', input);
     await lab.twice('preparePause', input);
     cutover = switchedBy(await lab.run('cutOver', { ...input, fence }));
     expect(cutover).toMatchObject({ holder: 'holder', attempts: 1, sequences: 2, fencedRoles: ['app'] });
