@@ -32,7 +32,9 @@ export async function settleFinalSnapshot(aws: Aws, input: FinalSnapshotInput): 
   if (isWanted(copy) && (await findSnapshot(aws, encrypted))) return replace(aws, copy);
   const { DBSnapshotArn, Encrypted } = await waitForSnapshot(aws, final);
   // DeleteDBInstance takes no tags for its final snapshot.
-  await aws.rds.send(new AddTagsToResourceCommand({ ResourceName: DBSnapshotArn, Tags: ourTags(id, 'final-snapshot') }));
+  await aws.rds.send(
+    new AddTagsToResourceCommand({ ResourceName: DBSnapshotArn, Tags: ourTags(id, 'final-snapshot') }),
+  );
   return isWanted(copy) && !Encrypted ? replace(aws, copy) : final;
 }
 
