@@ -1,4 +1,4 @@
-import type { Session } from '../postgres/session';
+import { endSession, type Session } from '../postgres/session';
 
 /** Sessions of one database, each in a REPEATABLE READ transaction begun while writes were stopped. */
 export interface HeldPair {
@@ -31,7 +31,7 @@ export class SnapshotHolder {
     if (only && pairs !== only) return;
     this.#held.delete(migration);
     for (const { source, target } of pairs?.values() ?? []) {
-      await Promise.allSettled([source.end(), target.end()]);
+      await Promise.all([endSession(source), endSession(target)]);
     }
   }
 

@@ -38,7 +38,8 @@ export type Mover = 'by-hand' | 'pgbouncer' | 'sql';
 
 const APP: Login = { user: 'app', password: 'app-password' };
 const ADMIN: Login = { user: 'keyshift_pooler', password: 'console' };
-const PARAMETER = '/bench/endpoint';
+/** SSM parameter from which clients read their endpoint. */
+export const PARAMETER = '/bench/endpoint';
 const POOLER_SECRET = 'bench-pooler';
 const GROUP = 'bench';
 const MARK = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';

@@ -25,7 +25,8 @@ export function thaw(postmasterPid: number): void {
   signalIfThere(postmasterPid, 'SIGCONT');
 }
 
-function freeze(postmasterPid: number): void {
+/** Brings every process of a server to a halt; `thaw` lets them run again. */
+export function freeze(postmasterPid: number): void {
   const deadline = Date.now() + FREEZE_TIMEOUT_MS;
   signalIfThere(postmasterPid, 'SIGSTOP');
   for (;;) {

@@ -1,0 +1,44 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Cell } from './cell';
+import { FAULTS, type Step } from './steps';
+
+const markersOf = (what: string) =>
+  [`<!-- kill-matrix ${what}: begin -->`, `<!-- kill-matrix ${what}: end -->`] as const;
+
+export const isGreen = ({ broken }: Cell): boolean => broken.length === 0;
+
+/** `went forward, 0.9 s`, or what was not kept. */
+export function cellText(cell: Cell): string {
+  if (!isGreen(cell)) return `**RED** ${cell.broken.join('; ')}`;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  const away = cell.awayMs > 0 ? ` (${seconds(cell.awayMs)} of it away)` : '';
+  const attempts = cell.attempts > 1 ? `, attempt ${cell.attempts}` : '';
+  return `${cell.ended}${attempts}, ${seconds(cell.stoppedMs)}${away}`;
+}
+
+/** Rows are steps, columns are faults. */
+export function markdownTable(steps: readonly Step[], cells: readonly Cell[]): string {
+  const line = (...columns: string[]) => `| ${columns.join(' | ')} |`;
+  return [
+    line('step', ...FAULTS),
+    line('---', ...FAULTS.map(() => '---')),
+    ...steps.map(({ name }) =>
+      line(
+        name,
+        ...FAULTS.map((fault) => {
+          const cell = cells.find((one) => one.step === name && one.fault === fault);
+          return cell ? cellText(cell) : '';
+        }),
+      ),
+    ),
+  ].join('\n');
+}
+
+/** Puts the text between the markers of a file. */
+export function writeBetweenMarkers(file: string, what: string, text: string): void {
+  const [first, last] = markersOf(what);
+  const page = readFileSync(file, 'utf8');
+  const [begin, end] = [page.indexOf(first), page.indexOf(last)];
+  if (begin < 0 || end < begin) throw new Error(`${file} has no place for the matrix: ${first} ... ${last}`);
+  writeFileSync(file, `${page.slice(0, begin + first.length)}\n\n${text}\n\n${page.slice(end)}`);
+}
