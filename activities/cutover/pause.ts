@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { CutoverFacts, Neighbours, PauseStep } from '../../plan/report';
@@ -25,6 +26,9 @@ const STALE_AFTER_MS = 2_000;
 
 /** What looks at the budget by itself comes first, with a better reason. */
 const GRACE_MS = 100;
+/** So long a target that does not answer is waited for to close it; the next pause does so in any case. */
+const CLOSE_LATE_MS = 60_000;
+const CLOSE_AGAIN_MS = 200;
 const GIVE_UP = { step: 'unfence', statementTimeoutMs: 2_000 } as const;
 
 /** Everything that one attempt of the pause works with; all of it was opened before writes stop. */
@@ -100,8 +104,7 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     // this throws, the fence stays up, and the next attempt asks again.
     if (mayHaveTakenEffect(input, switched, error) && (await isCutOver(deps, input)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
-    await (cut ? giveUpAnew(pauseOf, recorded) : giveUp(pauseOf, recorded));
-    timeline.done('unfence');
+    await (cut ? giveUpAnew(pauseOf, recorded, timeline) : giveUp(pauseOf, recorded, timeline));
     return {
       switched: false,
       pauseMs: clock.alreadyMs + timeline.totalMs,
@@ -116,11 +119,12 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
  * Everything as before. What a switch that can't be read has recorded counts as switched, so the record goes before anybody may
  * write again.
  */
-async function giveUp({ deps, input, sessions }: Pause, recorded: boolean): Promise<void> {
+async function giveUp({ deps, input, sessions }: Pause, recorded: boolean, timeline: Timeline): Promise<void> {
   const { source, target } = sessions.first;
   await closeTargetAgain(input, target, sessions.closed);
   if (recorded && isOpaque(input.plan.cutover.traffic)) await forgetCutover(target, input);
   await lowerFenceOf(deps, input, source);
+  timeline.done('unfence');
   await forgetCutover(target, input).catch(() => undefined);
 }
 
@@ -128,7 +132,11 @@ async function giveUp({ deps, input, sessions }: Pause, recorded: boolean): Prom
  * The same by sessions of its own, the source first, since the target may be what did not answer. The server goes on with
  * statements whose session was cut off: these end before the fence comes down, or it might go up behind that.
  */
-async function giveUpAnew({ deps, input, sessions }: Pause, recorded: boolean): Promise<void> {
+async function giveUpAnew(
+  { deps, input, sessions, context }: Pause,
+  recorded: boolean,
+  timeline: Timeline,
+): Promise<void> {
   const [database] = input.databases;
   if (database === undefined) return;
   const there = async () =>
@@ -140,7 +148,16 @@ async function giveUpAnew({ deps, input, sessions }: Pause, recorded: boolean): 
   const access = await accessTo(deps, input, 'source');
   await endEarlierAttempt(input.id, [access]);
   await withSession(access, { ...GIVE_UP, database }, (source) => lowerFenceOf(deps, input, source));
-  await there().catch(() => undefined);
+  timeline.done('unfence');
+  // Writers are back. What was sent to the target before it fell silent may still be carried out when it wakes, and open it.
+  for (const giveUpAt = Date.now() + CLOSE_LATE_MS; Date.now() < giveUpAt; await sleep(CLOSE_AGAIN_MS)) {
+    try {
+      await endEarlierAttempt(input.id, [await accessTo(deps, input, 'target')]);
+      return await there();
+    } catch {
+      if (context.cancellationSignal.aborted) return;
+    }
+  }
 }
 
 /** A switch that can be read is always asked: an attempt that took over may have made it. */
