@@ -147,6 +147,21 @@ function refuseContradictions(
     if (seen.has(type) && type !== 'hook') refuse(['fence', index], `${type} is named twice`);
     seen.add(type);
   }
+  const stop = fences.findIndex(({ type }) => type === 'stop-instance');
+  if (stop >= 0) {
+    refuse(
+      ['fence', stop],
+      'is not in this version: the proof, the way back and the removal of replication need a source that runs',
+    );
+  }
+  for (const [index, entry] of fences.entries()) {
+    if (entry.type !== 'rds-proxy') continue;
+    if (switches.some((one) => one.type === 'rds-proxy' && one.proxy === entry.proxy)) continue;
+    refuse(
+      ['fence', index],
+      `needs the switch of that name in cutover.traffic: RDS Proxy ${entry.proxy} would have no target behind the pause`,
+    );
+  }
   const rename = switches.findIndex(({ type }) => type === 'rds-rename');
   if (rename >= 0) {
     refuse(

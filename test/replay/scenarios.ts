@@ -49,4 +49,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await migration.approve('cutover', 'decommission');
     },
   },
+  'rolled-back': {
+    activities: {},
+    async operate(migration) {
+      await migration.approve('reboot-source', 'cutover');
+      await migration.untilGate('decommission');
+      await migration.update('rollback', { by: 'anna', reason: 'the new one is slow' });
+    },
+  },
 };

@@ -3,6 +3,7 @@ import type { FenceEntry } from '../../../plan/plan';
 import type { FenceKind, FenceKinds } from './fence';
 import { hook } from './hook';
 import { pgbouncer } from './pgbouncer/fence';
+import { rdsProxy } from './rds-proxy';
 import { securityGroup } from './security-group';
 
 const notYet = (type: string): FenceKind<never> => {
@@ -13,7 +14,7 @@ const notYet = (type: string): FenceKind<never> => {
 const KINDS: FenceKinds = {
   pgbouncer,
   'security-group': securityGroup,
-  'rds-proxy': notYet('rds-proxy'),
+  'rds-proxy': rdsProxy,
   hook,
   'stop-instance': notYet('stop-instance'),
 };

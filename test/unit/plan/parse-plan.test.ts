@@ -151,12 +151,13 @@ describe('fences and switches', () => {
     expect(parsedPlan({ ...SMALLEST_PLAN, cutover: hook('http://127.0.0.1:8080/') }).cutover.traffic).toHaveLength(1);
   });
 
-  it('leave no way back to a source that is stopped', () => {
-    const cutover = { fence: [{ type: 'stop-instance' as const }] };
-    expect(problemOf(cutover)).toEqual([
-      { path: 'soak.wayBack', message: expect.stringContaining('stop-instance') as string },
+  it('are refused where this version does not have them, or half of them is missing', () => {
+    expect(problemOf({ fence: [{ type: 'stop-instance' }] })).toEqual([
+      { path: 'cutover.fence.0', message: expect.stringContaining('is not in this version') as string },
     ]);
-    expect(parsedPlan({ ...SMALLEST_PLAN, cutover, soak: { wayBack: 'none' } }).cutover.fence).toHaveLength(1);
+    expect(problemOf({ fence: [{ type: 'rds-proxy', proxy: 'shop' }] })).toEqual([
+      { path: 'cutover.fence.0', message: expect.stringContaining('needs the switch') as string },
+    ]);
   });
 });
 

@@ -1,7 +1,12 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, Socket, type SocketConnectOpts } from 'node:net';
 import { AuthorizeSecurityGroupIngressCommand, CreateSecurityGroupCommand } from '@aws-sdk/client-ec2';
-import { ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
+import {
+  CreateDBProxyCommand,
+  DescribeDBProxyTargetsCommand,
+  ModifyDBInstanceCommand,
+  RegisterDBProxyTargetsCommand,
+} from '@aws-sdk/client-rds';
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { Client } from 'pg';
 import { closeFences, lookAtFences, lowerOthers, openFences } from '../../../../activities/cutover/fence-set';
@@ -133,6 +138,48 @@ describe('security-group', () => {
     await expect(redOf(await group('all', '0.0.0.0/0'))).resolves.toContain('lets everybody in');
     await expect(redOf(await group('none'))).resolves.toContain('lets nobody in');
     await expect(redOf(open)).resolves.toContain('the fence would change nothing');
+  });
+});
+
+describe('rds-proxy', () => {
+  const proxy = 'shop';
+  const ref = migrationRef({
+    ...SMALLEST_PLAN,
+    cutover: { fence: [{ type: 'rds-proxy', proxy }], traffic: [{ type: 'rds-proxy', proxy }] },
+  });
+  const targets = async () => {
+    const { Targets } = await lab.aws().rds.send(new DescribeDBProxyTargetsCommand({ DBProxyName: proxy }));
+    return Targets?.map(({ RdsResourceId }) => RdsResourceId);
+  };
+
+  it('takes the source out of the target group, and puts it back; both twice', async () => {
+    await expect(lookAtFences(lab.dependencies, ref)).resolves.toMatchObject({
+      red: [expect.stringContaining('there is no RDS Proxy shop') as string],
+    });
+    const { rds, secrets } = lab.aws();
+    const { ARN } = await secrets.send(
+      new CreateSecretCommand({ Name: 'proxy-user', SecretString: '{"username":"app","password":"app"}' }),
+    );
+    await rds.send(
+      new CreateDBProxyCommand({
+        DBProxyName: proxy,
+        EngineFamily: 'POSTGRESQL',
+        RoleArn: 'arn:aws:iam::123456789012:role/proxy',
+        VpcSubnetIds: ['subnet-1', 'subnet-2'],
+        Auth: [{ AuthScheme: 'SECRETS', SecretArn: ARN ?? '', IAMAuth: 'DISABLED' }],
+      }),
+    );
+    await expect(lookAtFences(lab.dependencies, ref)).resolves.toMatchObject({
+      red: [expect.stringContaining('does not stand before app-db') as string],
+    });
+    await rds.send(new RegisterDBProxyTargetsCommand({ DBProxyName: proxy, DBInstanceIdentifiers: ['app-db'] }));
+    const { fence, set } = await opened(ref);
+    await fence.raise(clock);
+    await fence.raise(clock);
+    await expect(targets()).resolves.toEqual([]);
+    await lowerOthers(lab.dependencies, ref, set);
+    await fence.lower();
+    await expect(targets()).resolves.toEqual(['app-db']);
   });
 });
 
