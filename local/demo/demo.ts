@@ -129,7 +129,8 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
     await follower.until(({ status }) => status === 'rolled-back', {
       // The old source takes its old parameter group back, and may need a reboot for that.
       async gateOpened(gate) {
-        await commands.approve(gate);
+        // Nobody reboots a database that applications have just come back to.
+        await (gate === 'undo-reboot' ? commands.reject(gate) : commands.approve(gate));
         return true;
       },
       looked: (progress) => hooks?.looked?.(progress),

@@ -54,6 +54,12 @@ export class TemporalCommands {
     return this.shown(['workflow', 'signal', '--workflow-id', this.workflowId, '--name', 'approve', '--input', input]);
   }
 
+  /** Answers a gate with no. */
+  reject(gate: string): Promise<void> {
+    const input = JSON.stringify({ gate, by: 'demo' });
+    return this.shown(['workflow', 'signal', '--workflow-id', this.workflowId, '--name', 'reject', '--input', input]);
+  }
+
   rollback(reason: string): Promise<void> {
     const input = JSON.stringify({ by: 'demo', reason });
     return this.shown(['workflow', 'signal', '--workflow-id', this.workflowId, '--name', 'rollback', '--input', input]);
