@@ -19,8 +19,11 @@ const SOURCE = 'app-db';
 const TARGET = 'app-db-encrypted';
 const PARAMETER = '/app/database';
 
-/** Below 16 a subscription can't leave out what came by replication, so only the order of the steps keeps it from going in a circle. */
-describe.each(['15', '16'])('the way back on PostgreSQL %s', (version) => {
+/**
+ * Below 16 a subscription can't leave out what came by replication, so only the order of the steps keeps it from going in a circle. A whole
+ * rollback on 16 is in test/e2e/leftovers.test.ts.
+ */
+describe.each(['15'])('the way back on PostgreSQL %s', (version) => {
   const ref = migrationRef({
     ...SMALLEST_PLAN,
     databases: [...DATABASES],
