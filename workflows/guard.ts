@@ -6,11 +6,11 @@ import type { Migration } from './migration';
 
 const FIRST_REPORT_MS = 10_000;
 /** Each report costs six events of the history; a month of them has to fit in with the 240 of the migration itself. */
-const REPORT_GROWTH = 4;
+const REPORT_GROWTH = 6;
 
 /**
  * Guards the source for as long as our slots exist, beside the steps. It looks every few seconds but reports to the
- * workflow at growing distances (10 s, 40 s, 160 s ...), so that a month of waiting adds about ten reports to the
+ * workflow at growing distances (10 s, 60 s, 6 min ...), so that a month of waiting adds about ten reports to the
  * history; in between, the newest figures are in its heartbeat. Behind the switch another one guards the target the same way: now
  * it is the one that keeps WAL for us.
  */

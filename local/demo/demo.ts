@@ -109,7 +109,10 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
       if (turnedOut) await hooks?.cutoverApproved?.(turnedOut());
       return true;
     },
-    looked: (progress) => hooks?.looked?.(progress),
+    looked: async (progress) => {
+      await overrun?.looked(progress);
+      await hooks?.looked?.(progress);
+    },
   });
   approvedAt ??= approvalOf(atLastGate, 'cutover') ?? startedAt;
 

@@ -1,5 +1,5 @@
 import type { Aws } from '../app/aws';
-import type { Report } from '../tools/report';
+import { messageOf, type Report } from '../tools/report';
 import { PauseBlocker } from './pause-blocker';
 import type { Progress } from './progress';
 import { longestGapMs } from './verdict/pause';
@@ -7,6 +7,9 @@ import type { AbortedPause } from './verdict/verdict';
 
 /** How long the application goes on on the source before the cutover is approved again. */
 const BETWEEN_MS = 2_000;
+
+const givenUp = (notices: Progress['notices']): string | undefined =>
+  notices?.findLast(({ text }) => text.startsWith('pause given up'))?.text;
 
 /** A pause that is made to overrun its budget, and what came of it. */
 export class Overrun {
@@ -25,15 +28,24 @@ export class Overrun {
   /** Before the cutover is approved: the first time the pause gets something to wait for, the second time it is gone. */
   async gateOpened({ notices }: Progress): Promise<void> {
     if (this.approvedAt === 0) {
-      this.blocker = await PauseBlocker.hold(this.aws, this.caBundle);
-      this.report('a transaction on the target has locked what the pause will wait for');
+      const blocker = await PauseBlocker.prepare(this.aws, this.caBundle);
+      this.blocker = blocker;
       this.approvedAt = Date.now();
+      void blocker.hold().then(
+        () => this.report('a transaction on the target has locked what the pause waits for'),
+        (error: unknown) => this.report(`the pause was not held up: ${messageOf(error)}`),
+      );
       return;
     }
     if (this.reopenedAt !== undefined) return;
     this.reopenedAt = Date.now();
-    this.reason = notices?.findLast(({ text }) => text.startsWith('pause given up'))?.text ?? null;
+    this.reason = givenUp(notices) ?? null;
     await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+  }
+
+  /** As long as the lock is held the board is red, and the gate stays closed. */
+  async looked({ notices }: Progress): Promise<void> {
+    if (!this.blocker || givenUp(notices) === undefined) return;
     await this.end();
     this.report('that transaction is over');
   }

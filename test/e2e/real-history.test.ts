@@ -77,9 +77,15 @@ test('a database with seventeen years of history arrives whole, and nothing of i
 
     // A pause that has to be given up: apply on the target waits for this lock, so the drain outlasts the budget.
     const blocker = await connect(world, TARGET);
-    await blocker.query(`BEGIN; LOCK TABLE keyshift_${MIGRATION.replaceAll('-', '_')}.fence IN SHARE MODE`);
     const subscription = 'SELECT subenabled, subslotname FROM pg_subscription WHERE subname = $$feed_sub$$';
     await approve(world, 'cutover');
+    // Not before: the board would be red, and the slot of the way back would wait for the transaction that waits.
+    const inPause = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'keyshift/${MIGRATION}/pause'`;
+    await eventually('the pause has its sessions', async () => (await blocker.query(inPause)).rows.length > 0, {
+      timeoutMs: 120_000,
+      everyMs: 5,
+    });
+    await blocker.query(`BEGIN; LOCK TABLE keyshift_${MIGRATION.replaceAll('-', '_')}.fence IN SHARE MODE`);
     await untilProgress(world, 'the pause is given up', ({ notices }) =>
       notices.some(({ text }) => text.includes('pause given up')),
     );

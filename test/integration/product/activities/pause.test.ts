@@ -170,8 +170,9 @@ describe('a pause that is given up', () => {
     await lab.run('preparePause', input);
     const blocker = await connect(TARGET, 'shop', {});
     const running = lab.run('cutOver', { ...input, fence });
-    const up = async () => JSON.stringify(await settings()) !== JSON.stringify(before);
-    await waitFor('the fence is up', up, { everyMs: 5 });
+    const inPause = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'keyshift/${ref.id}/pause'`;
+    const begun = async () => (await blocker.query(inPause)).rows.length > 0;
+    await waitFor('the pause has its sessions', begun, { everyMs: 2 });
     // The drain reads this table; it would wait for twice the budget.
     await blocker.query(`BEGIN; LOCK TABLE keyshift_${ref.id.replaceAll('-', '_')}.fence IN ACCESS EXCLUSIVE MODE`);
     const result = await running;

@@ -203,7 +203,7 @@ describe('the guard', () => {
     await migration.approve('reboot-source');
     await migration.untilGate('cutover');
     const distances = migration.script.inputsOf('guardSource').map(({ reportAfterMs }) => reportAfterMs);
-    expect(distances).toEqual([10_000, 40_000, 160_000]);
+    expect(distances).toEqual([10_000, 60_000, 360_000]);
   });
 
   it('warns once of what lasts, and says when it is over', async () => {
