@@ -39,7 +39,8 @@ export async function syncLargeObjects(
   mayGoOn: () => void | Promise<void>,
 ): Promise<{ objects: number; moved: number; removed: number }> {
   const states = statesTable(migration);
-  await target.query(`CREATE TABLE IF NOT EXISTS ${states} (loid oid PRIMARY KEY, state text NOT NULL)`);
+  // Unlogged: the publication of the way back must not have it, and after a crash all objects are looked at again.
+  await target.query(`CREATE UNLOGGED TABLE IF NOT EXISTS ${states} (loid oid PRIMARY KEY, state text NOT NULL)`);
   const done = { objects: 0, moved: 0, removed: 0 };
   for (let after = '0'; ;) {
     await mayGoOn();
