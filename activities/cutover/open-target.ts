@@ -18,6 +18,11 @@ export async function openTarget(input: CutOverInput, { first, closed }: PauseSe
   await terminateForeignSessions(first.target, input.id, []);
 }
 
+/** The same migration in the direction of its plan. */
+function wayThere({ direction: _back, ...there }: CutOverInput): CutOverInput {
+  return there;
+}
+
 /**
  * The way back only: takes down the fence that the cutover left on the old source. In the last moment before the switch, since
  * clients that never noticed the cutover may still knock there.
@@ -25,16 +30,14 @@ export async function openTarget(input: CutOverInput, { first, closed }: PauseSe
 export async function openOldSource(deps: Dependencies, input: CutOverInput, { first }: PauseSessions): Promise<void> {
   const { fenceThere } = input;
   if (!fenceThere) return;
-  const { direction: _back, ...forward } = input;
-  await lowerOthers(deps, forward, fenceThere, ({ staysUp }) => staysUp);
+  await lowerOthers(deps, wayThere(input), fenceThere, ({ staysUp }) => staysUp);
   await first.target.query(unfenceSql(await withoutDroppedRoles(first.target, fenceThere.fence)));
 }
 
 /** The way back only: what the cutover recorded is of the past, or somebody who asks where traffic is would believe it. */
 export async function forgetWayThere(input: CutOverInput, { first }: PauseSessions): Promise<void> {
   if (input.direction !== 'back') return;
-  const { direction: _back, ...forward } = input;
-  await forgetCutover(first.source, forward);
+  await forgetCutover(first.source, wayThere(input));
 }
 
 /** A pause that was given up: nobody is to write there again. That side may be the reason, so this is only tried. */

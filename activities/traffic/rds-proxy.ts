@@ -1,18 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type DBProxy,
-  type DBProxyTarget,
-  DeregisterDBProxyTargetsCommand,
-  DescribeDBProxiesCommand,
-  DescribeDBProxyTargetsCommand,
-  RegisterDBProxyTargetsCommand,
-} from '@aws-sdk/client-rds';
+import { type DBProxy, type DBProxyTarget, DescribeDBProxiesCommand } from '@aws-sdk/client-rds';
 import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, instanceOf, type MigrationRef } from '../dependencies';
 import { requireInstance } from '../rds/find-instance';
+import { deregisterTarget, hasTarget, proxyTargets, registerTarget } from '../rds/proxy-targets';
 import { orRefused } from './refused-by-aws';
 import {
   type PointsAt,
@@ -39,7 +33,7 @@ export const rdsProxy: SwitchKind<Entry> = {
   async prepare({ deps, ref }, entry) {
     const aws = awsOf(deps, ref);
     const [from, to] = [instanceOf(ref, 'source'), instanceOf(ref, 'target')];
-    const targets = await targetsOf(aws, entry);
+    const targets = await proxyTargets(aws, entry.proxy);
     const pointsAt = pointsAtOf(ref, entry, targets);
     const stranger = targets.find(({ RdsResourceId }) => RdsResourceId !== from && RdsResourceId !== to);
     if (stranger) {
@@ -54,19 +48,13 @@ export const rdsProxy: SwitchKind<Entry> = {
 
 const whatIs = ({ proxy }: Entry): string => `RDS Proxy ${proxy}`;
 
-async function targetsOf({ rds }: Aws, { proxy }: Entry): Promise<DBProxyTarget[]> {
-  const { Targets } = await rds.send(new DescribeDBProxyTargetsCommand({ DBProxyName: proxy }));
-  return Targets ?? [];
-}
-
 /**
  * Where no fence takes targets out of the group, an empty one is a switch that was interrupted half-way: it goes on, since the
  * deregistration is what decides.
  */
 function pointsAtOf(ref: MigrationRef, { proxy }: Entry, targets: readonly DBProxyTarget[]): PointsAt {
-  const has = (instance: string) => targets.some(({ RdsResourceId }) => RdsResourceId === instance);
-  if (has(instanceOf(ref, 'target'))) return 'to';
-  if (has(instanceOf(ref, 'source'))) return 'from';
+  if (hasTarget(targets, instanceOf(ref, 'target'))) return 'to';
+  if (hasTarget(targets, instanceOf(ref, 'source'))) return 'from';
   const isFenced = ref.plan.cutover.fence.some((one) => one.type === 'rds-proxy' && one.proxy === proxy);
   return targets.length === 0 && !isFenced ? 'to' : 'neither';
 }
@@ -86,7 +74,7 @@ async function look({ deps, ref, to }: SwitchPlace, entry: Entry): Promise<Switc
     return { what, pointsAt: 'neither', findings: [], red: [message] };
   }
   const from = instanceOf(ref, 'source');
-  const pointsAt = pointsAtOf(ref, entry, await targetsOf(aws, entry));
+  const pointsAt = pointsAtOf(ref, entry, await proxyTargets(aws, entry.proxy));
   const red = pointsAt === 'from' ? [] : [`${what} does not stand before ${from}: register it, or correct the switch.`];
   const findings = [`${what}: ${to ? `${from} becomes ${instanceOf(ref, 'target')}` : `stands before ${from}`}`];
   if (to) {
@@ -115,22 +103,11 @@ async function lookAtLogins(
 }
 
 async function register(aws: Aws, entry: Entry, from: string, to: string): Promise<void> {
-  const deregistered = aws.rds
-    .send(new DeregisterDBProxyTargetsCommand({ DBProxyName: entry.proxy, DBInstanceIdentifiers: [from] }))
-    .then(() => true)
-    .catch((error: unknown) => {
-      // By the fence, or by an attempt before this one.
-      if (isAwsError(error, 'DBProxyTargetNotFoundFault')) return false;
-      throw error;
-    });
+  // Not there: the fence has done it, or an attempt before this one.
+  const deregistered = deregisterTarget(aws, entry.proxy, from);
   const decided = await orRefused(whatIs(entry), deregistered);
   try {
-    const registered = aws.rds
-      .send(new RegisterDBProxyTargetsCommand({ DBProxyName: entry.proxy, DBInstanceIdentifiers: [to] }))
-      .catch((error: unknown) => {
-        if (!isAwsError(error, 'DBProxyTargetAlreadyRegisteredFault')) throw error;
-      });
-    await orRefused(whatIs(entry), registered);
+    await orRefused(whatIs(entry), registerTarget(aws, entry.proxy, to));
   } catch (error) {
     if (!decided) throw error;
     const message = `${whatIs(entry)} has ${from} no more, but does not take ${to} yet: ${(error as Error).message}`;
@@ -143,7 +120,7 @@ async function untilAvailable(aws: Aws, entry: Entry, to: string): Promise<void>
   const giveUpAt = Date.now() + AVAILABLE_MS;
   for (;;) {
     // It is registered whatever this says.
-    const targets = await targetsOf(aws, entry).catch(() => []);
+    const targets = await proxyTargets(aws, entry.proxy).catch(() => []);
     const health = targets.find(({ RdsResourceId }) => RdsResourceId === to)?.TargetHealth;
     if (health?.State === 'AVAILABLE') return;
     if (Date.now() > giveUpAt) {

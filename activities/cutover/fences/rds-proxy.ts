@@ -1,13 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type DBProxyTarget,
-  DeregisterDBProxyTargetsCommand,
-  DescribeDBProxyTargetsCommand,
-  RegisterDBProxyTargetsCommand,
-} from '@aws-sdk/client-rds';
 import type { FenceEntry } from '../../../plan/plan';
 import { isAwsError } from '../../classify-error';
-import { type Aws, awsOf, instanceOf } from '../../dependencies';
+import { awsOf, instanceOf } from '../../dependencies';
+import { deregisterTarget, hasTarget, proxyTargets, registerTarget } from '../../rds/proxy-targets';
 import type { FenceKind } from './fence';
 
 type ProxyEntry = Extract<FenceEntry, { type: 'rds-proxy' }>;
@@ -24,9 +19,12 @@ export const rdsProxy: FenceKind<ProxyEntry> = {
     const source = instanceOf(ref, 'source');
     const what = `RDS Proxy ${entry.proxy}`;
     try {
-      const targets = await targetsOf(awsOf(deps, ref), entry);
+      const targets = await proxyTargets(awsOf(deps, ref), entry.proxy);
       const findings = [`${what}: ${source} is deregistered; its clients wait up to its ConnectionBorrowTimeout`];
-      return { findings, red: has(targets, source) ? [] : [`${what} does not stand before ${source}: register it`] };
+      return {
+        findings,
+        red: hasTarget(targets, source) ? [] : [`${what} does not stand before ${source}: register it`],
+      };
     } catch (error) {
       if (!isAwsError(error, 'DBProxyNotFoundFault', 'DBProxyNotFound')) throw error;
       return { findings: [], red: [`there is no ${what}: correct cutover.fence`] };
@@ -40,16 +38,16 @@ export const rdsProxy: FenceKind<ProxyEntry> = {
       raisedWhen: 'before',
       staysUp: false,
       async raise(clock) {
-        await deregister(aws, entry, source);
-        while (has(await targetsOf(aws, entry), source)) {
+        await deregisterTarget(aws, entry.proxy, source);
+        while (hasTarget(await proxyTargets(aws, entry.proxy), source)) {
           clock.mayGoOn();
           await sleep(LOOK_EVERY_MS);
         }
       },
       async lower() {
-        const targets = await targetsOf(aws, entry);
+        const targets = await proxyTargets(aws, entry.proxy);
         // Somebody registered another target, or the fence was never raised: not ours to change.
-        if (targets.length === 0) await register(aws, entry, source);
+        if (targets.length === 0) await registerTarget(aws, entry.proxy, source);
       },
       // The switch has registered the target.
       release: () => Promise.resolve(),
@@ -57,27 +55,3 @@ export const rdsProxy: FenceKind<ProxyEntry> = {
     });
   },
 };
-
-const has = (targets: readonly DBProxyTarget[], instance: string): boolean =>
-  targets.some(({ RdsResourceId }) => RdsResourceId === instance);
-
-async function targetsOf({ rds }: Aws, { proxy }: ProxyEntry): Promise<DBProxyTarget[]> {
-  return (await rds.send(new DescribeDBProxyTargetsCommand({ DBProxyName: proxy }))).Targets ?? [];
-}
-
-async function deregister({ rds }: Aws, { proxy }: ProxyEntry, source: string): Promise<void> {
-  try {
-    await rds.send(new DeregisterDBProxyTargetsCommand({ DBProxyName: proxy, DBInstanceIdentifiers: [source] }));
-  } catch (error) {
-    // By an attempt before this one.
-    if (!isAwsError(error, 'DBProxyTargetNotFoundFault')) throw error;
-  }
-}
-
-async function register({ rds }: Aws, { proxy }: ProxyEntry, source: string): Promise<void> {
-  try {
-    await rds.send(new RegisterDBProxyTargetsCommand({ DBProxyName: proxy, DBInstanceIdentifiers: [source] }));
-  } catch (error) {
-    if (!isAwsError(error, 'DBProxyTargetAlreadyRegisteredFault')) throw error;
-  }
-}

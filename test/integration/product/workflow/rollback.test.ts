@@ -1,5 +1,6 @@
 import { finalFailure } from '../../../../plan/failures';
 import { stepOf } from '../../../../plan/progress';
+import type { Proof } from '../../../../plan/report';
 import { Door, LAG, type Overrides, switched, untilCancelled } from '../../../support/scripted-activities';
 import { SMALLEST_PLAN } from '../../../support/plan';
 import { type ScriptedMigration, WorkflowLab } from '../../../support/workflow-lab';
@@ -13,6 +14,16 @@ afterAll(() => lab?.close());
 
 const FREE = { approval: false };
 const UNATTENDED = { ...SMALLEST_PLAN, gates: { 'reboot-source': FREE, cutover: FREE } };
+const PROVEN: Proof = {
+  tables: 1,
+  rows: 1,
+  differences: [],
+  undecided: 0,
+  durationMs: 1,
+  method: 'snapshot',
+  changedSince: 0,
+  goneSince: 0,
+};
 const ASK = { by: 'anna', reason: 'the new one is slow' };
 
 const rollback = (migration: ScriptedMigration) => migration.update('rollback', ASK);
@@ -75,17 +86,7 @@ describe('a rollback', () => {
     const migration = await lab.migrate(
       {
         proveContents: (input) => {
-          if (isBack(input))
-            return {
-              tables: 1,
-              rows: 1,
-              differences: [],
-              undecided: 0,
-              durationMs: 1,
-              method: 'snapshot',
-              changedSince: 0,
-              goneSince: 0,
-            };
+          if (isBack(input)) return PROVEN;
           proving.open();
           return untilCancelled();
         },
@@ -104,16 +105,7 @@ describe('a rollback', () => {
       {
         proveContents: (input) => {
           if (!isBack(input)) throw finalFailure('ContentsDiffer', '3 rows differ');
-          return {
-            tables: 1,
-            rows: 1,
-            differences: [],
-            undecided: 0,
-            durationMs: 1,
-            method: 'snapshot',
-            changedSince: 0,
-            goneSince: 0,
-          };
+          return PROVEN;
         },
       },
       UNATTENDED,
