@@ -304,6 +304,14 @@ const cutover = z.object({
   targetSnapshots: z.record(z.string(), z.string()),
 });
 
+const logGroup = z.object({
+  name: z.string(),
+  retentionDays: count().optional().describe('events expire after so many days; absent: never'),
+  kmsKeyArn: z.string().optional().describe("absent: a key of CloudWatch's own"),
+  storedBytes: z.number().describe('as CloudWatch last counted'),
+  protected: z.boolean().describe('against deletion'),
+});
+
 const removal = z.object({
   deletionProtection: z.boolean(),
   replicas: z.array(
@@ -316,6 +324,8 @@ const removal = z.object({
     }),
   ),
   left: z.array(z.string()),
+  logGroups: z.array(logGroup).optional().describe('of the source and of the replicas that go with it'),
+  logGroupsUnknown: z.string().optional().describe('why nobody could look for log groups'),
 });
 
 /**

@@ -146,6 +146,8 @@ export const planSchema = z.strictObject({
       encryptFinalSnapshot: z.boolean().default(false),
       /** Leave the (fenced) source standing at the end. */
       source: z.boolean().default(false),
+      /** `false`: the CloudWatch log groups of what is deleted go with it. RDS leaves them behind, with the texts of queries in them. */
+      logGroups: z.boolean().default(true),
     })
     .prefault({}),
   /** Where the report is kept when the migration has completed; default: in Temporal only. */

@@ -170,6 +170,19 @@ export interface RemovedReplica {
   readonly sessions: number;
 }
 
+/** A log group of CloudWatch, to which RDS wrote logs of an instance: RDS leaves it behind when the instance goes. */
+export interface LogGroup {
+  readonly name: string;
+  /** Events expire after so many days; absent: never. */
+  readonly retentionDays?: number;
+  /** ARN of the key that it is encrypted under; absent: a key of CloudWatch's own. */
+  readonly kmsKeyArn?: string;
+  /** As CloudWatch last counted, which takes it hours. */
+  readonly storedBytes: number;
+  /** Against deletion. */
+  readonly protected: boolean;
+}
+
 /** What the decommission is going to remove, as it was found after the switch. */
 export interface Removal {
   /** The source is protected against deletion; the gate's approval takes that off. */
@@ -177,6 +190,10 @@ export interface Removal {
   readonly replicas: readonly RemovedReplica[];
   /** Replicas that stay: RDS makes them stand alone when the source goes. */
   readonly left: readonly string[];
+  /** Of the source, and of the replicas that go with it. */
+  readonly logGroups?: readonly LogGroup[];
+  /** Why nobody could look for log groups. */
+  readonly logGroupsUnknown?: string;
 }
 
 export interface SettingsReport {
@@ -280,6 +297,18 @@ const secondsAfter = (from: string, to: string): number => (Date.parse(to) - Dat
 /** Bytes of WAL that the reader of an old slot had still to read up to the fence; 0: it had read everything. */
 export const unreadBytes = ({ fenceLsn, oldConfirmed }: MovedSlot): number =>
   Math.max(0, lsnDistanceBytes(fenceLsn, oldConfirmed));
+
+/** How long a log group is kept and under which key, and how it goes. */
+export function logGroupText({ name, retentionDays, kmsKeyArn, protected: isProtected }: LogGroup): string {
+  return [
+    retentionDays === undefined
+      ? 'what was logged never expires'
+      : `what was logged expires after ${retentionDays} days`,
+    kmsKeyArn === undefined ? 'no key of yours encrypts it' : `encrypted under ${kmsKeyArn}`,
+    ...(isProtected ? ['protected against deletion'] : []),
+    `to delete it: ${isProtected ? `aws logs put-log-group-deletion-protection --log-group-identifier ${name} --no-deletion-protection-enabled; ` : ''}aws logs delete-log-group --log-group-name ${name}`,
+  ].join('; ');
+}
 
 /** What the reader of a slot has to do. */
 export function movedSlotLine(moved: MovedSlot): string {

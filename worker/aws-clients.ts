@@ -1,4 +1,5 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { KMSClient } from '@aws-sdk/client-kms';
@@ -38,6 +39,7 @@ export function awsClients(defaultRegion: string | undefined): (region: string |
       iam: new IAMClient(config),
       sts: new STSClient(config),
       cloudwatch: new CloudWatchClient(config),
+      logs: new CloudWatchLogsClient(config),
       route53: new Route53Client(config),
       // A bucket may be in another region. Behind an endpoint of one's own, a bucket has no host name of its own.
       s3: new S3Client({ ...config, followRegionRedirects: true, forcePathStyle: hasOwnEndpoint() }),

@@ -40,9 +40,13 @@ const TRIED_ELSEWHERE = [
 ];
 
 /** Statements for parts that not every source or plan has: whoever doesn't need them may leave them out of the policy. */
-function isNeeded(sid: string, { source, plan: { cutover } }: Surroundings): boolean {
+function isNeeded(sid: string, { source, plan: { cutover, keep } }: Surroundings): boolean {
+  const replicas = (source.ReadReplicaDBInstanceIdentifiers ?? []).length > 0;
+  const logs = !keep.logGroups || (source.EnabledCloudwatchLogsExports ?? []).length > 0;
   const switches = (type: TrafficType) => cutover.traffic.some((entry) => entry.type === type);
-  if (sid === 'ReadReplicas') return (source.ReadReplicaDBInstanceIdentifiers ?? []).length > 0;
+  if (sid === 'ReadReplicas') return replicas;
+  if (sid === 'LogGroups' || sid === 'LookAtLogGroups') return logs;
+  if (sid === 'LogGroupsOfReplicas') return logs && replicas;
   if (sid === 'SecurityGroupFence') return cutover.fence.some(({ type }) => type === 'security-group');
   if (sid === 'TrafficSwitchRecordInSync') return switches('route53');
   if (sid === 'TrafficSwitchProxy')
@@ -97,6 +101,7 @@ function fill(pattern: string, { region, account, migration, plan, source }: Sur
     .replace('ACCOUNT', account)
     .replace('SOURCE-INSTANCE', plan.source.instance)
     .replace('REPORT-BUCKET/*', reportIn(migration, plan, 'REPORT-BUCKET/*'))
+    .replace(/(:log-group:.+)\/\*$/, '$1/postgresql')
     .replace('TARGET-INSTANCE-*', `${plan.target.instance}-replica`)
     .replace('TARGET-INSTANCE', plan.target.instance)
     .replace(/:snapshot:keyshift-\*$/, `:snapshot:${sourceSnapshotName(migration)}`)

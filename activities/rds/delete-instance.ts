@@ -1,24 +1,24 @@
 import { DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
-import type { RemovedReplica } from '../../plan/report';
+import type { LogGroup, RemovedReplica } from '../../plan/report';
 import { isAwsError } from '../classify-error';
-import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { type Aws, awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { waitUntil } from '../wait';
 import { findInstance } from './find-instance';
 import { finalSnapshotName, type FinalSnapshotInput, settleFinalSnapshot } from './final-snapshot';
+import { deleteLogGroups, deleteLogGroupsOfOurs, exportsLogs, lookAtLogGroups } from './log-groups';
 import { isOurs } from './ownership';
 
-/** Undo of the restore: deletes the target if it's ours, without a final snapshot. */
+/** Undo of the restore: deletes the target if it's ours, without a final snapshot, and the log groups that came with it. */
 export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promise<void> {
   const aws = awsOf(deps, ref);
   const { instance } = ref.plan.target;
   const found = await findInstance(aws, instance);
-  if (!found || !isOurs(found.TagList, ref.id)) return;
-  if (found.DeletionProtection) {
-    // Somebody protected it meanwhile; it is ours and holds nothing that the source does not have.
-    await unprotect(aws, instance);
-  }
-  await deleteAndWait(aws, instance, { SkipFinalSnapshot: true });
+  if (found && !isOurs(found.TagList, ref.id)) return;
+  // Somebody protected it meanwhile; it is ours and holds nothing that the source does not have.
+  if (found?.DeletionProtection) await unprotect(aws, instance);
+  if (found) await deleteAndWait(aws, instance, { SkipFinalSnapshot: true });
+  await deleteLogGroupsOfOurs(aws, ref.id, instance, found !== undefined && exportsLogs(found));
 }
 
 export interface DeleteSourceInput extends FinalSnapshotInput {
@@ -30,12 +30,21 @@ export interface DeleteSourceInput extends FinalSnapshotInput {
   readonly replicas?: readonly RemovedReplica[];
 }
 
+/** What is left of the source. */
+export interface SourceLeft {
+  readonly finalSnapshot?: string;
+  /** Its log groups, and those of the replicas that went with it. */
+  readonly logGroups?: readonly LogGroup[];
+  /** Why nobody could look for log groups. */
+  readonly logGroupsUnknown?: string;
+}
+
 /**
- * Deletes the source, with a final snapshot unless the plan says otherwise, encrypted where the plan wants that. Looks at the resource id first: an instance
- * that took over the identifier meanwhile is not ours to delete.
+ * Deletes the source, with a final snapshot unless the plan says otherwise, encrypted where the plan wants that, and its log groups if the plan says so. Looks at the
+ * resource id first: an instance that took over the identifier meanwhile is not ours to delete.
  * @throws ApplicationFailure InvalidRequest when the source is protected against deletion and nobody approved of that
  */
-export async function deleteSource(deps: Dependencies, input: DeleteSourceInput): Promise<{ finalSnapshot?: string }> {
+export async function deleteSource(deps: Dependencies, input: DeleteSourceInput): Promise<SourceLeft> {
   const aws = awsOf(deps, input);
   const { instance } = input.plan.source;
   const finalSnapshot = input.plan.keep.finalSnapshot ? finalSnapshotName(input.id) : undefined;
@@ -64,7 +73,23 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
         : { SkipFinalSnapshot: true },
     );
   }
-  return finalSnapshot ? { finalSnapshot: await settleFinalSnapshot(aws, input) } : {};
+  return {
+    ...(finalSnapshot ? { finalSnapshot: await settleFinalSnapshot(aws, input) } : {}),
+    ...(await settleLogGroups(aws, input)),
+  };
+}
+
+/** RDS leaves log groups behind: they go, or are named. */
+async function settleLogGroups(aws: Aws, input: DeleteSourceInput): Promise<SourceLeft> {
+  const { plan, replicas = [] } = input;
+  const instances = [instanceOf(input, 'source'), ...replicas.map(({ instance }) => instance)];
+  // Not `!`: a plan of a build before this option does not have it, and nothing is deleted then.
+  if (plan.keep.logGroups === false) {
+    const left = await Promise.all(instances.map((instance) => deleteLogGroups(aws, instance)));
+    return { logGroups: left.flat() };
+  }
+  const { groups, unknown } = await lookAtLogGroups(aws, instances);
+  return unknown === undefined ? { logGroups: groups } : { logGroupsUnknown: unknown };
 }
 
 /** Those of the approval only, and each only if it is still the one that was looked at. */

@@ -2,10 +2,11 @@ import { TAG_ROLE } from '../../plan/names';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { deleteAndWait, unprotect } from '../rds/delete-instance';
 import { findInstance } from '../rds/find-instance';
+import { deleteLogGroupsOfOurs, exportsLogs } from '../rds/log-groups';
 import { isOurs } from '../rds/ownership';
 import { planReplicas } from './planned-replicas';
 
-/** Undo: deletes the read replicas of the target that are ours. */
+/** Undo: deletes the read replicas of the target that are ours, and the log groups that came with them. */
 export async function deleteReplicas(deps: Dependencies, ref: MigrationRef): Promise<void> {
   const aws = awsOf(deps, ref);
   const target = await findInstance(aws, ref.plan.target.instance);
@@ -15,9 +16,10 @@ export async function deleteReplicas(deps: Dependencies, ref: MigrationRef): Pro
     [...names].map(async (name) => {
       const found = await findInstance(aws, name);
       const isReplica = found?.TagList?.some(({ Key, Value }) => Key === TAG_ROLE && Value === 'replica');
-      if (!found || !isReplica || !isOurs(found.TagList, ref.id)) return;
-      if (found.DeletionProtection) await unprotect(aws, name);
-      await deleteAndWait(aws, name, { SkipFinalSnapshot: true });
+      if (found && (!isReplica || !isOurs(found.TagList, ref.id))) return;
+      if (found?.DeletionProtection) await unprotect(aws, name);
+      if (found) await deleteAndWait(aws, name, { SkipFinalSnapshot: true });
+      await deleteLogGroupsOfOurs(aws, ref.id, name, found !== undefined && exportsLogs(found));
     }),
   );
 }

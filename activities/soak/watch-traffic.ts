@@ -1,10 +1,11 @@
 import { Context } from '@temporalio/activity';
 import type { Removal } from '../../plan/report';
 import { type ForeignSession, foreignSessions } from '../cutover/fence';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { accessTo, type Session, withSession } from '../postgres/session';
 import { requireInstance } from '../rds/find-instance';
+import { exportsLogs, lookAtLogGroups } from '../rds/log-groups';
 import { replicasToRemove } from '../replicas/look-at-replicas';
 import { throwIfCancelled } from '../wait';
 
@@ -68,8 +69,18 @@ async function watch({ id, plan: { cutover } }: MigrationRef, source: Session, t
 
 async function removalOf(deps: Dependencies, ref: MigrationRef): Promise<Removal> {
   const { removed, left } = await replicasToRemove(deps, ref);
-  const { DeletionProtection } = await requireInstance(awsOf(deps, ref), ref.plan.source.instance);
-  return { deletionProtection: DeletionProtection ?? false, replicas: removed, left };
+  const aws = awsOf(deps, ref);
+  const source = await requireInstance(aws, ref.plan.source.instance);
+  const names = [instanceOf(ref, 'source'), ...removed.map(({ instance }) => instance)];
+  const { groups, unknown } = await lookAtLogGroups(aws, names);
+  return {
+    deletionProtection: source.DeletionProtection ?? false,
+    replicas: removed,
+    left,
+    logGroups: groups,
+    // Who never exported logs needs no permission to look for them.
+    ...(unknown !== undefined && exportsLogs(source) ? { logGroupsUnknown: unknown } : {}),
+  };
 }
 
 const describe = ({ user, application, client, database }: ForeignSession): string =>

@@ -39,6 +39,9 @@ function Deleted(report: Report): Element {
       <Code>{instance}</Code>,
       `${replacedBy} stands for it`,
     ]),
+    ...(plan.keep?.source || plan.keep?.logGroups !== false ? [] : (removal?.logGroups ?? []))
+      .filter(({ name }) => !report.stays.some((one) => one.name === name))
+      .map(({ name }) => ['log group', <Code>{name}</Code>, 'with all that was logged']),
     ...(slots ?? []).map(({ database, slot }) => [
       'replication slot',
       <Code>{slot}</Code>,

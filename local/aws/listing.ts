@@ -15,7 +15,7 @@ export function listEverything({ store }: Context): object {
   return sortKeys({ ...Object.fromEntries(used), ...global });
 }
 
-function listRegion({ rds, kms, secrets, parameters, ec2 }: RegionState): object {
+function listRegion({ rds, kms, secrets, parameters, logGroups, ec2 }: RegionState): object {
   return {
     instances: Object.values(rds.instances).map((instance) => ({
       id: instance.id,
@@ -54,6 +54,12 @@ function listRegion({ rds, kms, secrets, parameters, ec2 }: RegionState): object
       name,
       tags,
       deleted: deletedAt !== undefined,
+    })),
+    logGroups: Object.values(logGroups ?? {}).map(({ name, retentionDays, kmsKeyArn, tags }) => ({
+      name,
+      retentionDays,
+      kmsKeyArn,
+      tags,
     })),
     parameters: Object.values(parameters).map(({ name, type, tags, versions }) => ({
       name,

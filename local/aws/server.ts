@@ -13,6 +13,7 @@ import { IAM_OPERATIONS } from './iam/operations';
 import type { JsonOperation } from './json-protocol';
 import { jsonError } from './json-protocol';
 import { kmsOperations } from './kms/operations';
+import { logsOperations } from './logs/operations';
 import { QueryParameters, renderAnswer, renderEc2Answer, renderEc2Error, renderError } from './query-protocol';
 import type { Answer } from './query-protocol';
 import { RDS_OPERATIONS } from './rds/operations';
@@ -51,6 +52,7 @@ export function createAwsServer(context: Context): Server {
     secretsmanager: secretsOperations(context),
     ssm: ssmOperations(context),
     monitoring: cloudwatchOperations(context),
+    logs: logsOperations(context),
   };
   const control = controlApi(context);
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Ec2State } from './ec2/model';
 import type { IamState } from './iam/model';
 import type { KmsState } from './kms/model';
+import type { LogGroupRecord } from './logs/model';
 import type { RdsState } from './rds/model';
 import type { Route53State } from './route53/model';
 import type { S3State } from './s3/model';
@@ -20,6 +21,8 @@ export interface RegionState {
   kms: KmsState;
   secrets: Record<string, SecretRecord>;
   parameters: Record<string, ParameterRecord>;
+  /** By name. */
+  logGroups?: Record<string, LogGroupRecord>;
   /** Only what was made beside the default network. */
   ec2?: Ec2State;
 }

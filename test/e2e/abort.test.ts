@@ -15,6 +15,7 @@ import {
   start,
   untilProgress,
 } from './support/migration';
+import { exportLog } from './support/server-log';
 import { awsOf, inWorld } from './support/worlds';
 
 /** An abort leaves source and account as they were found, wherever it comes. */
@@ -34,6 +35,7 @@ async function aborted(world: World): Promise<void> {
 test('an abort at any step before the switch leaves source and account as they were', () =>
   inWorld('abort', async (world) => {
     await sample(world);
+    await exportLog(awsOf(world), SAMPLE.instance);
     const before = await everything(world);
     const app = await application(world);
     await world.startWorker();

@@ -13,7 +13,7 @@ import {
   start,
   untilProgress,
 } from './support/migration';
-import { useParameters } from './support/server-log';
+import { exportLog, useParameters } from './support/server-log';
 import { asMaster, awsOf, control, inWorld } from './support/worlds';
 
 /** What is left of a migration, in the account and in both servers. That of an abort: abort.test.ts. */
@@ -56,6 +56,8 @@ function without(names: readonly string[], { account }: Listing): object {
   );
 }
 
+const logGroup = (instance: string): string => `/aws/rds/instance/${instance}/postgresql`;
+
 /** What is ours in the databases and roles of a server, in words. */
 const oursIn = (text: object): string[] => JSON.stringify(text).match(/"[^"]*keyshift[^"]*"/g) ?? [];
 
@@ -90,6 +92,7 @@ test('a finished migration leaves what the report says, and a target that has al
   inWorld('leftovers-finished', async (world) => {
     await sample(world);
     await useParameters(awsOf(world), SAMPLE.instance, 'with-logical', { 'rds.logical_replication': '1' });
+    await exportLog(awsOf(world), SAMPLE.instance);
     await asMaster(world, SAMPLE.instance, 'shop', async (client) => {
       await client.query(`SELECT pg_create_logical_replication_slot('debezium', 'test_decoding')`);
     });
@@ -97,12 +100,17 @@ test('a finished migration leaves what the report says, and a target that has al
     await world.startWorker();
     await start(
       world,
-      planFile(world, { gates: FREE, carry: { slots: 'recreate' }, keep: { encryptFinalSnapshot: true } }),
+      planFile(world, {
+        gates: FREE,
+        carry: { slots: 'recreate' },
+        keep: { encryptFinalSnapshot: true, logGroups: false },
+      }),
     );
     const { gate } = await untilProgress(world, 'the decommission gate is open', gateIsOpen('decommission'));
     expect(gate?.findings).toContainEqual(
       expect.stringContaining('replication slot debezium of the source goes with it'),
     );
+    expect(gate?.findings).toContain(`log group ${logGroup(SAMPLE.instance)} is deleted, with all that was logged`);
     await approve(world, 'decommission');
     await untilProgress(world, 'it is completed', ({ status }) => status === 'completed');
 
@@ -121,6 +129,8 @@ test('a finished migration leaves what the report says, and a target that has al
       const text = JSON.stringify(without([SAMPLE.endpointParameter, ...names], { account: one, server: {} }));
       return JSON.parse(text) as object;
     };
-    expect(same(stays, account)).toEqual(same([SAMPLE.instance], before.account));
+    expect(same([...stays, logGroup(SAMPLE.encryptedInstance)], account)).toEqual(
+      same([SAMPLE.instance, logGroup(SAMPLE.instance)], before.account),
+    );
     expect(await serverListing(world, SAMPLE.encryptedInstance)).toEqual(before.server);
   }));

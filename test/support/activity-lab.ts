@@ -91,6 +91,7 @@ export class ActivityLab {
       iam: standIn.iam(),
       sts: standIn.sts(),
       cloudwatch: standIn.cloudwatch(),
+      logs: standIn.logs(),
       route53: standIn.route53(),
       s3: standIn.s3(),
     };

@@ -9,6 +9,7 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { STSClient } from '@aws-sdk/client-sts';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
@@ -130,6 +131,10 @@ export class StandIn {
 
   cloudwatch(): CloudWatchClient {
     return new CloudWatchClient(this.settings());
+  }
+
+  logs(): CloudWatchLogsClient {
+    return new CloudWatchLogsClient(this.settings());
   }
 
   settings() {

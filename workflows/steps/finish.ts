@@ -1,6 +1,7 @@
 import type { SourceFacts } from '../../plan/checks';
 import { endedReport } from '../../plan/ended-report';
-import { type CutoverFacts, type Remains, type Report, unreadBytes } from '../../plan/report';
+import { type CutoverFacts, logGroupText, type Remains, type Report, unreadBytes } from '../../plan/report';
+import type { Activities } from '../../activities';
 import { act } from '../act';
 import type { Guard } from '../guard';
 import type { Migration } from '../migration';
@@ -19,7 +20,7 @@ function proofFindings(proof: Report['proof']): string[] {
 }
 
 /** What goes with the source, and what an approval permits. */
-function removalFindings(removal: Report['removal']): string[] {
+function removalFindings(removal: Report['removal'], keepLogGroups: boolean): string[] {
   if (!removal) return [];
   const sessions = (count: number) => (count === 0 ? 'nobody is connected to it' : `STILL ${count} SESSIONS ON IT`);
   return [
@@ -31,6 +32,14 @@ function removalFindings(removal: Report['removal']): string[] {
         `read replica ${instance} is deleted${isProtected ? ', though protected against deletion' : ''}; ${replacedBy} stands for it; ${sessions(count)}`,
     ),
     ...removal.left.map((one) => `read replica stays, and stands alone from then on: ${one}`),
+    ...(removal.logGroups ?? []).map((group) =>
+      keepLogGroups || group.protected
+        ? `log group ${group.name} stays (${logGroupText(group)})`
+        : `log group ${group.name} is deleted, with all that was logged`,
+    ),
+    ...(removal.logGroupsUnknown === undefined
+      ? []
+      : [`log groups of the source, which RDS leaves behind, could not be looked at: ${removal.logGroupsUnknown}`]),
   ];
 }
 
@@ -53,7 +62,7 @@ export async function finish(
   const { ref, plan, report } = migration;
   const input = { ...ref, databases: source.databases };
   let approved = false;
-  let finalSnapshot: string | undefined;
+  let left: Awaited<ReturnType<Activities['deleteSource']>> = {};
 
   await migration.step('decommission', async (note) => {
     // A retry after a failure is no new decision.
@@ -69,15 +78,13 @@ export async function finish(
       await act('restoreReplicaIdentities', { ...input, side: 'target' });
     }
     if (!plan.keep.source) {
-      finalSnapshot = (
-        await act('deleteSource', {
-          ...ref,
-          resourceId: source.resourceId,
-          kmsKeyArn: source.targetKmsKeyArn,
-          unprotect: report.removal?.deletionProtection ?? false,
-          replicas: report.removal?.replicas ?? [],
-        })
-      ).finalSnapshot;
+      left = await act('deleteSource', {
+        ...ref,
+        resourceId: source.resourceId,
+        kmsKeyArn: source.targetKmsKeyArn,
+        unprotect: report.removal?.deletionProtection ?? false,
+        replicas: report.removal?.replicas ?? [],
+      });
     }
     await act('deleteSnapshots', ref);
     note(`removed: replication, ${plan.keep.source ? '' : `${source.instance}, `}intermediate snapshots`);
@@ -91,11 +98,19 @@ export async function finish(
     if (plan.keep.source) {
       stays({ what: 'source', name: source.instance, why: 'the plan keeps it; it is fenced' });
     }
-    if (finalSnapshot) {
+    if (left.finalSnapshot) {
       const why = plan.keep.encryptFinalSnapshot
         ? 'the plan keeps it, encrypted; an unencrypted one is gone'
         : 'the plan keeps it';
-      stays({ what: 'final snapshot', name: finalSnapshot, why });
+      stays({ what: 'final snapshot', name: left.finalSnapshot, why });
+    }
+    for (const group of left.logGroups ?? []) {
+      const why = plan.keep.logGroups ? 'the plan keeps it' : 'it could not be deleted';
+      stays({ what: 'log group', name: group.name, why: `${why}: ${logGroupText(group)}` });
+    }
+    if (left.logGroupsUnknown !== undefined && report.removal?.logGroupsUnknown !== undefined) {
+      const why = `RDS leaves them behind; they could not be looked at: ${left.logGroupsUnknown}`;
+      stays({ what: 'log groups', name: `/aws/rds/instance/${source.instance}/`, why });
     }
     // A parameter group in use can't be deleted, and leaving it takes a reboot of what is production now.
     if (parameters.group) {
@@ -129,7 +144,7 @@ async function approval(migration: Migration, source: SourceFacts): Promise<void
     'decommission',
     [
       plan.keep.source ? `${source.instance} stays, fenced` : `${source.instance} is deleted${end}`,
-      ...(plan.keep.source ? [] : removalFindings(report.removal)),
+      ...(plan.keep.source ? [] : removalFindings(report.removal, plan.keep.logGroups)),
       ...(plan.keep.source ? [] : slotFindings(report.slotsMoved)),
       ...proofFindings(report.proof),
       migration.plan.soak.wayBack === 'none'

@@ -9,6 +9,7 @@ import { giveTo } from '../../postgres/unprivileged';
 import { AWS_SECONDS } from '../clock';
 import type { Context } from '../context';
 import type { Fault } from '../faults';
+import { exportLogs } from '../logs/groups';
 import { arnOf } from './arns';
 import { runInBackground } from './background';
 import { noteEvent } from './events';
@@ -57,6 +58,7 @@ export function runInstanceOperation(context: Context, instance: InstanceRecord,
     async () => {
       await jobOf(operation)(context, instance, stall);
       if (instance.operation === operation) instance.operation = undefined;
+      exportLogs(context, instance);
       context.store.changed();
     },
     (error) => {

@@ -1,4 +1,5 @@
 import { AwsError } from '../errors';
+import { exportLogs } from '../logs/groups';
 import type { Answer } from '../query-protocol';
 import { AWS_SECONDS } from '../clock';
 import { runInBackground } from './background';
@@ -73,6 +74,7 @@ export function modifyDBInstance(call: RdsCall): Answer {
     else Object.assign(waiting, { [name]: value });
   }
   instance.settings = settle({ ...instance.settings, EnabledCloudwatchLogsExports: logExports(call, instance) });
+  exportLogs(context, instance);
   const password = changedSecret(call, instance, managed) ?? given;
   if (password !== undefined) waiting.MasterUserPassword = password;
   if (newId !== undefined && newId !== instance.id) waiting.DBInstanceIdentifier = newId;

@@ -19,6 +19,16 @@ export const logEverything = (aws: Aws, instance: string): Promise<void> =>
     log_line_prefix: '<%a> ',
   });
 
+/** Lets an instance export its log to CloudWatch, which makes a log group. */
+export async function exportLog(aws: Aws, instance: string): Promise<void> {
+  await aws.rds.send(
+    new ModifyDBInstanceCommand({
+      DBInstanceIdentifier: instance,
+      CloudwatchLogsExportConfiguration: { EnableLogTypes: ['postgresql'] },
+    }),
+  );
+}
+
 /** Gives an instance a parameter group of its own, and reboots it. */
 export async function useParameters(
   aws: Aws,

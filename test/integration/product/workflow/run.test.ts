@@ -105,6 +105,31 @@ describe('a migration that goes well', () => {
     expect(migration.script.names).toContain('deleteSnapshots');
   });
 
+  it('asks about the log groups that RDS would leave behind, and lists those that stay', async () => {
+    const plain = { name: '/aws/rds/instance/app-db/postgresql', storedBytes: 0, protected: false };
+    const safe = { name: '/aws/rds/instance/app-db/upgrade', storedBytes: 0, protected: true };
+    const removal = { deletionProtection: false, replicas: [], left: [], logGroups: [plain, safe] };
+    const migration = await lab.migrate(
+      {
+        watchTraffic: () => ({ onTarget: 8, stragglers: [], removal }),
+        deleteSource: () => ({ logGroups: [safe] }),
+      },
+      { ...SMALLEST_PLAN, gates: { 'reboot-source': FREE, cutover: FREE }, keep: { logGroups: false } },
+    );
+    const findings = (await migration.untilGate('decommission')).gate?.findings;
+    expect(findings).toContain(`log group ${plain.name} is deleted, with all that was logged`);
+    expect(findings).toContainEqual(expect.stringContaining(`log group ${safe.name} stays (`));
+    await migration.approve('decommission');
+    const { stays } = await migration.result();
+    expect(stays.filter(({ what }) => what === 'log group')).toEqual([
+      {
+        what: 'log group',
+        name: safe.name,
+        why: `it could not be deleted: what was logged never expires; no key of yours encrypts it; protected against deletion; to delete it: aws logs put-log-group-deletion-protection --log-group-identifier ${safe.name} --no-deletion-protection-enabled; aws logs delete-log-group --log-group-name ${safe.name}`,
+      },
+    ]);
+  });
+
   it('keeps the report where the plan says, as of its end, and lists the copies', async () => {
     const migration = await lab.migrate({}, { ...UNATTENDED, report: { s3: 's3://audit' } });
     const report = await migration.result();
