@@ -67,7 +67,7 @@ describe('the smallest plan', () => {
       cutover: CUTOVER,
       soak: { wayBack: 'replicate', minutes: 0 },
       verify: { beforeCutover: true, workers: 2, dutyPercent: 50, showValues: false },
-      keep: { finalSnapshot: true, encryptFinalSnapshot: false, source: false },
+      keep: { finalSnapshot: true, encryptFinalSnapshot: false, source: false, logGroups: true },
     });
   });
 
