@@ -10,7 +10,9 @@ import { readMark, writeMark } from '../postgres/fence-table';
 import { queryOne, type Session } from '../postgres/session';
 import { findSubscription, originProgress } from '../postgres/subscriptions';
 import { type CutOverInput, PauseGivenUp } from './cut-over-input';
-import { type ForeignSession, foreignSessions, terminateForeignSessions } from './fence';
+import { type ForeignSession, foreignSessions, rolesLeftOpen, terminateForeignSessions } from './fence';
+import { untilLoginsAreDecided } from './late-logins';
+import { preparedTransactions } from './open-transactions';
 import { openTarget } from './open-target';
 import { markPurpose } from './pause-mark';
 import type { DatabasePair, PauseSessions } from './pause-sessions';
@@ -19,25 +21,38 @@ import type { Timeline } from './timeline';
 
 /** Between two looks inside the pause, in milliseconds: every one of them is downtime. */
 const LOOK_EVERY_MS = 2;
-/** Two empty looks this far apart: a login that was under way when the fence went up would show up in between. */
-export const LATE_LOGIN_MS = 10;
 
-/** Ends sessions in batches until none is left, twice in a row. */
+/** Ends sessions in batches until none is left. */
 async function endForeignSessions(input: CutOverInput, { source }: DatabasePair, mayGoOn: () => void): Promise<void> {
   const spared = input.plan.cutover.spareRoles;
-  for (let emptyLooks = 0; emptyLooks < 2;) {
+  for (;;) {
     const ended = await terminateForeignSessions(source, input.id, spared);
-    emptyLooks = ended.length === 0 ? emptyLooks + 1 : 0;
-    try {
-      mayGoOn();
-    } catch (error) {
-      if (!(error instanceof PauseGivenUp) || ended.length === 0) throw error;
-      throw new PauseGivenUp(
-        `${error.message}; sessions kept coming back behind the fence: ${ended.map(describe).join(', ')}`,
-      );
-    }
-    await sleep(ended.length === 0 ? LATE_LOGIN_MS : LOOK_EVERY_MS);
+    if (ended.length === 0) return;
+    await orSay(mayGoOn, () => [`sessions kept coming back behind the fence: ${ended.map(describe).join(', ')}`]);
+    await sleep(LOOK_EVERY_MS);
   }
+}
+
+/** A pause that is given up while it waits says for what. */
+async function orSay(mayGoOn: () => void, waitingFor: () => string[] | Promise<string[]>): Promise<void> {
+  try {
+    mayGoOn();
+  } catch (error) {
+    if (!(error instanceof PauseGivenUp)) throw error;
+    throw new PauseGivenUp([error.message, ...(await waitingFor())].join('; '));
+  }
+}
+
+/**
+ * A role that could log in after the switch would write where nobody reads any more.
+ * @throws PauseGivenUp when there is one: the next board has it
+ */
+async function refuseOpenRoles({ id, plan }: CutOverInput, { source }: DatabasePair): Promise<void> {
+  const open = await rolesLeftOpen(source, id, plan.cutover.spareRoles);
+  if (open.length === 0) return;
+  throw new PauseGivenUp(
+    `${open.join(', ')} can log in on the source in spite of the fence: made, or given LOGIN, since the board was read`,
+  );
 }
 
 const describe = ({ user, application, client }: ForeignSession): string =>
@@ -65,12 +80,14 @@ export async function drainUntilStill(
   mayGoOn: () => void,
 ): Promise<Drained> {
   const { first, pairs } = sessions;
+  await refuseOpenRoles(input, first);
+  await untilLoginsAreDecided(first.source, mayGoOn);
   for (;;) {
     await endForeignSessions(input, first, mayGoOn);
     timeline.done('sessions ended');
     const before = await nextXidWhenIdle(first);
     if (before === undefined) {
-      mayGoOn();
+      await orSay(mayGoOn, () => preparedTransactions(first.source));
       await sleep(LOOK_EVERY_MS);
       continue;
     }
@@ -88,6 +105,8 @@ export async function drainUntilStill(
     timeline.done('snapshots');
     const foreign = await foreignSessions(first.source, input.id, input.plan.cutover.spareRoles);
     const after = await nextXidWhenIdle(first);
+    // Until its sessions were ended, a role with CREATEROLE could make another.
+    await refuseOpenRoles(input, first);
     timeline.done('fence verified');
     if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
       const total = counts.reduce((sum, count) => sum + count, 0);

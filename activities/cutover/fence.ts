@@ -25,7 +25,7 @@ export interface ForeignSession {
 
 /**
  * Lists whom the fence will lock out: every login role but the spared ones, RDS's own, the master user and ours. To alter
- * a role takes CREATEROLE before PostgreSQL 16, and ADMIN OPTION on it since; to alter a database, to own it. Where we
+ * a role takes CREATEROLE before PostgreSQL 16 (one that may replicate: a superuser), and ADMIN OPTION on it since; to alter a database, to own it. Where we
  * don't own a database its default stays as it is: NOLOGIN and the ended sessions are the fence, the default a second lock.
  * @see https://www.postgresql.org/docs/current/sql-alterrole.html
  */
@@ -40,7 +40,7 @@ export async function planFence(
     source,
     `SELECT r.rolname,
             me.rolsuper OR NOT r.rolsuper AND CASE
-              WHEN current_setting('server_version_num')::int < 160000 THEN me.rolcreaterole
+              WHEN current_setting('server_version_num')::int < 160000 THEN me.rolcreaterole AND NOT r.rolreplication
               ELSE me.rolcreaterole AND pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION') END AS ours
        FROM pg_roles r, pg_roles me
       WHERE me.rolname = current_user AND r.rolcanlogin AND r.rolname <> ALL ($1::text[]) AND r.rolname NOT LIKE 'pg\\_%'
@@ -100,8 +100,27 @@ export const unfenceSql = (fence: FencePlan): string =>
    COMMIT`;
 
 /**
+ * Login roles that the fence should have, and that can still log in: made, or given LOGIN again, since the board was read. The fence
+ * can't take them in, since nobody would give back what it takes.
+ */
+export async function rolesLeftOpen(
+  source: Session,
+  migration: string,
+  spared: readonly string[],
+): Promise<readonly string[]> {
+  const rows = await queryRows<{ rolname: string }>(
+    source,
+    `SELECT rolname FROM pg_roles
+      WHERE rolcanlogin AND rolname <> current_user AND rolname <> ALL ($1::text[]) AND rolname NOT LIKE 'pg\\_%' ORDER BY 1`,
+    [[...RDS_ROLES, replicationRole(migration), ...spared]],
+  );
+  return rows.map(({ rolname }) => rolname);
+}
+
+/**
  * Sessions that could write on the source: client backends that are neither ours nor RDS's own nor of a spared role. A
- * session of the master user that isn't ours counts, too: the fence can't lock that role out, so it has to be gone.
+ * session of the master user that isn't ours counts, too: the fence can't lock that role out, so it has to be gone. Whoever is still
+ * logging in (seen from PostgreSQL 18 on) is none yet, and nobody but a superuser could end that.
  */
 export async function foreignSessions(
   source: Session,
@@ -115,10 +134,10 @@ export async function foreignSessions(
 }
 
 const FOREIGN = `FROM pg_stat_activity
-  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
     AND NOT starts_with(application_name, $1) AND coalesce(usename, '') <> ALL ($2::text[])`;
 
-const FOREIGN_SESSIONS = `SELECT pid, coalesce(usename, '(logging in)') AS "user", application_name AS application, client_addr::text AS client,
+const FOREIGN_SESSIONS = `SELECT pid, coalesce(usename, '(dropped)') AS "user", application_name AS application, client_addr::text AS client,
   datname AS database ${FOREIGN} ORDER BY pid`;
 
 /** Ends the foreign sessions. Returns those that there still were. */

@@ -8,7 +8,6 @@ import { readMark, writeMark } from '../postgres/fence-table';
 import { accessTo, inEachDatabase, type Session, withSession } from '../postgres/session';
 import { findSubscription, originProgress } from '../postgres/subscriptions';
 import { throwIfCancelled } from '../wait';
-import { LATE_LOGIN_MS } from './drain';
 import { listSequences, readStates } from './sequences';
 
 /** A mark that takes longer than this says that the drain will be long; how long, the lag says. */
@@ -51,7 +50,7 @@ export async function forecastPause(
   const [source, target, flush] = [slowest('source'), slowest('target'), slowest('flush')];
   const steps: ForecastStep[] = [
     { step: 'fence', ms: 2 * (source + flush) + fencesMs },
-    { step: 'sessions', ms: 2 * LATE_LOGIN_MS + 4 * source },
+    { step: 'sessions', ms: 6 * source },
     // Asynchronous apply, as it is now, leaves the flush to the drain; synchronous apply, as the pause has it, to each commit.
     { step: 'drain', ms: slowest('mark') + flush },
     { step: 'sequences', ms: slowest('sequences') },

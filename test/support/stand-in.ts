@@ -178,10 +178,16 @@ export class StandIn {
     });
   }
 
-  /** A session with TLS, verified against the bundle as users of RDS do. */
+  /** A session with TLS, verified against the bundle as users of RDS do. `options`: settings, as `-c name=value`. */
   async connect(
     id: string,
-    options: { database?: string; user?: string; password?: string; replication?: boolean } = {},
+    options: {
+      database?: string;
+      user?: string;
+      password?: string | (() => Promise<string>);
+      replication?: boolean;
+      options?: string;
+    } = {},
   ): Promise<Client> {
     const { Endpoint } = await this.instance(id);
     const client = new Client({
@@ -193,6 +199,7 @@ export class StandIn {
       ssl: { ca: readFileSync(this.ready.caBundle, 'utf8'), rejectUnauthorized: true },
       // pg knows the parameter, its types don't.
       ...(options.replication ? { replication: 'database' } : {}),
+      ...(options.options === undefined ? {} : { options: options.options }),
     });
     client.on('error', () => undefined);
     await client.connect();

@@ -1,44 +1,16 @@
-import {
-  CreateDBParameterGroupCommand,
-  ModifyDBInstanceCommand,
-  ModifyDBParameterGroupCommand,
-  RebootDBInstanceCommand,
-} from '@aws-sdk/client-rds';
 import type { ApplicationFailure } from '@temporalio/common';
 import { compareLsn, lsnDistanceBytes, type Lsn } from '../../../../plan/lsn';
 import type { PositionEvidence, PositionKind } from '../../../../plan/position';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { captureAndClone, createApplication, DATABASES, MARK, type Steps } from '../../../support/migration-steps';
 import { SMALLEST_PLAN } from '../../../support/plan';
-import { until } from '../../../support/stand-in';
+import { allowPreparedTransactions } from '../../../support/prepared-transactions';
 
 const TARGET = 'app-db-encrypted';
 const ref = migrationRef();
 let lab: ActivityLab;
 let steps: Steps;
 let seed: Lsn;
-
-/** A prepared transaction takes a setting that RDS leaves at 0. */
-async function allowPreparedTransactions(): Promise<void> {
-  const { rds } = lab.aws();
-  const DBParameterGroupName = 'with-prepared';
-  await rds.send(
-    new CreateDBParameterGroupCommand({ DBParameterGroupName, DBParameterGroupFamily: 'postgres16', Description: 'x' }),
-  );
-  const setting = { ParameterName: 'max_prepared_transactions', ParameterValue: '10', ApplyMethod: 'pending-reboot' };
-  await rds.send(new ModifyDBParameterGroupCommand({ DBParameterGroupName, Parameters: [setting as never] }));
-  const DBInstanceIdentifier = 'app-db';
-  await rds.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier, DBParameterGroupName, ApplyImmediately: true }));
-  await until('the group waits for a reboot', async () => {
-    const { DBParameterGroups, DBInstanceStatus } = await lab.standIn.instance('app-db');
-    return DBInstanceStatus === 'available' && DBParameterGroups?.[0]?.ParameterApplyStatus === 'pending-reboot';
-  });
-  await rds.send(new RebootDBInstanceCommand({ DBInstanceIdentifier }));
-  await until('it is in force', async () => {
-    const { DBParameterGroups, DBInstanceStatus } = await lab.standIn.instance('app-db');
-    return DBInstanceStatus === 'available' && DBParameterGroups?.[0]?.ParameterApplyStatus === 'in-sync';
-  });
-}
 
 /** What the seed function says; asked without a commit on the clone, which would use up a transaction id. */
 async function readSeed(): Promise<Lsn> {
@@ -79,7 +51,7 @@ const kindsOf = (found: readonly { kind: PositionKind }[]) => [...new Set(found.
 beforeAll(async () => {
   lab = await ActivityLab.open();
   await createApplication(lab);
-  await allowPreparedTransactions();
+  await allowPreparedTransactions(lab);
   steps = await captureAndClone(lab, ref, () =>
     lab.sql('app-db', `BEGIN; INSERT INTO orders (note) VALUES ('prepared'); PREPARE TRANSACTION 'half''way'`, 'shop'),
   );
