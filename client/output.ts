@@ -3,7 +3,7 @@ import { type Board, lineText, windowText } from '../plan/board';
 import type { Check } from '../plan/checks';
 import { waiverFor } from '../plan/judge-checks';
 import { bytes, duration } from '../plan/format';
-import type { Blocked, Progress } from '../plan/progress';
+import { type Blocked, type Progress, soakLines } from '../plan/progress';
 
 const SIGNS = { pending: ' ', running: '>', done: '+', skipped: '-', failed: '!' } as const;
 const LEVELS = { ok: 'ok   ', warn: 'WARN ', block: 'BLOCK' } as const;
@@ -67,6 +67,8 @@ export function renderProgress(progress: Progress, live: readonly string[]): str
   ]);
   const parts = [`${progress.migration}: ${progress.status}`, plainTable(['', 'phase', 'step', 'took', ''], rows)];
   if (progress.lag) parts.push(`lag ${bytes(progress.lag.bytes)}, ${progress.lag.trend}, at ${progress.lag.at}`);
+  const soak = soakLines(progress);
+  if (soak.length > 0) parts.push(soak.join('\n'));
   if (live.length > 0) parts.push(live.map((line) => `now: ${line}`).join('\n'));
   if (progress.parked) {
     parts.push(`PARKED at ${progress.parked.step}: ${progress.parked.type}\n${progress.parked.message}`);

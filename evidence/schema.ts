@@ -148,6 +148,10 @@ const progress = z.object({
     })
     .optional()
     .describe('whether what is written on the target goes back to the source'),
+  soak: z
+    .object({ notBefore: when().optional(), costs: z.array(z.string()) })
+    .optional()
+    .describe('while applications live on the target, until decommission is approved'),
   notices: z.array(z.object({ at: when(), text: z.string() })),
   approvals: z.array(approval),
   undone: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string().optional() })),
@@ -312,6 +316,14 @@ const logGroup = z.object({
   protected: z.boolean().describe('against deletion'),
 });
 
+const dailyCost = z.object({
+  instance: z.string(),
+  what: z.string().describe('class, deployment, storage'),
+  amount: z.number().optional().describe('by the price list, on demand'),
+  currency: z.string().optional(),
+  unknown: z.string().optional().describe('why there is no amount'),
+});
+
 const removal = z.object({
   deletionProtection: z.boolean(),
   replicas: z.array(
@@ -325,6 +337,7 @@ const removal = z.object({
   ),
   left: z.array(z.string()),
   logGroups: z.array(logGroup).optional().describe('of the source and of the replicas that go with it'),
+  costs: z.array(dailyCost).optional().describe('of a day, until they are deleted'),
   logGroupsUnknown: z.string().optional().describe('why nobody could look for log groups'),
 });
 

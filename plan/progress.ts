@@ -1,4 +1,5 @@
 import type { Board, BoardLine } from './board';
+import { bytes } from './format';
 import type { LagPoint } from './report';
 import type { Approval, GateName } from './gates';
 import { type Phase, type StepName, STEP_NAMES, STEPS } from './steps';
@@ -113,6 +114,29 @@ export interface WayBack {
   why?: string;
 }
 
+/** While applications live on the target, until `decommission` is approved. */
+export interface Soak {
+  /** ISO 8601: that gate opens no sooner, by the plan. */
+  readonly notBefore?: string;
+  /** What the old source costs meanwhile, a line for each instance. */
+  readonly costs: readonly string[];
+}
+
+/** How long the way back is open, how far the old source is behind, and what it costs: as lines for people. */
+export function soakLines({ wayBack, soak, lag }: Progress): string[] {
+  const until = soak?.notBefore ? `, which opens no sooner than ${soak.notBefore.slice(0, 16).replace('T', ' ')}Z` : '';
+  // The lag of the time before the switch was that of the target.
+  const behind = wayBack && lag && lag.at >= wayBack.since ? `; the old source is ${bytes(lag.bytes)} behind` : '';
+  return [
+    ...(wayBack?.state === 'replicating'
+      ? [`way back: open until the gate decommission is approved${until}${behind}`]
+      : wayBack
+        ? [`NO WAY BACK: ${wayBack.why ?? ''}`]
+        : []),
+    ...(soak?.costs ?? []).map((cost) => `old source ${cost}`),
+  ];
+}
+
 /** The answer of the query `progress`. */
 export interface Progress {
   readonly migration: string;
@@ -128,6 +152,8 @@ export interface Progress {
   lag?: Lag;
   /** Once applications are on the target: whether what they write goes back to the source. */
   wayBack?: WayBack;
+  /** From the look at who is connected where until `decommission` is approved. */
+  soak?: Soak;
   /** Oldest first; bounded. */
   notices: Notice[];
   approvals: Approval[];

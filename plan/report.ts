@@ -1,5 +1,6 @@
 import type { Waiver } from './board';
 import type { Check, SourceFacts } from './checks';
+import type { DailyCost } from './daily-cost';
 import type { Overridden } from './judge-checks';
 import { type Lsn, lsnDistanceBytes } from './lsn';
 import type { Plan } from './plan';
@@ -194,6 +195,8 @@ export interface Removal {
   readonly logGroups?: readonly LogGroup[];
   /** Why nobody could look for log groups. */
   readonly logGroupsUnknown?: string;
+  /** What the source, and the replicas that go with it, cost until then. */
+  readonly costs?: readonly DailyCost[];
 }
 
 export interface SettingsReport {

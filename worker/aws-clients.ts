@@ -3,6 +3,7 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { KMSClient } from '@aws-sdk/client-kms';
+import { PricingClient } from '@aws-sdk/client-pricing';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { Route53Client } from '@aws-sdk/client-route-53';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -40,6 +41,12 @@ export function awsClients(defaultRegion: string | undefined): (region: string |
       sts: new STSClient(config),
       cloudwatch: new CloudWatchClient(config),
       logs: new CloudWatchLogsClient(config),
+      // Prices are told in a few regions only: of all regions, or of those of China.
+      pricing: new PricingClient({
+        ...config,
+        region: region.startsWith('cn-') ? 'cn-northwest-1' : 'us-east-1',
+        maxAttempts: 2,
+      }),
       route53: new Route53Client(config),
       // A bucket may be in another region. Behind an endpoint of one's own, a bucket has no host name of its own.
       s3: new S3Client({ ...config, followRegionRedirects: true, forcePathStyle: hasOwnEndpoint() }),

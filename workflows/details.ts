@@ -1,7 +1,7 @@
 import { lineText } from '../plan/board';
 import { bytes, duration } from '../plan/format';
 import { GATES } from '../plan/gates';
-import type { Progress, StepProgress } from '../plan/progress';
+import { type Progress, soakLines, type StepProgress } from '../plan/progress';
 import { STEPS } from '../plan/steps';
 
 /** The Web UI puts the cells of a table side by side without a gap. */
@@ -19,6 +19,7 @@ export function renderDetails(progress: Progress): string {
     `## ${progress.migration}: ${progress.status}`,
     ...waitingFor(progress),
     ...lagLines(progress),
+    ...soakLines(progress),
     [
       '| | phase | step | took |',
       '|---|---|---|---|',

@@ -226,6 +226,7 @@ export class Migration implements Answerable, GateHost {
   closeWayBack(): void {
     this.#decommissioning = true;
     delete this.progress.wayBack;
+    delete this.progress.soak;
   }
 
   /**
@@ -259,6 +260,7 @@ export class Migration implements Answerable, GateHost {
   async undoAfterRollback(): Promise<void> {
     this.#rolledBack = true;
     delete this.progress.wayBack;
+    delete this.progress.soak;
     await this.undo.runAll(this.progress, (name, message) => this.#parkUndo(name, message), { afterRollback: true });
     this.progress.status = 'running';
   }

@@ -44,6 +44,8 @@ function isNeeded(sid: string, { source, plan: { cutover, keep } }: Surroundings
   const replicas = (source.ReadReplicaDBInstanceIdentifiers ?? []).length > 0;
   const logs = !keep.logGroups || (source.EnabledCloudwatchLogsExports ?? []).length > 0;
   const switches = (type: TrafficType) => cutover.traffic.some((entry) => entry.type === type);
+  // Without it there is no price to show, and everything else goes on.
+  if (sid === 'Prices') return false;
   if (sid === 'ReadReplicas') return replicas;
   if (sid === 'LogGroups' || sid === 'LookAtLogGroups') return logs;
   if (sid === 'LogGroupsOfReplicas') return logs && replicas;

@@ -85,12 +85,14 @@ async function settleLogGroups(aws: Aws, input: DeleteSourceInput): Promise<Sour
   const instances = [instanceOf(input, 'source'), ...replicas.map(({ instance }) => instance)];
   // Not `!`: a plan of a build before this option does not have it, and nothing is deleted then.
   if (plan.keep.logGroups === false) {
-    const left = await Promise.all(instances.map((instance) => deleteLogGroups(aws, instance)));
-    return { logGroups: left.flat() };
+    const stay = await Promise.all(instances.map((instance) => deleteLogGroups(aws, instance)));
+    return named(stay.flat());
   }
   const { groups, unknown } = await lookAtLogGroups(aws, instances);
-  return unknown === undefined ? { logGroups: groups } : { logGroupsUnknown: unknown };
+  return unknown === undefined ? named(groups) : { logGroupsUnknown: unknown };
 }
+
+const named = (logGroups: readonly LogGroup[]): SourceLeft => (logGroups.length > 0 ? { logGroups } : {});
 
 /** Those of the approval only, and each only if it is still the one that was looked at. */
 async function deleteSourceReplicas(aws: Aws, source: string, replicas: readonly RemovedReplica[]): Promise<void> {

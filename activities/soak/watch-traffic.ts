@@ -1,10 +1,11 @@
 import { Context } from '@temporalio/activity';
 import type { Removal } from '../../plan/report';
 import { type ForeignSession, foreignSessions } from '../cutover/fence';
+import { dailyCost } from '../cost/daily-cost';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { accessTo, type Session, withSession } from '../postgres/session';
-import { requireInstance } from '../rds/find-instance';
+import { findInstance, requireInstance } from '../rds/find-instance';
 import { exportsLogs, lookAtLogGroups } from '../rds/log-groups';
 import { replicasToRemove } from '../replicas/look-at-replicas';
 import { throwIfCancelled } from '../wait';
@@ -73,11 +74,14 @@ async function removalOf(deps: Dependencies, ref: MigrationRef): Promise<Removal
   const source = await requireInstance(aws, ref.plan.source.instance);
   const names = [instanceOf(ref, 'source'), ...removed.map(({ instance }) => instance)];
   const { groups, unknown } = await lookAtLogGroups(aws, names);
+  const replicas = await Promise.all(removed.map(({ instance }) => findInstance(aws, instance)));
+  const costs = [source, ...replicas].flatMap((one) => (one ? [dailyCost(aws, one)] : []));
   return {
     deletionProtection: source.DeletionProtection ?? false,
     replicas: removed,
     left,
     logGroups: groups,
+    costs: await Promise.all(costs),
     // Who never exported logs needs no permission to look for them.
     ...(unknown !== undefined && exportsLogs(source) ? { logGroupsUnknown: unknown } : {}),
   };

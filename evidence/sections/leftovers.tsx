@@ -1,3 +1,4 @@
+import { costLine } from '../../plan/daily-cost';
 import type { Report } from '../../plan/report';
 import { stepOf } from '../../plan/progress';
 import { type Child, type Element, h } from '../h';
@@ -23,7 +24,11 @@ function Deleted(report: Report): Element {
   const { progress, plan, source, slots, removal, migration, status } = report;
   const step = progress.steps.find(({ name }) => name === 'decommission') && stepOf(progress, 'decommission');
   if (status === 'aborted' || status === 'failed') return <Nothing>Nothing of the source was deleted.</Nothing>;
-  if (step?.status !== 'done') return <Nothing>Nothing has been deleted yet.</Nothing>;
+  const costs = (removal?.costs ?? []).map(costLine);
+  if (step?.status !== 'done') {
+    const cost = costs.length > 0 ? ` Until then, by the price list: ${costs.join('; ')}.` : '';
+    return <Nothing>Nothing has been deleted yet.{cost}</Nothing>;
+  }
   const rows: readonly (readonly Child[])[] = [
     ...(plan.keep?.source || !source
       ? []

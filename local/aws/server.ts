@@ -14,6 +14,7 @@ import type { JsonOperation } from './json-protocol';
 import { jsonError } from './json-protocol';
 import { kmsOperations } from './kms/operations';
 import { logsOperations } from './logs/operations';
+import { pricingOperations } from './pricing/operations';
 import { QueryParameters, renderAnswer, renderEc2Answer, renderEc2Error, renderError } from './query-protocol';
 import type { Answer } from './query-protocol';
 import { RDS_OPERATIONS } from './rds/operations';
@@ -53,6 +54,7 @@ export function createAwsServer(context: Context): Server {
     ssm: ssmOperations(context),
     monitoring: cloudwatchOperations(context),
     logs: logsOperations(context),
+    pricing: pricingOperations(),
   };
   const control = controlApi(context);
 

@@ -92,6 +92,7 @@ export class ActivityLab {
       sts: standIn.sts(),
       cloudwatch: standIn.cloudwatch(),
       logs: standIn.logs(),
+      pricing: standIn.pricing(),
       route53: standIn.route53(),
       s3: standIn.s3(),
     };

@@ -1,3 +1,4 @@
+import { PricingClient } from '@aws-sdk/client-pricing';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { DescribeDBInstancesCommand, DescribeDBSnapshotsCommand, RDSClient } from '@aws-sdk/client-rds';
 import { Route53Client } from '@aws-sdk/client-route-53';
@@ -131,6 +132,10 @@ export class StandIn {
 
   cloudwatch(): CloudWatchClient {
     return new CloudWatchClient(this.settings());
+  }
+
+  pricing(): PricingClient {
+    return new PricingClient({ ...this.settings(), region: 'us-east-1' });
   }
 
   logs(): CloudWatchLogsClient {

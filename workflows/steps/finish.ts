@@ -1,5 +1,6 @@
 import type { SourceFacts } from '../../plan/checks';
 import { endedReport } from '../../plan/ended-report';
+import { costLine } from '../../plan/daily-cost';
 import { type CutoverFacts, logGroupText, type Remains, type Report, unreadBytes } from '../../plan/report';
 import type { Activities } from '../../activities';
 import { act } from '../act';
@@ -144,6 +145,7 @@ async function approval(migration: Migration, source: SourceFacts): Promise<void
     'decommission',
     [
       plan.keep.source ? `${source.instance} stays, fenced` : `${source.instance} is deleted${end}`,
+      ...(report.removal?.costs ?? []).map((cost) => `old source ${costLine(cost)}`),
       ...(plan.keep.source ? [] : removalFindings(report.removal, plan.keep.logGroups)),
       ...(plan.keep.source ? [] : slotFindings(report.slotsMoved)),
       ...proofFindings(report.proof),

@@ -1,5 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 import type { SourceFacts } from '../../plan/checks';
+import { costLine } from '../../plan/daily-cost';
 import { type CutoverFacts, type Proof, proofLine } from '../../plan/report';
 import { stepOf } from '../../plan/progress';
 import type { StepName } from '../../plan/steps';
@@ -41,6 +42,7 @@ export async function soak(
     await migration.byHand.done();
     const { onTarget, stragglers, removal } = await act('watchTraffic', migration.ref);
     if (removal) migration.report.removal = removal;
+    showSoak(migration, switchedAt);
     for (const straggler of stragglers) migration.notice(`still connected to the old source: ${straggler}`);
     note(`${onTarget} sessions on the target, ${stragglers.length} on the source`);
   });
@@ -52,6 +54,13 @@ export async function soak(
     if (leftMs > 0) await sleep(leftMs, { summary: `soak: ${minutes} minutes behind the switch` });
     note(`${minutes} minutes`);
   });
+}
+
+function showSoak({ plan, progress, report }: Migration, switchedAt: string): void {
+  const { minutes } = plan.soak;
+  const notBefore = new Date(Date.parse(switchedAt) + minutes * 60_000).toISOString();
+  const costs = (report.removal?.costs ?? []).map(costLine);
+  progress.soak = { ...(minutes > 0 ? { notBefore } : {}), costs };
 }
 
 /** What the proof found beside the contents of tables; nothing to stop for, but to look at. */

@@ -44,7 +44,7 @@ export function enforcePolicy(store: Store, scope: CredentialScope, operation: s
       ? 'with an explicit deny in an identity-based policy'
       : `because no identity-based policy allows the ${action} action`;
   const resource = scope.service === 'ec2' ? '' : ' on resource: *';
-  const json = ['kms', 'secretsmanager', 'ssm', 'monitoring', 'logs'].includes(scope.service);
+  const json = ['kms', 'secretsmanager', 'ssm', 'monitoring', 'logs', 'pricing'].includes(scope.service);
   throw new AwsError(
     CODES[scope.service] ?? 'AccessDeniedException',
     `User: ${callerArn(scope)} is not authorized to perform: ${action}${resource} ${because}`,

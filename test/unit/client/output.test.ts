@@ -24,6 +24,23 @@ describe('a progress on a terminal', () => {
     expect(text).toContain('now: waitForCatchUp: lag 2048 bytes');
   });
 
+  it('in the soak says how long the way back is open, and what the old source costs', () => {
+    const progress = progressAt(['watch'], 'soak');
+    progress.wayBack = { state: 'replicating', since: '2026-11-21T10:00:00.000Z', command: '' };
+    progress.soak = { notBefore: '2026-12-05T10:00:00.000Z', costs: ['app-db: about 4.19 USD a day (on demand)'] };
+    progress.lag = { bytes: 9_999, trend: 'falling', at: '2026-11-21T09:59:59.000Z' };
+    expect(renderProgress(progress, [])).toContain(
+      'way back: open until the gate decommission is approved, which opens no sooner than 2026-12-05 10:00Z\nold source app-db: about 4.19 USD a day',
+    );
+    progress.lag = { bytes: 2_048, trend: 'falling', at: '2026-11-21T10:00:10.000Z' };
+    progress.soak = { costs: [] };
+    expect(renderProgress(progress, [])).toContain(
+      'way back: open until the gate decommission is approved; the old source is 2.0 KiB behind',
+    );
+    progress.wayBack = { ...progress.wayBack, state: 'lost', why: 'a slot is lost' };
+    expect(renderProgress(progress, [])).toContain('NO WAY BACK: a slot is lost');
+  });
+
   it('of an open gate ends with the command that approves', () => {
     const progress = progressAt([], 'go-no-go');
     progress.gate = {

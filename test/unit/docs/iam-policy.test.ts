@@ -18,6 +18,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
   '@aws-sdk/client-iam': 'iam',
   '@aws-sdk/client-cloudwatch': 'cloudwatch',
   '@aws-sdk/client-cloudwatch-logs': 'logs',
+  '@aws-sdk/client-pricing': 'pricing',
   '@aws-sdk/client-route-53': 'route53',
   '@aws-sdk/client-s3': 's3',
 };
@@ -83,6 +84,6 @@ test('changes are allowed on named resources only', () => {
   for (const { Effect, Action } of everywhere) {
     expect(Effect).toBe('Allow');
     for (const action of asList(Action))
-      expect(action).toMatch(/^((rds|ec2|logs):(Describe|List)|(cloudwatch|iam|sts):(Get|Simulate))/);
+      expect(action).toMatch(/^((rds|ec2|logs):(Describe|List)|(cloudwatch|iam|pricing|sts):(Get|Simulate))/);
   }
 });

@@ -237,7 +237,13 @@ describe('every activity, run twice, does its work once', () => {
   });
 
   it('who is connected where', async () => {
-    await expect(lab.run('watchTraffic', ref)).resolves.toMatchObject({ stragglers: [] });
+    await expect(lab.run('watchTraffic', ref)).resolves.toMatchObject({
+      stragglers: [],
+      removal: {
+        logGroups: [],
+        costs: [{ instance: 'app-db', amount: expect.any(Number) as number, currency: 'USD' }],
+      },
+    });
   });
 
   it('decommission: only the target, its group and the final snapshot stay', async () => {

@@ -1,5 +1,5 @@
 import { waitFor } from '../../../../local/world/wait-for';
-import { stepOf } from '../../../../plan/progress';
+import { soakLines, stepOf } from '../../../../plan/progress';
 import { Door, LAG, switched, untilCancelled } from '../../../support/scripted-activities';
 import { SMALLEST_PLAN } from '../../../support/plan';
 import { WorkflowLab } from '../../../support/workflow-lab';
@@ -128,6 +128,23 @@ describe('a migration that goes well', () => {
         why: `it could not be deleted: what was logged never expires; no key of yours encrypts it; protected against deletion; to delete it: aws logs put-log-group-deletion-protection --log-group-identifier ${safe.name} --no-deletion-protection-enabled; aws logs delete-log-group --log-group-name ${safe.name}`,
       },
     ]);
+  });
+
+  it('says what the old source costs for as long as it is there', async () => {
+    const cost = { instance: 'app-db', what: 'db.m6g.large', amount: 4.2, currency: 'USD' };
+    const line = 'old source app-db: about 4.20 USD a day (db.m6g.large, on demand)';
+    const removal = { deletionProtection: false, replicas: [], left: [], costs: [cost] };
+    const migration = await lab.migrate(
+      { watchTraffic: () => ({ onTarget: 8, stragglers: [], removal }) },
+      { ...SMALLEST_PLAN, gates: { 'reboot-source': FREE, cutover: FREE } },
+    );
+    const progress = await migration.untilGate('decommission');
+    expect(soakLines(progress)).toContain(line);
+    expect(progress.gate?.findings).toContain(line);
+    await migration.approve('decommission');
+    const report = await migration.result();
+    expect(report.removal?.costs).toEqual([cost]);
+    expect(report.progress.soak).toBeUndefined();
   });
 
   it('keeps the report where the plan says, as of its end, and lists the copies', async () => {
