@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
 import type { CutoverFacts } from '../../plan/report';
 import type { Dependencies } from '../dependencies';
@@ -31,9 +32,16 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
   const watchdog = deps.startWatchdog();
   let attempt: 'failed' | 'done' = 'failed';
   try {
-    const result = await attend(deps, input, context, (sessions) =>
-      watchdog.guard({ input, activity, pids: sessions.pids, alreadyMs: earlierPause.ms }),
-    );
+    const prepared = await inTime(prepare(deps, input), earlierPause.remainingMs, close);
+    if (!prepared) return await endOverdue(deps, input, activity);
+    const { pids } = prepared.sessions;
+    try {
+      await watchdog.guard({ input, activity, pids, alreadyMs: earlierPause.ms });
+    } catch (error) {
+      await close(prepared);
+      throw error;
+    }
+    const result = await attend(deps, input, context, prepared);
     attempt = 'done';
     return result;
   } finally {
@@ -41,20 +49,20 @@ export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<
   }
 }
 
-/** One attempt; `guarded` is called when nothing is missing but the pause itself. */
-async function attend(
-  deps: Dependencies,
-  input: CutOverInput,
-  context: Context,
-  guarded: (sessions: PauseSessions) => Promise<void>,
-): Promise<CutOverResult> {
+/** Everything that an attempt connects and reads before it stops writes. */
+interface Prepared {
+  readonly sessions: PauseSessions;
+  readonly switches: readonly PreparedSwitch[];
+  readonly fences: readonly Fence[];
+  /** What an attempt before this one has recorded. */
+  readonly earlier: CutoverFacts | undefined;
+}
+
+async function prepare(deps: Dependencies, input: CutOverInput): Promise<Prepared> {
   const sessions = await openPauseSessions(deps, input);
   let switches: readonly PreparedSwitch[] = [];
-  let fences: readonly Fence[] = [];
-  let keepOpen = false;
   try {
-    const place = { deps, ref: input, from: sessions.sourceEndpoint, to: sessions.targetEndpoint };
-    switches = await preparedSwitches(place);
+    switches = await preparedSwitches({ deps, ref: input, from: sessions.sourceEndpoint, to: sessions.targetEndpoint });
     const earlier = await readCutover(sessions.first.target, input);
     if (!earlier && switches.some(({ done }) => done)) {
       throw finalFailure(
@@ -62,20 +70,68 @@ async function attend(
         'A traffic switch points at the target, but no pause of this migration is recorded there: somebody switched by hand. Put the endpoint of the source back into it, then send retry.',
       );
     }
-    fences = await openFences(deps, input, input);
-    await guarded(sessions);
+    return { sessions, switches, fences: await openFences(deps, input, input), earlier };
+  } catch (error) {
+    await close({ sessions, switches, fences: [] });
+    throw error;
+  }
+}
+
+async function close(
+  { sessions, switches, fences }: Omit<Prepared, 'earlier'>,
+  how = { keepSnapshots: false },
+): Promise<void> {
+  await closeFences(fences);
+  await Promise.allSettled(switches.map(async (one) => one.close?.()));
+  await sessions.close(how);
+}
+
+/** One attempt, when nothing is missing but the pause itself. */
+async function attend(
+  deps: Dependencies,
+  input: CutOverInput,
+  context: Context,
+  { sessions, switches, fences, earlier }: Prepared,
+): Promise<CutOverResult> {
+  let keepSnapshots = false;
+  try {
     const pauseOf: Pause = { deps, input, sessions, switches, fences, context };
     if (earlier && (isOpaque(input.plan.cutover.traffic) || switches.some(({ done }) => done))) {
       return await rollForward(pauseOf, { ...earlier, attempts: context.info.attempt });
     }
     const result = await pause(pauseOf);
-    keepOpen = result.switched;
+    keepSnapshots = result.switched;
     return result;
   } finally {
-    await closeFences(fences);
-    await Promise.allSettled(switches.map(async (one) => one.close?.()));
-    await sessions.close({ keepSnapshots: keepOpen });
+    await close({ sessions, switches, fences }, { keepSnapshots });
   }
+}
+
+/**
+ * The result, or undefined when it comes later than `ms`; then it is released when it comes.
+ * @param ms undefined: no limit
+ */
+async function inTime<T>(
+  work: Promise<T>,
+  ms: number | undefined,
+  release: (late: T) => Promise<void>,
+): Promise<T | undefined> {
+  if (ms === undefined) return work;
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  const found = await Promise.race([work, over]).finally(() => clearTimeout(timer));
+  if (found === undefined) void work.then(release).catch(() => undefined);
+  return found;
+}
+
+/** What an attempt finds that may take over a pause. */
+interface EarlierPause {
+  /** How long the fence has been up, in milliseconds. */
+  readonly ms: number;
+  /** What is left of the budget; absent where there is nothing to be in time for: the fence is down, or traffic is switched. */
+  readonly remainingMs?: number;
 }
 
 /**
@@ -87,7 +143,7 @@ async function lookAtEarlierPause(
   deps: Dependencies,
   input: CutOverInput,
   activity: string,
-): Promise<{ ended: CutOverResult } | { ms: number }> {
+): Promise<{ ended: CutOverResult } | EarlierPause> {
   const [database] = input.databases;
   if (database === undefined) throw new Error('no database to cut over');
   const access = await accessTo(deps, input, 'source');
@@ -95,13 +151,22 @@ async function lookAtEarlierPause(
     const ms = await pausedFor(source, input);
     const ended = await endOf(source, input, activity);
     const isOverdue = ms !== undefined && ms > input.plan.cutover.pauseBudgetMs;
-    if ((!isOverdue && !ended) || (await isCutOver(deps, input))) return { ms: ms ?? 0 };
+    if (ms === undefined && !ended) return { ms: 0 };
+    if (!isOverdue && !ended) return { ms: ms ?? 0, remainingMs: input.plan.cutover.pauseBudgetMs - (ms ?? 0) };
+    if (await isCutOver(deps, input)) return { ms: ms ?? 0 };
     const pauseMs = Math.round(ms ?? ended?.pauseMs ?? 0);
     await noteEnd(source, input, { activity, pauseMs });
     await lowerFenceOf(deps, input, source);
     const reason = 'the budget ended while no worker attended to the pause';
     return { ended: { switched: false, pauseMs, reason } };
   });
+}
+
+/** The budget ended while this attempt was still connecting: the target may be what does not answer. */
+async function endOverdue(deps: Dependencies, input: CutOverInput, activity: string): Promise<CutOverResult> {
+  const found = await lookAtEarlierPause(deps, input, activity);
+  if ('ended' in found) return found.ended;
+  throw ApplicationFailure.retryable('the budget ended while this attempt was connecting, and traffic is switched');
 }
 
 /** An attempt before this one died behind the switch: finish what it left. */

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { finalFailure } from '../../plan/failures';
 import { compareLsn, type Lsn } from '../../plan/lsn';
-import { subscriptionName } from '../../plan/names';
 import type { Carried } from '../../plan/report';
 import { syncLargeObjects } from '../carry/large-objects';
 import { copyUnloggedTables } from '../carry/unlogged-tables';
 import { readMark, writeMark } from '../postgres/fence-table';
 import { queryOne, type Session } from '../postgres/session';
-import { findSubscription, originProgress } from '../postgres/subscriptions';
+import { originsProgress } from '../postgres/subscriptions';
 import { type CutOverInput, PauseGivenUp } from './cut-over-input';
 import { type ForeignSession, foreignSessions, rolesLeftOpen, terminateForeignSessions } from './fence';
 import { untilLoginsAreDecided } from './late-logins';
@@ -169,24 +167,21 @@ async function nextXidWhenIdle({ source }: DatabasePair): Promise<bigint | undef
  */
 async function drain(input: CutOverInput, pairs: ReadonlyMap<string, DatabasePair>, mayGoOn: () => void): Promise<Lsn> {
   const mark = randomUUID();
-  const entries = [...pairs];
-  const positions = await Promise.all(
-    entries.map(([, pair]) => writeMark(pair.source, input.id, markPurpose(input), mark)),
-  );
-  await Promise.all(
-    entries.map(async ([database, pair], index) => {
-      const name = subscriptionName(input.id, database);
-      const subscription = await findSubscription(pair.target, name);
-      if (!subscription) throw finalFailure('ResourceGone', `subscription ${name} is gone from the target`);
-      const behind = async () =>
-        (await readMark(pair.target, input.id, markPurpose(input))) !== mark ||
-        compareLsn((await originProgress(pair.target, `pg_${subscription.oid}`)) ?? '0/0', positions[index] ?? '0/0') <
-          0;
-      while (await behind()) {
-        mayGoOn();
-        await sleep(LOOK_EVERY_MS);
-      }
-    }),
-  );
+  const all = [...pairs.values()];
+  const positions = await Promise.all(all.map(({ source }) => writeMark(source, input.id, markPurpose(input), mark)));
+  const origins = all.map(({ origin }) => origin);
+  const isBehind = async () => {
+    // One look for all databases: where there are many, looks of each would take the time from what is looked at.
+    const [anyTarget] = all;
+    const progress = anyTarget ? await originsProgress(anyTarget.target, origins) : new Map<string, Lsn>();
+    if (origins.some((origin, index) => compareLsn(progress.get(origin) ?? '0/0', positions[index] ?? '0/0') < 0))
+      return true;
+    const marks = await Promise.all(all.map(({ target }) => readMark(target, input.id, markPurpose(input))));
+    return marks.some((found) => found !== mark);
+  };
+  while (await isBehind()) {
+    mayGoOn();
+    await sleep(LOOK_EVERY_MS);
+  }
   return positions.sort(compareLsn).at(-1) ?? '0/0';
 }

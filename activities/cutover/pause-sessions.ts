@@ -1,4 +1,4 @@
-import { applicationName } from '../../plan/names';
+import { applicationName, subscriptionName } from '../../plan/names';
 import type { Plan } from '../../plan/plan';
 import { exportSnapshot } from '../compare/exported-snapshot';
 import type { HeldPair } from '../compare/snapshot-holder';
@@ -10,12 +10,14 @@ import {
   openSession,
   pidOf,
   type Session,
+  type SessionOptions,
   withSession,
   cutSession,
   endSession,
 } from '../postgres/session';
 import { closedDatabases } from '../quarantine/read-only';
 import type { QuarantineRecord } from '../quarantine/records';
+import { originOf, requireSubscription } from '../postgres/subscriptions';
 import { type NeighbourPlan, planNeighbours } from './neighbours';
 import { listSequences, type SequenceName } from './sequences';
 
@@ -24,6 +26,8 @@ export interface DatabasePair {
   readonly source: Session;
   readonly target: Session;
   readonly sequences: readonly SequenceName[];
+  /** The replication origin, on the target, of what comes from the source. */
+  readonly origin: string;
   /** Sessions for what is copied inside the pause, where the plan has anything copied. */
   readonly carry?: { readonly source: Session; readonly target: Session };
 }
@@ -39,6 +43,8 @@ export interface PauseSessions extends Endpoints {
   readonly pairs: ReadonlyMap<string, DatabasePair>;
   /** The first database's pair: where roles are changed and the cutover is noted. */
   readonly first: DatabasePair;
+  /** On the source, idle until the pause is given up: then nothing has to be connected any more. */
+  readonly spare: Session;
   /** Server processes on the source that these sessions are. */
   readonly pids: readonly number[];
   /** What writes on the source by itself and has to be stopped, if there is any. */
@@ -49,7 +55,7 @@ export interface PauseSessions extends Endpoints {
   takeSnapshots(): Promise<Record<string, string>>;
   /** Hands the sessions of the proof to the holder. */
   holdSnapshots(deps: Dependencies, migration: string): Promise<void>;
-  /** Cuts all of them off, both sides: nothing of this attempt can act any more. */
+  /** Cuts all of them off but the spare one, both sides: nothing of this attempt can act any more. */
   cut(): void;
   close(how: { keepSnapshots: boolean }): Promise<void>;
 }
@@ -58,6 +64,8 @@ export interface PauseSessions extends Endpoints {
 export const copiesInPause = ({ carry }: Plan): boolean =>
   carry.largeObjects === 'copy' || carry.unloggedTables === 'copy';
 
+/** So long the statement that takes the fence down may take, and every one behind it. */
+export const GIVE_UP_TIMEOUT_MS = 2_000;
 /** A statement in the pause that takes longer than this is given up. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 /** The proof reads whole tables in the same sessions. */
@@ -67,51 +75,58 @@ export async function openPauseSessions(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
 ): Promise<PauseSessions> {
+  const opened: Session[] = [];
+  try {
+    return await openAll(deps, input, async (...options) => {
+      const session = await openSession(...options);
+      opened.push(session);
+      return session;
+    });
+  } catch (error) {
+    await Promise.allSettled(opened.map(endSession));
+    throw error;
+  }
+}
+
+async function openAll(
+  deps: Dependencies,
+  input: MigrationRef & { databases: readonly string[] },
+  openOne: typeof openSession,
+): Promise<PauseSessions> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const pairs = new Map<string, DatabasePair>();
   const proofs = new Map<string, Pick<HeldPair, 'source' | 'target'>>();
   const held = new Map<string, HeldPair>();
   const opened: Session[] = [];
-  const open = async (...options: Parameters<typeof openSession>) => {
-    const session = await openSession(...options);
+  const open: typeof openSession = async (...options) => {
+    const session = await openOne(...options);
     opened.push(session);
     return session;
   };
-  const openPair = async (
-    options: Parameters<typeof openSession>[1],
-  ): Promise<{ source: Session; target: Session }> => ({
+  const openPair = async (options: SessionOptions) => ({
     source: await open(source, options),
     target: await open(target, options),
   });
-  try {
-    await endEarlierAttempt(input.id, [source, target]);
-    for (const database of input.databases) {
-      const pause = { step: 'pause', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
-      const proof = { step: 'proof', database, statementTimeoutMs: PROOF_STATEMENT_TIMEOUT_MS };
-      const pair = { source: await open(source, pause), target: await open(target, pause) };
-      const carry = copiesInPause(input.plan)
-        ? // One statement copies a whole table; the budget is its limit.
-          await openPair({ step: 'pause', database, statementTimeoutMs: input.plan.cutover.pauseBudgetMs })
-        : undefined;
-      const sequences = await listSequences(pair.source, input.id);
-      pairs.set(database, { ...pair, sequences, ...(carry ? { carry } : {}) });
-      proofs.set(database, { source: await open(source, proof), target: await open(target, proof) });
-    }
-  } catch (error) {
-    await Promise.allSettled(opened.map((session) => session.end()));
-    throw error;
+  await endEarlierAttempt(input.id, [source, target]);
+  for (const database of input.databases) {
+    const pair = await openPair({ step: 'pause', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+    const carry = copiesInPause(input.plan)
+      ? // One statement copies a whole table; the budget is its limit.
+        await openPair({ step: 'pause', database, statementTimeoutMs: input.plan.cutover.pauseBudgetMs })
+      : undefined;
+    pairs.set(database, {
+      ...pair,
+      sequences: await listSequences(pair.source, input.id),
+      origin: originOf(await requireSubscription(pair.target, subscriptionName(input.id, database))),
+      ...(carry ? { carry } : {}),
+    });
+    proofs.set(database, await openPair({ step: 'proof', database, statementTimeoutMs: PROOF_STATEMENT_TIMEOUT_MS }));
   }
-  const [first] = pairs.values();
-  if (!first) throw new Error('no database to cut over');
-  let neighbours: NeighbourPlan | undefined;
-  let closed: QuarantineRecord[];
-  try {
-    neighbours = await planNeighbours(input, pairs);
-    closed = await closedDatabases(first.target, input.id);
-  } catch (error) {
-    await Promise.allSettled(opened.map((session) => session.end()));
-    throw error;
-  }
+  const [[database, first] = []] = pairs;
+  if (!first || database === undefined) throw new Error('no database to cut over');
+  const spare = await openOne(source, { step: 'pause', database, statementTimeoutMs: GIVE_UP_TIMEOUT_MS });
+  const neighbours = await planNeighbours(input, pairs);
+  const closed = await closedDatabases(first.target, input.id);
   return {
     closed,
     ...(neighbours ? { neighbours } : {}),
@@ -119,10 +134,11 @@ export async function openPauseSessions(
     targetEndpoint: target.endpoint,
     pairs,
     first,
-    pids: [...pairs.values()].flatMap((pair) => [
-      pidOf(pair.source),
-      ...(pair.carry ? [pidOf(pair.carry.source)] : []),
-    ]),
+    spare,
+    pids: [
+      pidOf(spare),
+      ...[...pairs.values()].flatMap((pair) => [pidOf(pair.source), ...(pair.carry ? [pidOf(pair.carry.source)] : [])]),
+    ],
     async takeSnapshots() {
       const snapshots = await Promise.all(
         [...proofs].map(async ([database, pair]) => {
@@ -140,7 +156,7 @@ export async function openPauseSessions(
     async close({ keepSnapshots }) {
       if (!keepSnapshots) await deps.snapshots.release(input.id, held);
       const kept = new Set(keepSnapshots ? [...held.values()].flatMap((pair) => [pair.source, pair.target]) : []);
-      await Promise.allSettled(opened.filter((session) => !kept.has(session)).map(endSession));
+      await Promise.allSettled([spare, ...opened.filter((session) => !kept.has(session))].map(endSession));
     },
   };
 }

@@ -1,35 +1,27 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { CutoverFacts, Neighbours, PauseStep } from '../../plan/report';
+import type { CutoverFacts, Neighbours } from '../../plan/report';
 import type { Dependencies } from '../dependencies';
 import { reportProgress } from '../heartbeat';
-import { accessTo, withSession } from '../postgres/session';
 import { isOpaque } from '../traffic/prepared-switches';
 import { type PreparedSwitch, SwitchRefused } from '../traffic/traffic-switch';
 import { type CutOverInput, type CutOverResult, PauseGivenUp } from './cut-over-input';
 import { forgetCutover, writeCutover } from './cutover-facts';
 import { type Drained, drainUntilStill } from './drain';
 import { fenceSql, withoutDroppedRoles } from './fence';
-import type { Fence, PauseClock } from './fences/fence';
+import type { Fence } from './fences/fence';
+import { giveUp } from './give-up';
 import { isCutOver } from './is-cut-over';
-import { lowerFenceOf } from './lower-fence';
 import { holdNeighbours, withPositions } from './neighbours';
-import { closeTargetAgain, forgetWayThere, openOldSource } from './open-target';
+import { forgetWayThere, openOldSource } from './open-target';
+import { PauseBudget } from './pause-budget';
 import { notePause } from './pause-mark';
-import { endEarlierAttempt, type PauseSessions } from './pause-sessions';
+import type { PauseSessions } from './pause-sessions';
 import { isUnconfirmed, moveTraffic, releaseFences } from './release';
 import { Timeline } from './timeline';
 
 /** A third of the heartbeat timeout of the pause: after this, Temporal may be about to begin another attempt. */
 const STALE_AFTER_MS = 2_000;
-
-/** What looks at the budget by itself comes first, with a better reason. */
-const GRACE_MS = 100;
-/** So long a target that does not answer is waited for to close it; the next pause does so in any case. */
-const CLOSE_LATE_MS = 60_000;
-const CLOSE_AGAIN_MS = 200;
-const GIVE_UP = { step: 'unfence', statementTimeoutMs: 2_000 } as const;
 
 /** Everything that one attempt of the pause works with; all of it was opened before writes stop. */
 export interface Pause {
@@ -52,14 +44,15 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
   await forgetCutover(first.target, input);
   const timeline = new Timeline();
   reportProgress(() => ({ pauseMs: timeline.elapsedMs, done: timeline.steps.map(({ step }) => step) }));
-  const clock = new Budget(context, input.plan.cutover.pauseBudgetMs);
+  const clock = new PauseBudget(context, input.plan.cutover.pauseBudgetMs);
   let switched: Switched = 'not begun';
   let recorded = false;
   // A statement that waits for a lock, or for a server that does not answer, knows no budget.
   let cut = false;
+  let givingUp = false;
   try {
     clock.begin(await notePause(first.source, input), () => {
-      if (switched !== 'not begun') return;
+      if (switched !== 'not begun' && !givingUp) return;
       cut = true;
       sessions.cut();
     });
@@ -104,59 +97,16 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     // this throws, the fence stays up, and the next attempt asks again.
     if (mayHaveTakenEffect(input, switched, error) && (await isCutOver(deps, input)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
-    await (cut ? giveUpAnew(pauseOf, recorded, timeline) : giveUp(pauseOf, recorded, timeline));
+    givingUp = true;
+    const isLate = cut;
+    await giveUp(pauseOf, recorded, timeline, () => cut);
     return {
       switched: false,
       pauseMs: clock.alreadyMs + timeline.totalMs,
-      reason: cut ? clock.ended(timeline.steps) : messageOf(error),
+      reason: isLate ? clock.ended(timeline.steps) : messageOf(error),
     };
   } finally {
     clock.stop();
-  }
-}
-
-/**
- * Everything as before. What a switch that can't be read has recorded counts as switched, so the record goes before anybody may
- * write again.
- */
-async function giveUp({ deps, input, sessions }: Pause, recorded: boolean, timeline: Timeline): Promise<void> {
-  const { source, target } = sessions.first;
-  await closeTargetAgain(input, target, sessions.closed);
-  if (recorded && isOpaque(input.plan.cutover.traffic)) await forgetCutover(target, input);
-  await lowerFenceOf(deps, input, source);
-  timeline.done('unfence');
-  await forgetCutover(target, input).catch(() => undefined);
-}
-
-/**
- * The same by sessions of its own, the source first, since the target may be what did not answer. The server goes on with
- * statements whose session was cut off: these end before the fence comes down, or it might go up behind that.
- */
-async function giveUpAnew(
-  { deps, input, sessions, context }: Pause,
-  recorded: boolean,
-  timeline: Timeline,
-): Promise<void> {
-  const [database] = input.databases;
-  if (database === undefined) return;
-  const there = async () =>
-    withSession(await accessTo(deps, input, 'target'), { ...GIVE_UP, database }, async (target) => {
-      await closeTargetAgain(input, target, sessions.closed);
-      await forgetCutover(target, input);
-    });
-  if (recorded && isOpaque(input.plan.cutover.traffic)) await there();
-  const access = await accessTo(deps, input, 'source');
-  await endEarlierAttempt(input.id, [access]);
-  await withSession(access, { ...GIVE_UP, database }, (source) => lowerFenceOf(deps, input, source));
-  timeline.done('unfence');
-  // Writers are back. What was sent to the target before it fell silent may still be carried out when it wakes, and open it.
-  for (const giveUpAt = Date.now() + CLOSE_LATE_MS; Date.now() < giveUpAt; await sleep(CLOSE_AGAIN_MS)) {
-    try {
-      await endEarlierAttempt(input.id, [await accessTo(deps, input, 'target')]);
-      return await there();
-    } catch {
-      if (context.cancellationSignal.aborted) return;
-    }
   }
 }
 
@@ -171,7 +121,7 @@ function mayHaveTakenEffect(input: CutOverInput, switched: Switched, error: unkn
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** The fences of the plan that hold clients, then roles and sessions by SQL. */
-async function raiseFences({ input, sessions, fences }: Pause, timeline: Timeline, clock: Budget): Promise<void> {
+async function raiseFences({ input, sessions, fences }: Pause, timeline: Timeline, clock: PauseBudget): Promise<void> {
   for (const fence of fences.filter(({ raisedWhen }) => raisedWhen === 'before')) {
     await fence.raise(clock);
     timeline.done(`fence ${fence.name}`);
@@ -185,7 +135,7 @@ async function raiseFences({ input, sessions, fences }: Pause, timeline: Timelin
 function factsOf(
   { deps, input, switches, context }: Pause,
   timeline: Timeline,
-  clock: Budget,
+  clock: PauseBudget,
   drained: Drained,
   neighbours: Neighbours | undefined,
 ): CutoverFacts {
@@ -203,46 +153,5 @@ function factsOf(
     ...(drained.carried ? { carried: drained.carried } : {}),
     holder: deps.ownTaskQueue,
     targetSnapshots: drained.targetSnapshots,
-  };
-}
-
-/** The budget of a pause; time before this attempt counts. */
-class Budget implements PauseClock {
-  /** How long the fence had been up when this attempt came, in milliseconds. */
-  alreadyMs = 0;
-  #deadline = Number.POSITIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(
-    private readonly context: Context,
-    private readonly budgetMs: number,
-  ) {}
-
-  begin(alreadyMs: number, onEnd: () => void): void {
-    this.alreadyMs = alreadyMs;
-    this.#deadline = Date.now() + this.budgetMs - alreadyMs;
-    this.#timer = setTimeout(onEnd, this.remainingMs() + GRACE_MS);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-
-  /** The budget ended in the midst of a step. */
-  ended(steps: readonly PauseStep[]): string {
-    const done = steps.map(({ step }) => step).join(', ') || 'nothing';
-    return `the budget of ${this.budgetMs} ms ended while something did not answer, or waited for a lock; done were: ${done}`;
-  }
-
-  remainingMs(): number {
-    return Math.max(0, this.#deadline - Date.now());
-  }
-
-  readonly mayGoOn = (): void => {
-    // Superseded by another attempt, or its workflow is gone: this one must not switch.
-    if (this.context.cancellationSignal.aborted) {
-      throw new PauseGivenUp('Temporal does not wait for this attempt any more');
-    }
-    if (Date.now() > this.#deadline) throw new PauseGivenUp(`the budget of ${this.budgetMs} ms ended`);
   };
 }

@@ -62,17 +62,18 @@ export type MarkPurpose =
   /** Why our slots were given up. */
   | 'given-up';
 
-/** Writes a mark on the source. Returns the end of the WAL before it: an origin that has applied the mark is beyond. */
+/** Writes a mark on the source. Returns a position before its commit: an origin that has applied the mark is beyond. */
 export async function writeMark(
   source: Session,
   migration: string,
   purpose: MarkPurpose,
   mark: string,
 ): Promise<string> {
-  const { lsn } = await queryOne<{ lsn: string }>(source, 'SELECT pg_current_wal_insert_lsn()::text AS lsn');
-  await source.query(
+  const { lsn } = await queryOne<{ lsn: string }>(
+    source,
     `INSERT INTO ${fenceTable(migration)} (purpose, mark) VALUES ($1, $2)
-     ON CONFLICT (purpose) DO UPDATE SET mark = excluded.mark`,
+     ON CONFLICT (purpose) DO UPDATE SET mark = excluded.mark
+     RETURNING pg_current_wal_insert_lsn()::text AS lsn`,
     [purpose, mark],
   );
   return lsn;

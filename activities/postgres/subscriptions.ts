@@ -121,9 +121,10 @@ export async function findSubscription(session: Session, name: string): Promise<
 }
 
 /** Name of a subscription's replication origin. */
-const originOf = ({ oid }: SubscriptionRow): string => `pg_${oid}`;
+export const originOf = ({ oid }: SubscriptionRow): string => `pg_${oid}`;
 
-async function requireSubscription(session: Session, name: string): Promise<SubscriptionRow> {
+/** @throws ApplicationFailure ResourceGone when there is none of that name in this database */
+export async function requireSubscription(session: Session, name: string): Promise<SubscriptionRow> {
   const found = await findSubscription(session, name);
   if (!found) throw finalFailure('ResourceGone', `Subscription ${name} does not exist on the target any more.`);
   return found;
@@ -159,6 +160,17 @@ export async function originProgress(session: Session, origin: string): Promise<
   return lsn ?? undefined;
 }
 
+/** The same of many origins in one round trip: those of every database are in sight from each. */
+export async function originsProgress(session: Session, origins: readonly string[]): Promise<Map<string, Lsn>> {
+  const rows = await queryRows<{ origin: string; lsn: string | null }>(
+    session,
+    `SELECT roname AS origin, pg_replication_origin_progress(roname, true)::text AS lsn
+       FROM pg_replication_origin WHERE roname = ANY ($1::text[])`,
+    [origins],
+  );
+  return new Map(rows.flatMap(({ origin, lsn }) => (lsn === null ? [] : [[origin, lsn]])));
+}
+
 /** Position on the source up to which a subscription has applied; undefined when there is no such subscription. */
 export async function appliedUpTo(session: Session, name: string): Promise<Lsn | undefined> {
   const subscription = await findSubscription(session, name);
@@ -171,10 +183,11 @@ export async function enableSubscriptions(
   input: SubscriptionsInput & { position: Lsn },
 ): Promise<void> {
   const access = await accessTo(deps, input, 'target');
-  const giveUpAt = Date.now() + START_TIMEOUT_MS;
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
     const name = subscriptionName(input.id, database);
     const subscription = await requireSubscription(session, name);
+    // Of each database by itself: before 16, the launcher starts one worker in 5 s (wal_retrieve_retry_interval).
+    const giveUpAt = Date.now() + START_TIMEOUT_MS;
     if (!subscription.subenabled) await enableFrom(session, subscription, name, input.position);
     await waitUntil(async () => {
       if (await isReceiving(session, name)) return { done: undefined };

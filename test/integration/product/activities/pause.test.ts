@@ -173,8 +173,8 @@ describe('a pause that is given up', () => {
     const inPause = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'keyshift/${ref.id}/pause'`;
     const begun = async () => (await blocker.query(inPause)).rows.length > 0;
     await waitFor('the pause has its sessions', begun, { everyMs: 2 });
-    // The drain reads this table; it would wait for twice the budget.
-    await blocker.query(`BEGIN; LOCK TABLE keyshift_${ref.id.replaceAll('-', '_')}.fence IN ACCESS EXCLUSIVE MODE`);
+    // The pause sets this sequence; it would wait for twice the budget.
+    await blocker.query('BEGIN READ WRITE; ALTER SEQUENCE orders_id_seq INCREMENT BY 1');
     const result = await running;
     await blocker.query('ROLLBACK');
     expect(result).toMatchObject({ switched: false, reason: expect.stringContaining('did not answer') as string });
