@@ -80,36 +80,44 @@ export async function drainUntilStill(
   const { first, pairs } = sessions;
   await refuseOpenRoles(input, first);
   await untilLoginsAreDecided(first.source, mayGoOn);
-  for (;;) {
-    await endForeignSessions(input, first, mayGoOn);
-    timeline.done('sessions ended');
+  for (let mayHaveCome = true; ;) {
+    if (mayHaveCome) {
+      await endForeignSessions(input, first, mayGoOn);
+      timeline.done('sessions ended');
+    }
     const before = await nextXidWhenIdle(first);
     if (before === undefined) {
+      mayHaveCome = true;
       await orSay(mayGoOn, () => preparedTransactions(first.source));
       await sleep(LOOK_EVERY_MS);
       continue;
     }
-    const fenceLsn = await drain(input, pairs, mayGoOn);
-    timeline.done('drain');
-    const [wayBackFrom, ...counts] = await Promise.all([
-      insertPosition(first.target),
+    const [fenceLsn, ...counts] = await Promise.all([
+      drain(input, pairs, mayGoOn).finally(() => timeline.done('drain')),
       ...[...pairs.values()].map((pair) =>
         copySequences(pair.source, pair.target, pair.sequences, input.plan.carry.sequenceMargin),
       ),
     ]);
     timeline.done('sequences');
     const carried = await carry(input, pairs, timeline, mayGoOn);
-    const [targetSnapshots] = await Promise.all([sessions.takeSnapshots(), openTarget(input, sessions)]);
+    const [targetSnapshots, wayBackFrom] = await Promise.all([
+      sessions.takeSnapshots(),
+      insertPosition(first.target),
+      openTarget(input, sessions),
+    ]);
     timeline.done('snapshots');
-    const foreign = await foreignSessions(first.source, input.id, input.plan.cutover.spareRoles);
-    const after = await nextXidWhenIdle(first);
-    // Until its sessions were ended, a role with CREATEROLE could make another.
-    await refuseOpenRoles(input, first);
+    const [foreign, after] = await Promise.all([
+      foreignSessions(first.source, input.id, input.plan.cutover.spareRoles),
+      nextXidWhenIdle(first),
+      // Until its sessions were ended, a role with CREATEROLE could make another.
+      refuseOpenRoles(input, first),
+    ]);
     timeline.done('fence verified');
     if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
       const total = counts.reduce((sum, count) => sum + count, 0);
       return { fenceLsn, wayBackFrom, targetSnapshots, sequences: total, ...(carried ? { carried } : {}) };
     }
+    mayHaveCome = foreign.length > 0;
     mayGoOn();
   }
 }
