@@ -84,6 +84,7 @@ export const CHECKS = {
   certificate: neverAgain,
   'traffic-switch': neverAgain,
   'fence-roles': neverAgain,
+  fence: neverAgain,
   'cutover-window': never,
 } as const satisfies Record<string, CheckDefinition>;
 export type CheckCode = keyof typeof CHECKS;

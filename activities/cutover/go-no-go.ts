@@ -13,6 +13,7 @@ import { accessTo, withSession } from '../postgres/session';
 import { recheck } from '../preflight/recheck';
 import { requireInstance } from '../rds/find-instance';
 import { lookAtReplicas } from '../replicas/look-at-replicas';
+import { lookAtWayBack } from '../way-back/look-at-way-back';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
 import { lookAtFences } from './fence-set';
 import { forecastPause, timed } from './forecast';
@@ -81,6 +82,7 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     ...fences,
     ...carried.lines,
     ...traffic.lines,
+    ...(await lookAtWayBack(deps, input)),
     ...(await checksMadeAgain(deps, input)),
   ];
   // Last, since it is worth most when it is youngest; without effect on an empty list of other fences.

@@ -15,6 +15,7 @@ import { checkKey } from './look-at-key';
 import { checkNetwork } from './look-at-network';
 import { checkPermissions } from './look-at-permissions';
 import { checkEncryption, checkSource } from './look-at-source';
+import { checkOtherFences } from './check-other-fences';
 import { checkTraffic } from './look-at-traffic';
 import { expectedHours, walBytesPerSecondOf } from './server/wal-rate';
 
@@ -46,7 +47,8 @@ export async function runPreflight(deps: Dependencies, ref: MigrationRef): Promi
   if (source.DBInstanceStatus !== 'available') return { checks: [...checks, await permissions(source)] };
   const { freeBytes, ...around } = await lookAtAws(aws, ref, source, denials);
   const traffic = await each('ssm:GetParameter', () => checkTraffic(deps, ref, endpointOf(source)));
-  checks.push(...around.checks, ...[traffic].flat());
+  const fences = await each('ec2:DescribeSecurityGroups', () => checkOtherFences(deps, ref));
+  checks.push(...around.checks, ...[traffic, fences].flat());
 
   const access = await tryAccess(deps, ref);
   if ('check' in access) return { checks: [...checks, access.check, await permissions(source)] };

@@ -78,5 +78,6 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   certificate: AWS,
   'traffic-switch': PREFLIGHT,
   'fence-roles': PREFLIGHT,
+  fence: PREFLIGHT,
   'cutover-window': WINDOW,
 };

@@ -5,6 +5,7 @@ import type { FencePlan } from '../../../../activities/cutover/fence';
 import type { SourceFacts } from '../../../../plan/checks';
 import type { Position, SlotFacts } from '../../../../plan/position';
 import { redLines } from '../../../../plan/board';
+import { publicationName, subscriptionName } from '../../../../plan/names';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { createApplication, DATABASES, MARK, ordersOf, writeOrders } from '../../../support/migration-steps';
 import { SMALLEST_PLAN } from '../../../support/plan';
@@ -179,6 +180,42 @@ describe('every activity, run twice, does its work once', () => {
     ]);
   });
 
+  it('the board says whether the way back is ready', async () => {
+    const line = async () => (await lab.run('readGoNoGo', input)).lines.filter(({ code }) => code === 'way-back');
+    await expect(line()).resolves.toEqual([
+      {
+        code: 'way-back',
+        red: false,
+        text: expect.stringMatching(/^way back: disabled subscriptions on app-db/) as string,
+      },
+    ]);
+    const [subscription, publication] = [subscriptionName(ref.id, 'shop'), publicationName(ref.id)];
+    await lab.sql('app-db', `ALTER SUBSCRIPTION ${subscription} RENAME TO away`, 'shop');
+    await lab.sql('app-db-encrypted', `DROP PUBLICATION ${publication}`, 'ledger');
+    await expect(line()).resolves.toEqual([
+      {
+        code: 'way-back',
+        red: true,
+        text: `subscription ${subscription} in database shop of app-db is gone; the preparation of the pause makes it anew`,
+      },
+      {
+        code: 'way-back',
+        red: true,
+        text: expect.stringMatching(/^publication \S+ is gone from database ledger/) as string,
+      },
+    ]);
+    await lab.sql('app-db-encrypted', `CREATE PUBLICATION ${publication} FOR ALL TABLES`, 'ledger');
+    await lab.sql(
+      'app-db',
+      `ALTER SUBSCRIPTION away RENAME TO ${subscription}; ALTER SUBSCRIPTION ${subscription} ENABLE`,
+      'shop',
+    );
+    await expect(line()).resolves.toMatchObject([
+      { red: true, text: expect.stringContaining('is enabled before') as string },
+    ]);
+    await lab.sql('app-db', `ALTER SUBSCRIPTION ${subscription} DISABLE`, 'shop');
+  });
+
   it('the watch of the board comes back when another set of lines is red, and not before', async () => {
     const watch = { ...input, waived: [], blocking: [], lookEveryMs: 100, notBeforeMs: 0 };
     const watched = lab.start('watchBoard', watch);
@@ -251,8 +288,8 @@ describe('every activity, run twice, does its work once', () => {
     const plan = { ...ref.plan, keep: { ...ref.plan.keep, encryptFinalSnapshot: true } };
     const removed = { ...ref, plan, resourceId: source.resourceId, kmsKeyArn: lab.keyArn };
     const final = `keyshift-${ref.id}-final`;
-    await expect(lab.run('deleteSource', removed)).resolves.toEqual({ finalSnapshot: `${final}-encrypted` });
-    await expect(lab.run('deleteSource', removed, 2)).resolves.toEqual({ finalSnapshot: `${final}-encrypted` });
+    await expect(lab.run('deleteSource', removed)).resolves.toMatchObject({ finalSnapshot: `${final}-encrypted` });
+    await expect(lab.run('deleteSource', removed, 2)).resolves.toMatchObject({ finalSnapshot: `${final}-encrypted` });
     const { DBSnapshots } = await lab.aws().rds.send(new DescribeDBSnapshotsCommand({ SnapshotType: 'manual' }));
     const finals = DBSnapshots?.filter(({ DBSnapshotIdentifier }) => DBSnapshotIdentifier?.startsWith(final));
     expect(finals).toMatchObject([

@@ -284,6 +284,23 @@ describe('the traffic switch', () => {
   });
 });
 
+describe('the other fences', () => {
+  const fences = (...fence: NonNullable<NonNullable<PlanInput['cutover']>['fence']>) => ({ cutover: { fence } });
+
+  it('block where one could not be raised', async () => {
+    expectOnly(
+      await blocksOf(fences({ type: 'security-group', group: 'sg-0123456789' })),
+      'fence',
+      'no security group sg-0123456789',
+    );
+  });
+
+  it('are said to be none where the plan has none', async () => {
+    const { checks } = await preflight();
+    expect(checks).toContainEqual({ code: 'fence', level: 'ok', message: 'the plan names no fence but the SQL fence' });
+  });
+});
+
 describe('many mistakes', () => {
   it('are all found in one run', async () => {
     await lab.sql(source.instance, 'CREATE TABLE bare (x int)', 'shop');
