@@ -1,40 +1,61 @@
 /**
- * `npm run kill-matrix`: a fault at each step of the pause, in both directions, on real servers under load; what is promised is looked at in every
- * cell. Writes a table of docs/reliability.md when every cell of a direction was run. Exits with 1 if one is red.
+ * `npm run kill-matrix`: a fault at each step of the pause, in both directions, by both ways of holding writers, on real servers under load; what is
+ * promised is looked at in every cell. Writes a table of docs/reliability.md when every cell of it was run. Exits with 1 if one is red.
  *
  *   --direction NAME   only `there` or `back`
+ *   --fence NAME       only `sql` or `pgbouncer`
  *   --step NAME        only this step
  *   --fault NAME       only faults whose name begins with it
  */
 import { cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Cell, runCell } from './kill-matrix/cell';
-import { FAULTS, STEPS } from './kill-matrix/steps';
+import { BUDGET_MS } from './kill-matrix/fences';
+import { FAULTS, type FenceName, FENCES, STEPS } from './kill-matrix/steps';
 import { cellText, isGreen, markdownTable, writeBetweenMarkers } from './kill-matrix/table';
 import { WorkerCrew } from './kill-matrix/worker-crew';
-import { BUDGET_MS, type Direction, World } from './kill-matrix/world';
+import { type Direction, World } from './kill-matrix/world';
 
 const PAGE = 'docs/reliability.md';
 const DIRECTIONS: readonly Direction[] = ['there', 'back'];
 const TITLES: Readonly<Record<Direction, string>> = { there: 'The cutover', back: 'The way back' };
+
+/** One table. */
+interface Matrix {
+  readonly direction: Direction;
+  readonly fence: FenceName;
+}
+
+const MATRICES: readonly Matrix[] = FENCES.flatMap((fence) => DIRECTIONS.map((direction) => ({ direction, fence })));
+const titleOf = ({ direction, fence }: Matrix): string => `${TITLES[direction]}, fence ${fence}`;
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** What is to be taken down when we are interrupted. */
 let running: { world?: World; crew?: WorkerCrew } = {};
 
-async function matrix(direction: Direction, wanted: { step: string; fault: string }): Promise<Cell[]> {
-  const world = await World.make(direction);
+/** Steps and faults that the command line asks for. */
+interface Wanted {
+  readonly step: string;
+  readonly fault: string;
+}
+
+async function run(matrix: Matrix, wanted: Wanted): Promise<Cell[]> {
+  const { direction, fence } = matrix;
+  const steps = STEPS[fence].filter(({ name }) => !wanted.step || name === wanted.step);
+  const faults = FAULTS[fence].filter((name) => name.startsWith(wanted.fault));
+  if (steps.length === 0 || faults.length === 0) return [];
+  const world = await World.make(direction, fence);
   running = { world };
   const crew = new WorkerCrew(world.worker);
   running = { world, crew };
   const cells: Cell[] = [];
   try {
-    for (const step of STEPS.filter(({ name }) => !wanted.step || name === wanted.step)) {
-      for (const fault of FAULTS.filter((name) => name.startsWith(wanted.fault))) {
+    for (const step of steps) {
+      for (const fault of faults) {
         const cell = await runCell(world, crew, step, fault, `${direction}-${cells.length}`);
         cells.push(cell);
-        say(`${TITLES[direction]}, ${step.name}, ${fault}: ${cellText(cell)}${cell.reason ? ` (${cell.reason})` : ''}`);
+        say(`${titleOf(matrix)}, ${step.name}, ${fault}: ${cellText(cell)}${cell.reason ? ` (${cell.reason})` : ''}`);
       }
     }
     return cells;
@@ -45,10 +66,19 @@ async function matrix(direction: Direction, wanted: { step: string; fault: strin
   }
 }
 
+/** When, where and how long, and how many are red. */
+function headline(cells: readonly Cell[], startedAt: number): string {
+  const minutes = Math.round((Date.now() - startedAt) / 60_000);
+  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, load ${loadavg()[0]?.toFixed(1)}`;
+  const reds = cells.filter((cell) => !isGreen(cell)).length;
+  return `${new Date().toISOString().slice(0, 10)}, \`npm run kill-matrix\`, ${minutes} minutes, ${machine}; budget of the pause ${BUDGET_MS / 1000} s; ${cells.length} cells, ${reds} red`;
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       direction: { type: 'string' },
+      fence: { type: 'string' },
       step: { type: 'string', default: '' },
       fault: { type: 'string', default: '' },
     },
@@ -58,20 +88,22 @@ async function main(): Promise<void> {
       void Promise.allSettled([running.crew?.dismiss(), running.world?.close()]).then(() => process.exit(1));
     });
   }
-  let red = 0;
-  for (const direction of DIRECTIONS.filter((one) => !values.direction || one === values.direction)) {
+  const wanted = MATRICES.filter(
+    ({ direction, fence }) => direction === (values.direction ?? direction) && fence === (values.fence ?? fence),
+  );
+  const all: Cell[] = [];
+  for (const matrix of wanted) {
     const startedAt = Date.now();
-    const cells = await matrix(direction, values);
-    const reds = cells.filter((cell) => !isGreen(cell)).length;
-    red += reds;
-    const minutes = Math.round((Date.now() - startedAt) / 60_000);
-    const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, load ${loadavg()[0]?.toFixed(1)}`;
-    const where = `${new Date().toISOString().slice(0, 10)}, \`npm run kill-matrix\`, ${minutes} minutes, ${machine}; budget of the pause ${BUDGET_MS / 1000} s; ${cells.length} cells, ${reds} red`;
-    const text = `${where}\n\n${markdownTable(STEPS, cells)}`;
-    console.log(`${TITLES[direction]}: ${text}`);
-    if (values.step === '' && values.fault === '') writeBetweenMarkers(PAGE, direction, text);
+    const cells = await run(matrix, values);
+    all.push(...cells);
+    if (cells.length === 0) continue;
+    const { direction, fence } = matrix;
+    const text = `${headline(cells, startedAt)}\n\n${markdownTable(STEPS[fence], FAULTS[fence], cells)}`;
+    console.log(`${titleOf(matrix)}: ${text}`);
+    if (values.step === '' && values.fault === '') writeBetweenMarkers(PAGE, `${direction} ${fence}`, text);
   }
-  process.exitCode = red > 0 ? 1 : 0;
+  if (all.length === 0) throw new Error('no cell has this direction, fence, step and fault');
+  process.exitCode = all.every(isGreen) ? 0 : 1;
 }
 
 void main();

@@ -64,7 +64,8 @@ export class PreparedPair {
   readonly lab: ActivityLab;
   readonly databases: readonly string[];
   ref: { id: string; plan: Plan };
-  private pooler: Pooler | undefined;
+  /** What is in front of the source, except where clients read their endpoint from a parameter. */
+  pooler: Pooler | undefined;
   private readonly folder = mkdtempSync(join(tmpdir(), 'keyshift-bench-'));
   private readonly open: Client[] = [];
 
@@ -127,6 +128,13 @@ export class PreparedPair {
     this.open.push(console);
     const target = await this.on('app-db-encrypted');
     return { console, rewrite: () => pooler.rewrite(target) };
+  }
+
+  /** Entries of the pooler that lead to an instance. */
+  async on(instance: string): Promise<Databases> {
+    const { Endpoint } = await this.lab.standIn.instance(instance);
+    const address = { host: Endpoint?.Address ?? '', port: Endpoint?.Port ?? 0 };
+    return Object.fromEntries(this.databases.map((name) => [name, address]));
   }
 
   async close(): Promise<void> {
@@ -262,12 +270,6 @@ export class PreparedPair {
     await lab.run('enableSubscriptions', { ...input, position: position.lsn });
     await lab.run('prepareWayBack', input);
     await lab.run('waitForCatchUp', input);
-  }
-
-  private async on(instance: string): Promise<Databases> {
-    const { Endpoint } = await this.lab.standIn.instance(instance);
-    const address = { host: Endpoint?.Address ?? '', port: Endpoint?.Port ?? 0 };
-    return Object.fromEntries(this.databases.map((name) => [name, address]));
   }
 
   private async session(instance: string, database: string): Promise<Client> {

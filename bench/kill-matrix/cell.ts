@@ -1,20 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../test/support/stand-in';
+import { BUDGET_MS } from './fences';
 import type { Outcome } from './messages';
 import type { FaultName, Step } from './steps';
 import type { WorkerProcess } from './worker-process';
-import { BUDGET_MS, type World } from './world';
+import type { World } from './world';
 import type { Writers } from './writers';
 
 /** `heartbeatTimeout` of the pause in workflows/act.ts: so long Temporal waits for a worker that says nothing. */
 const HEARTBEAT_TIMEOUT_MS = 6_000;
 /** What a pause may take beyond its budget. */
 const GRACE_MS = 1_000;
-/** The target is back after this: later than writers have to be. */
+/** Target or pooler are back after this: later than writers have to be. */
 const CUT_OFF_MS = BUDGET_MS + 4_000;
 /** The same, where traffic has been switched to it. */
 const CUT_OFF_PAST_SWITCH_MS = 3_000;
 const PATIENCE_MS = 90_000;
+/** What clients of a pooler notice: the server that they work on goes. No fence holds clients of a server that is not there. */
+const GIVES_ERRORS: readonly FaultName[] = ['source fails over'];
 
 export interface Cell {
   readonly step: string;
@@ -65,6 +68,10 @@ export async function runCell(world: World, crew: Crew, step: Step, fault: Fault
     judge(await world.isWritable('to'), 'the side that writers moved to is not writable');
     judge(!(await world.isWritable('from')), 'both sides are writable after the switch');
     await writers.stop();
+    if (world.holdsClients && !GIVES_ERRORS.includes(fault)) {
+      const [first] = writers.errors;
+      judge(first === undefined, `clients saw ${writers.errors.length} errors: ${first}`);
+    }
     broken.push(...(await compared(world, writers, mark)));
     return {
       step: step.name,
@@ -142,7 +149,7 @@ async function pauseWith(
       healed = world.untilAvailable().then(() => (awayMs = performance.now() - startedAt));
       break;
     case 'target cut off': {
-      await world.cutOff();
+      await world.cutOffTarget();
       worker.order({ what: 'go on' });
       const seen = step.pastSwitch ? sleep(CUT_OFF_PAST_SWITCH_MS) : seenToEnd(first.outcome);
       healed = Promise.race([seen, sleep(CUT_OFF_MS)]).then(() => {
@@ -151,6 +158,14 @@ async function pauseWith(
       });
       break;
     }
+    case 'pooler cut off':
+      world.cutOffPooler();
+      worker.order({ what: 'go on' });
+      healed = sleep(step.pastSwitch ? CUT_OFF_PAST_SWITCH_MS : CUT_OFF_MS).then(() => {
+        world.heal();
+        awayMs = performance.now() - startedAt;
+      });
+      break;
   }
   const healedAt = healed.then(() => performance.now());
   let outcome = await within(first.outcome, 'the attempt ends');

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Cell } from './cell';
-import { FAULTS, type Step } from './steps';
+import type { FaultName, Step } from './steps';
 
 const markersOf = (what: string) =>
   [`<!-- kill-matrix ${what}: begin -->`, `<!-- kill-matrix ${what}: end -->`] as const;
@@ -17,15 +17,15 @@ export function cellText(cell: Cell): string {
 }
 
 /** Rows are steps, columns are faults. */
-export function markdownTable(steps: readonly Step[], cells: readonly Cell[]): string {
+export function markdownTable(steps: readonly Step[], faults: readonly FaultName[], cells: readonly Cell[]): string {
   const line = (...columns: string[]) => `| ${columns.join(' | ')} |`;
   return [
-    line('step', ...FAULTS),
-    line('---', ...FAULTS.map(() => '---')),
+    line('step', ...faults),
+    line('---', ...faults.map(() => '---')),
     ...steps.map(({ name }) =>
       line(
         name,
-        ...FAULTS.map((fault) => {
+        ...faults.map((fault) => {
           const cell = cells.find((one) => one.step === name && one.fault === fault);
           return cell ? cellText(cell) : '';
         }),

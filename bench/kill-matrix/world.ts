@@ -1,17 +1,17 @@
 import { join } from 'node:path';
-import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import type { CutOverInput } from '../../activities/cutover/cut-over-input';
-import { fenceSql, type FencePlan } from '../../activities/cutover/fence';
+import { fenceSql } from '../../activities/cutover/fence';
 import type { FenceSet } from '../../activities/cutover/fence-set';
 import { readPids } from '../../local/aws/pid-ledger';
 import { freeze, thaw } from '../../local/postgres/freeze';
 import { until } from '../../test/support/stand-in';
-import { PARAMETER, PreparedPair } from '../cutover/prepared-pair';
+import { PreparedPair } from '../cutover/prepared-pair';
+import { cutOverAndTurn, fenceThere, inputOf } from './fences';
+import { type Front, frontOf } from './front';
 import type { WorkerOptions } from './messages';
+import type { FenceName } from './steps';
 import { SERVER, Writers } from './writers';
 
-/** Of a pause; so long that a worker that dies can be replaced, and so short that a cell doesn't take for ever. */
-export const BUDGET_MS = 10_000;
 const SOURCE = 'app-db';
 const TARGET = 'app-db-encrypted';
 
@@ -28,23 +28,28 @@ export class World {
     readonly hosts: Readonly<Record<'from' | 'to', string>>,
     /** As the servers name themselves, for writers. */
     readonly servers: Readonly<Record<'from' | 'to', string>>,
-    private readonly endpoint: string,
+    private readonly front: Front,
     private readonly fences: { readonly here: FenceSet; readonly there?: FenceSet },
   ) {}
 
-  static async make(direction: Direction): Promise<World> {
-    const pair = await PreparedPair.make({ databases: 1, sequences: 5 }, 'sql');
+  static async make(direction: Direction, fence: FenceName): Promise<World> {
+    const pair = await PreparedPair.make({ databases: 1, sequences: 5 }, fence);
     try {
       const fences = direction === 'there' ? { here: await fenceThere(pair) } : await cutOverAndTurn(pair);
       const [from, to] = direction === 'there' ? [SOURCE, TARGET] : [TARGET, SOURCE];
       const [here, there] = [await pair.lab.standIn.instance(from), await pair.lab.standIn.instance(to)];
       const hosts = { from: here.Endpoint?.Address ?? '', to: there.Endpoint?.Address ?? '' };
       const servers = { from: await serverOf(pair, from), to: await serverOf(pair, to) };
-      return new World(pair, direction, hosts, servers, `${hosts.from}:${here.Endpoint?.Port}`, fences);
+      return new World(pair, direction, hosts, servers, frontOf(pair), fences);
     } catch (error) {
       await pair.close();
       throw error;
     }
+  }
+
+  /** Whether clients wait instead of failing. */
+  get holdsClients(): boolean {
+    return this.front.pooler !== undefined;
   }
 
   get from(): string {
@@ -74,7 +79,8 @@ export class World {
     const { user, password, ca } = await this.pair.clients();
     const login = { user, password, ...(ca === undefined ? {} : { ca }) };
     const [database = ''] = this.pair.databases;
-    return new Writers({ aws: this.pair.lab.standIn.settings(), parameter: PARAMETER, login, database, mark });
+    const { endpoints, patienceMs } = this.front;
+    return new Writers({ endpoints, ...(patienceMs === undefined ? {} : { patienceMs }), login, database, mark });
   }
 
   async prepare(): Promise<void> {
@@ -127,13 +133,19 @@ export class World {
   }
 
   /** Nothing answers there any more, and no connection is refused: as behind a network that drops every packet. */
-  async cutOff(): Promise<void> {
+  async cutOffTarget(): Promise<void> {
     const { standIn } = this.pair.lab;
     const { DbiResourceId } = await standIn.instance(this.to);
     const entry = readPids(standIn.stateDir).find(({ what }) => what === `postgres ${DbiResourceId}`);
     if (!entry) throw new Error(`there is no server of ${this.to}`);
-    this.frozen = entry.pid;
-    freeze(entry.pid);
+    this.freeze(entry.pid);
+  }
+
+  /** The same of the pooler: it holds its clients, whatever becomes of the pause. */
+  cutOffPooler(): void {
+    const { pooler } = this.front;
+    if (!pooler) throw new Error('there is no pooler in front');
+    this.freeze(pooler.pid);
   }
 
   heal(): void {
@@ -143,8 +155,7 @@ export class World {
 
   /** Everything as before the pause: what was written since on the other side goes, traffic and fences are where they were. */
   async reset(mark: string): Promise<void> {
-    const { ssm } = this.pair.lab.aws();
-    await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value: this.endpoint, Overwrite: true }));
+    await this.front.leadTo(this.from);
     await this.sql(this.to, `DELETE FROM orders WHERE note LIKE '${mark} % ${this.servers.to}'`);
     if (this.fences.there) await this.sql(this.to, fenceSql(this.fences.there.fence));
     await this.undo();
@@ -155,40 +166,14 @@ export class World {
     await this.pair.close();
   }
 
+  private freeze(pid: number): void {
+    this.frozen = pid;
+    freeze(pid);
+  }
+
   private sql<Row extends object>(instance: string, statement: string): Promise<Row[]> {
     return this.pair.lab.sql<Row>(instance, statement, this.pair.databases[0]);
   }
-}
-
-function inputOf(pair: PreparedPair) {
-  const { plan, ...rest } = pair.input;
-  return { ...rest, plan: { ...plan, cutover: { ...plan.cutover, pauseBudgetMs: BUDGET_MS } } };
-}
-
-async function fenceThere(pair: PreparedPair): Promise<FenceSet> {
-  return setOf(await pair.lab.run('readGoNoGo', inputOf(pair)));
-}
-
-const setOf = ({ fence, others }: { fence: FencePlan; others?: readonly unknown[] }): FenceSet => ({
-  fence,
-  ...(others ? { others } : {}),
-});
-
-/** To where a rollback may begin. */
-async function cutOverAndTurn(pair: PreparedPair): Promise<{ here: FenceSet; there: FenceSet }> {
-  const { lab } = pair;
-  const input = inputOf(pair);
-  const there = await fenceThere(pair);
-  await lab.run('preparePause', input);
-  const result = await lab.run('cutOver', { ...input, ...there });
-  if (!result.switched) throw new Error(`the pause was given up: ${result.reason}`);
-  await lab.snapshots.releaseAll();
-  await lab.run('startWayBack', { ...input, from: result.wayBackFrom ?? '' });
-  const board = await until('the way back has caught up', async () => {
-    const found = await lab.run('readRollbackBoard', input);
-    return found.red.length === 0 && found;
-  });
-  return { here: setOf(board), there };
 }
 
 async function serverOf(pair: PreparedPair, instance: string): Promise<string> {

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { SSMClient, type SSMClientConfig } from '@aws-sdk/client-ssm';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Doorman } from '../../local/app/doorman';
-import { ParameterEndpoint, splitEndpoint } from '../../local/app/endpoint';
+import { type EndpointSource, splitEndpoint } from '../../local/app/endpoint';
 import { CommitUnknown, Session } from '../../local/app/session';
 
 export interface WriterOptions {
-  readonly aws: SSMClientConfig;
-  /** SSM parameter that has the endpoint. */
-  readonly parameter: string;
+  readonly endpoints: EndpointSource;
+  /** So long a client waits for an answer, in milliseconds. */
+  readonly patienceMs?: number;
   readonly login: { readonly user: string; readonly password: string; readonly ca?: string };
   readonly database: string;
   /** Goes into every row. */
@@ -29,16 +28,17 @@ const CONNECTIONS = 4;
 const EVERY_MS = 20;
 const BACKOFF_MS = 25;
 
-/** An application: reads where its database is, writes, notes what was acknowledged, and reconnects. */
+/** An application: finds its database, writes, notes what was acknowledged and what failed, and reconnects. */
 export class Writers {
   readonly acknowledged: Acknowledged[] = [];
+  /** Of connections that could not be made, and of transactions that failed. */
+  readonly errors: string[] = [];
   private stopping = false;
   private readonly loops: readonly Promise<void>[];
 
   constructor(private readonly options: WriterOptions) {
-    const endpoint = new ParameterEndpoint(new SSMClient(options.aws), options.parameter);
     const doorman = new Doorman();
-    this.loops = Array.from({ length: CONNECTIONS }, () => this.write(endpoint, doorman));
+    this.loops = Array.from({ length: CONNECTIONS }, () => this.write(doorman));
   }
 
   /** The longest time without an acknowledged write that ended after `since`, up to now. */
@@ -56,16 +56,25 @@ export class Writers {
     await Promise.all(this.loops);
   }
 
-  private async write(endpoint: ParameterEndpoint, doorman: Doorman): Promise<void> {
-    const { database, login, mark } = this.options;
+  private async open(): Promise<Session> {
+    const { endpoints, patienceMs, login, database } = this.options;
+    try {
+      const where = splitEndpoint(await endpoints.refresh());
+      const limit = patienceMs === undefined ? {} : { limitMs: patienceMs };
+      return await Session.open({ ...where, ...login, database, applicationName: 'kill-matrix', ...limit });
+    } catch (error) {
+      this.errors.push(textOf(error));
+      throw error;
+    }
+  }
+
+  private async write(doorman: Doorman): Promise<void> {
+    const { mark } = this.options;
     let session: Session | undefined;
     while (!this.stopping) {
       if (!session || session.isLost) {
         session = await doorman.enter(
-          async () => {
-            const where = splitEndpoint(await endpoint.refresh());
-            return Session.open({ ...where, ...login, database, applicationName: 'kill-matrix' });
-          },
+          () => this.open(),
           BACKOFF_MS,
           () => this.stopping,
         );
@@ -85,6 +94,7 @@ export class Writers {
         this.acknowledged.push({ key, server, at: performance.now() });
         await sleep(EVERY_MS);
       } catch (error) {
+        this.errors.push(textOf(error));
         // What is unknown counts on neither side, a lost connection anyway.
         if (error instanceof CommitUnknown || !session.isLost) session.close();
       }
@@ -92,3 +102,5 @@ export class Writers {
     session?.close();
   }
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

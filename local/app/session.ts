@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly applicationName: string;
   /** Ask each transaction which server it runs on: behind a pooler the address doesn't say. */
   readonly askServer?: boolean;
+  /** Instead of 2 s: behind a pooler that holds clients, one that wants to wait has to be patient. */
+  readonly limitMs?: number;
 }
 
 /** With the BEGIN, so that it costs no round trip. Without an address: a Unix socket. */
@@ -63,14 +65,20 @@ export class Session {
     private readonly askServer: boolean,
   ) {}
 
-  static async open({ ca, applicationName, askServer = false, ...where }: SessionOptions): Promise<Session> {
+  static async open({
+    ca,
+    applicationName,
+    askServer = false,
+    limitMs = LIMIT_MS,
+    ...where
+  }: SessionOptions): Promise<Session> {
     const client = new Client({
       ...where,
       application_name: applicationName,
       ssl: ca ? { ca } : false,
-      connectionTimeoutMillis: LIMIT_MS,
-      query_timeout: LIMIT_MS,
-      statement_timeout: LIMIT_MS,
+      connectionTimeoutMillis: limitMs,
+      query_timeout: limitMs,
+      statement_timeout: limitMs,
       keepAlive: true,
     });
     const session = new Session(client, askServer);

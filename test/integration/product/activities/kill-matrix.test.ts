@@ -8,7 +8,7 @@ let world: World;
 let crew: WorkerCrew;
 
 beforeAll(async () => {
-  world = await World.make('there');
+  world = await World.make('there', 'sql');
   crew = new WorkerCrew(world.worker);
 });
 afterAll(async () => {
@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 async function cell(name: string, fault: FaultName): Promise<Cell> {
-  const step = STEPS.find((one) => one.name === name);
+  const step = STEPS.sql.find((one) => one.name === name);
   if (!step) throw new Error(`there is no step ${name}`);
   return runCell(world, crew, step, fault, fault.replaceAll(' ', '-'));
 }

@@ -1,0 +1,91 @@
+/** Holds below the product, in the driver of PostgreSQL, in the SDK and in the file system: whoever is held only sees a server that takes its time. */
+import files from 'node:fs/promises';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import { Client } from 'pg';
+import type { HoldAt } from './messages';
+import type { Moment } from './steps';
+
+/** The one moment to stand still at, once. */
+let hold: (HoldAt & { readonly reached: () => void }) | undefined;
+let standing: { readonly at: Moment['at']; readonly end: Promise<void> } | undefined;
+let release: ((how: 'go on' | 'fail') => void) | undefined;
+
+/** From now on what reaches the moment first stands still there; `reached` is called then. */
+export function holdAt(moment: HoldAt | undefined, reached: () => void): void {
+  hold = moment && { ...moment, reached };
+}
+
+/** What stands still goes on, or throws. */
+export function letGo(how: 'go on' | 'fail'): void {
+  release?.(how);
+}
+
+function standStill({ at, reached }: NonNullable<typeof hold>): Promise<void> {
+  hold = undefined;
+  const end = new Promise<void>((resolve, reject) => {
+    release = (how) => (how === 'fail' ? reject(new Error('a fault of the kill matrix')) : resolve());
+  }).finally(() => (standing = undefined));
+  standing = { at, end };
+  reached();
+  return end;
+}
+
+/** Sends it, and stands still before or after that if this is the moment. */
+async function send<T>(isIt: (moment: HoldAt) => boolean, work: () => Promise<T>): Promise<T> {
+  const moment = hold;
+  if (!moment || !isIt(moment)) return work();
+  if (moment.when === 'before') await standStill(moment);
+  const answer = await work();
+  if (moment.when === 'after' && hold === moment) await standStill(moment);
+  return answer;
+}
+
+type Query = (this: Client, text: unknown, values?: unknown) => Promise<unknown>;
+type Connected = Client & { database?: string; connectionParameters: { application_name?: string } };
+
+const isConsole = (client: Connected): boolean => client.database === 'pgbouncer';
+
+const isOnSide = (client: Connected, { at, hosts }: HoldAt): boolean =>
+  (at === 'from' || at === 'to') &&
+  client.host === hosts[at] &&
+  /\/(pause|proof)$/.test(client.connectionParameters.application_name ?? '');
+
+function installInDriver(): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its client below
+  const query = Client.prototype.query as unknown as Query;
+  Client.prototype.query = function (this: Connected, text: unknown, ...rest: unknown[]) {
+    const work = () => query.call(this, text, ...(rest as [unknown]));
+    // Where one command waits for PgBouncer, every other does: a PAUSE alone would not be waited for.
+    if (standing?.at === 'pooler' && isConsole(this)) return standing.end.then(work);
+    const isIt = (moment: HoldAt) =>
+      (moment.at === 'pooler' ? isConsole(this) : isOnSide(this, moment)) &&
+      typeof text === 'string' &&
+      new RegExp(moment.what, 's').test(text);
+    return hold && isIt(hold) ? send(isIt, work) : work();
+  } as never;
+}
+
+function installInFiles(): void {
+  const { rename } = files;
+  Object.assign(files, {
+    rename: ((from, to) =>
+      send(
+        ({ at, what }) => at === 'file' && new RegExp(what).test(String(to)),
+        () => rename(from, to),
+      )) satisfies typeof rename,
+  });
+}
+
+/** Once in a process, before anything is sent. */
+export function installHolds(ssm: SSMClient): void {
+  installInDriver();
+  installInFiles();
+  ssm.middlewareStack.add(
+    (next, context) => (args) =>
+      send(
+        ({ at, what }) => at === 'aws' && (context as { commandName?: string }).commandName === what,
+        () => next(args),
+      ),
+    { step: 'initialize', name: 'hold' },
+  );
+}
