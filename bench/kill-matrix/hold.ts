@@ -3,11 +3,9 @@ import files from 'node:fs/promises';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { Client } from 'pg';
 import type { HoldAt } from './messages';
-import type { Moment } from './steps';
 
 /** The one moment to stand still at, once. */
 let hold: (HoldAt & { readonly reached: () => void }) | undefined;
-let standing: { readonly at: Moment['at']; readonly end: Promise<void> } | undefined;
 let release: ((how: 'go on' | 'fail') => void) | undefined;
 
 /** From now on what reaches the moment first stands still there; `reached` is called then. */
@@ -20,14 +18,13 @@ export function letGo(how: 'go on' | 'fail'): void {
   release?.(how);
 }
 
-function standStill({ at, reached }: NonNullable<typeof hold>): Promise<void> {
+async function standStill({ reached }: NonNullable<typeof hold>): Promise<void> {
   hold = undefined;
-  const end = new Promise<void>((resolve, reject) => {
-    release = (how) => (how === 'fail' ? reject(new Error('a fault of the kill matrix')) : resolve());
-  }).finally(() => (standing = undefined));
-  standing = { at, end };
-  reached();
-  return end;
+  const how = await new Promise<'go on' | 'fail'>((resolve) => {
+    release = resolve;
+    reached();
+  });
+  if (how === 'fail') throw new Error('a fault of the kill matrix');
 }
 
 /** Sends it, and stands still before or after that if this is the moment. */
@@ -55,8 +52,6 @@ function installInDriver(): void {
   const query = Client.prototype.query as unknown as Query;
   Client.prototype.query = function (this: Connected, text: unknown, ...rest: unknown[]) {
     const work = () => query.call(this, text, ...(rest as [unknown]));
-    // Where one command waits for PgBouncer, every other does: a PAUSE alone would not be waited for.
-    if (standing?.at === 'pooler' && isConsole(this)) return standing.end.then(work);
     const isIt = (moment: HoldAt) =>
       (moment.at === 'pooler' ? isConsole(this) : isOnSide(this, moment)) &&
       typeof text === 'string' &&

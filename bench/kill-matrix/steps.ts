@@ -38,7 +38,8 @@ export const STEPS: Readonly<Record<FenceName, readonly Step[]>> = {
     },
   ],
   pgbouncer: [
-    { name: 'fence pgbouncer', moment: { at: 'pooler', what: '^PAUSE', when: 'after' } },
+    // The first look behind PAUSE, whose own answer is not waited for.
+    { name: 'fence pgbouncer', moment: { at: 'pooler', what: '^SHOW SERVERS', when: 'before' } },
     { name: 'switch, before the write', moment: { at: 'file', what: '/databases\\.ini$', when: 'before' } },
     // A PgBouncer that does not take the file leaves a way back: nobody is on the other side yet.
     { name: 'switch, before RELOAD', moment: { at: 'pooler', what: '^RELOAD', when: 'before' } },
