@@ -85,7 +85,7 @@ async function main(): Promise<void> {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      void Promise.allSettled([running.crew?.dismiss(), running.world?.close()]).then(() => process.exit(1));
+      void Promise.allSettled([running.crew?.kill(), running.world?.close()]).then(() => process.exit(1));
     });
   }
   const wanted = MATRICES.filter(

@@ -12,14 +12,19 @@ export interface Attempt {
 
 /** A process that runs attempts of the pause, and can be killed. */
 export class WorkerProcess {
+  /** Resolves when it has ended, and its watchdogs with it: they write to the same stderr. */
+  readonly gone: Promise<void>;
+
   private constructor(private readonly child: ChildProcess) {
     child.setMaxListeners(50);
+    child.stderr?.pipe(process.stderr, { end: false });
+    this.gone = new Promise((resolve) => child.once('close', () => resolve()));
   }
 
   static async start(options: WorkerOptions): Promise<WorkerProcess> {
     const child = fork(join(__dirname, 'worker.ts'), [JSON.stringify(options)], {
       execArgv: ['--import', 'tsx'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     const worker = new WorkerProcess(child);
     await worker.report('ready');
