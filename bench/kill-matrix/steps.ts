@@ -18,6 +18,8 @@ export interface Step {
   readonly moment: Moment;
   /** Traffic may have moved by then: from here on the pause goes forward only. */
   readonly pastSwitch?: true;
+  /** Transactions that were open are waited for: whoever is in one loses it with the server. */
+  readonly endsTransactions?: true;
 }
 
 /** The steps of the pause's timeline (docs/how-it-works.md), in their order; with PgBouncer those that only exist there. */
@@ -39,7 +41,11 @@ export const STEPS: Readonly<Record<FenceName, readonly Step[]>> = {
   ],
   pgbouncer: [
     // The first look behind PAUSE, whose own answer is not waited for.
-    { name: 'fence pgbouncer', moment: { at: 'pooler', what: '^SHOW SERVERS', when: 'before' } },
+    {
+      name: 'fence pgbouncer',
+      moment: { at: 'pooler', what: '^SHOW SERVERS', when: 'before' },
+      endsTransactions: true,
+    },
     { name: 'switch, before the write', moment: { at: 'file', what: '/databases\\.ini$', when: 'before' } },
     // A PgBouncer that does not take the file leaves a way back: nobody is on the other side yet.
     { name: 'switch, before RELOAD', moment: { at: 'pooler', what: '^RELOAD', when: 'before' } },

@@ -13,7 +13,8 @@ export function cellText(cell: Cell): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
   const away = cell.awayMs > 0 ? ` (${seconds(cell.awayMs)} of it away)` : '';
   const attempts = cell.attempts > 1 ? `, attempt ${cell.attempts}` : '';
-  return `${cell.ended}${attempts}, ${seconds(cell.stoppedMs)}${away}`;
+  const errors = cell.clientErrors > 0 ? `, ${cell.clientErrors} client errors` : '';
+  return `${cell.ended}${attempts}, ${seconds(cell.stoppedMs)}${away}${errors}`;
 }
 
 /** Rows are steps, columns are faults. */

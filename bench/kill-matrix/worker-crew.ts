@@ -23,6 +23,19 @@ export class WorkerCrew implements Crew {
     }
   }
 
+  /**
+   * Puts another in the place of the one that worked, and waits for the watchdogs that were left behind. They know the migration and not the pause,
+   * so they would look after that of the next cell.
+   */
+  async renew(): Promise<void> {
+    const worker = await this.worker();
+    worker.kill();
+    void this.members.shift();
+    this.members.push(WorkerProcess.start(this.options));
+    this.dead.push(worker);
+    await this.untilGone();
+  }
+
   async kill(): Promise<void> {
     for (const member of await Promise.allSettled(this.members.splice(0))) {
       if (member.status !== 'fulfilled') continue;
@@ -31,9 +44,13 @@ export class WorkerCrew implements Crew {
     }
   }
 
-  /** Waits for the watchdogs of those that were killed, too: for as long as they find the world, they end by themselves. */
+  /** Waits for their watchdogs, too: for as long as they find the world, they end by themselves. */
   async dismiss(): Promise<void> {
     await this.kill();
-    await Promise.all(this.dead.map(({ gone }) => gone));
+    await this.untilGone();
+  }
+
+  private async untilGone(): Promise<void> {
+    await Promise.all(this.dead.splice(0).map(({ gone }) => gone));
   }
 }
