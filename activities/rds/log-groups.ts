@@ -4,12 +4,14 @@ import {
   paginateDescribeLogGroups,
 } from '@aws-sdk/client-cloudwatch-logs';
 import type { DBInstance } from '@aws-sdk/client-rds';
+import { CancelledFailure } from '@temporalio/common';
+import { finalFailure } from '../../plan/failures';
 import type { LogGroup } from '../../plan/report';
 import { isAwsError, isDenied } from '../classify-error';
 import type { Aws } from '../dependencies';
 import { waitUntil } from '../wait';
-import { findInstance } from './find-instance';
 import { sourceSnapshotName } from './create-snapshot';
+import { findInstance } from './find-instance';
 import { findSnapshot } from './find-snapshot';
 
 /** What the names of an instance's groups begin with; the type of the log follows. */
@@ -29,7 +31,10 @@ export async function findLogGroups(aws: Aws, instance: string): Promise<LogGrou
   }));
 }
 
-/** Log groups of several instances, or why they can't be had: a worker that may not look is no reason to stop. */
+/**
+ * Log groups of several instances, or why they can't be had. No reason to stop or to wait: not every worker may look, and from some networks
+ * there is no way to CloudWatch Logs.
+ */
 export async function lookAtLogGroups(
   aws: Aws,
   instances: readonly string[],
@@ -38,8 +43,7 @@ export async function lookAtLogGroups(
     const found = await Promise.all(instances.map((instance) => findLogGroups(aws, instance)));
     return { groups: found.flat() };
   } catch (error) {
-    if (!isDenied(error)) throw error;
-    return { groups: [], unknown: error.message };
+    return { groups: [], unknown: messageOf(error) };
   }
 }
 
@@ -57,7 +61,8 @@ export async function deleteLogGroups(aws: Aws, instance: string): Promise<LogGr
 /**
  * Undo of an instance that we made: deletes the log groups that came with it, when it is gone. Those that are older than our snapshot of the source
  * were there before it, of another instance of that name.
- * @param exported whether it is known to have exported logs: then it is a failure if we may not look
+ * @param exported whether it is known to have exported logs
+ * @throws ApplicationFailure AccessDenied, ResourceFailed when it had, and they can't be deleted
  */
 export async function deleteLogGroupsOfOurs(
   aws: Aws,
@@ -71,9 +76,17 @@ export async function deleteLogGroupsOfOurs(
   try {
     await deleteAll(aws, instance, ({ creationTime }) => (creationTime ?? 0) >= since);
   } catch (error) {
-    if (exported || !isDenied(error)) throw error;
+    if (error instanceof CancelledFailure) throw error;
+    if (!exported) return;
+    // Not retried for ever: what comes next in the undo list frees the source of our slots.
+    throw finalFailure(
+      isDenied(error) ? 'AccessDenied' : 'ResourceFailed',
+      `DB instance ${instance} is deleted, its log groups are not: ${messageOf(error)}. They begin with ${logGroupPrefix(instance)}: aws logs describe-log-groups --log-group-name-prefix ${logGroupPrefix(instance)}`,
+    );
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export const exportsLogs = ({ EnabledCloudwatchLogsExports }: DBInstance): boolean =>
   (EnabledCloudwatchLogsExports ?? []).length > 0;

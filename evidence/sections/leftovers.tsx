@@ -36,7 +36,7 @@ function Deleted(report: Report): Element {
           [
             'source',
             <Code>{source.instance}</Code>,
-            `resource id ${source.resourceId}${removal?.deletionProtection ? '; it was protected against deletion' : ''}`,
+            `resource id ${source.resourceId}${removal?.deletionProtection ? '; it was protected against deletion' : ''}${costs.map((cost) => `; ${cost}`).join('')}`,
           ],
         ]),
     ...(plan.keep?.source ? [] : (removal?.replicas ?? [])).map(({ instance, replacedBy }) => [

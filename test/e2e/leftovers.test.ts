@@ -110,6 +110,11 @@ test('a finished migration leaves what the report says, and a target that has al
     expect(gate?.findings).toContainEqual(
       expect.stringContaining('replication slot debezium of the source goes with it'),
     );
+    expect(gate?.findings).toContainEqual(
+      expect.stringMatching(
+        /^old source app-db: about \d+\.\d\d USD a day \(db\.m6g\.large, Single-AZ, 100 GiB gp3, on demand\)$/,
+      ),
+    );
     expect(gate?.findings).toContain(`log group ${logGroup(SAMPLE.instance)} is deleted, with all that was logged`);
     await approve(world, 'decommission');
     await untilProgress(world, 'it is completed', ({ status }) => status === 'completed');

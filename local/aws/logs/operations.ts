@@ -85,7 +85,7 @@ export function logsOperations(context: Context): Record<string, JsonOperation> 
       if (group.deletionProtected) {
         throw new AwsError(
           'ValidationException',
-          'The log group cannot be deleted because deletion protection is enabled.',
+          'Cannot delete log group with deletion protection enabled. Disable deletion protection first.',
         );
       }
       const { [group.name]: _gone, ...others } = groupsOf(region);

@@ -76,6 +76,29 @@ test('what people and servers wrote stays text', () => {
   expect(words(html)).toContain(evil);
 });
 
+test('what the source cost, and its log groups that are gone or stay, are in it', () => {
+  const report = recordedReport();
+  if (!report.removal) throw new Error('no removal in it');
+  const [gone, stays] = ['/aws/rds/instance/app-db/postgresql', '/aws/rds/instance/app-db/upgrade'];
+  const group = { storedBytes: 0, protected: false };
+  const text = words(
+    renderPage({
+      ...report,
+      plan: { ...report.plan, keep: { ...report.plan.keep, logGroups: false } },
+      removal: {
+        ...report.removal,
+        logGroups: [gone, stays].map((name) => ({ ...group, name: name ?? '' })),
+        costs: [{ instance: 'app-db', what: 'db.m6g.large', amount: 4.2, currency: 'USD' }],
+      },
+      stays: [...report.stays, { what: 'log group', name: stays ?? '', why: 'it is protected' }],
+    }),
+  );
+  expect(text).toContain('app-db: about 4.20 USD a day (db.m6g.large, on demand)');
+  expect(text).toContain(`log group ${gone} with all that was logged`);
+  expect(text).not.toContain(`log group ${stays} with all that was logged`);
+  expect(text).toContain(`log group ${stays} it is protected`);
+});
+
 test('a migration that was aborted says that nothing of the source was lost', () => {
   const [, aborted] = reportsOfHistories().find(([, { status }]) => status === 'aborted') ?? [];
   if (!aborted) throw new Error('no history of an aborted migration');

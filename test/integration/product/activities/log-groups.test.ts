@@ -79,6 +79,29 @@ it('who may not look says why, and goes on', async () => {
   }
 });
 
+it('who can not reach CloudWatch Logs says why, and goes on; an abort does not wait for it', async () => {
+  await lab.run('createSnapshot', ref);
+  await instance(TARGET);
+  await lab.standIn.control('POST', 'faults', { operation: 'DescribeLogGroups', kind: 'error', times: 100 });
+  try {
+    await expect(lookAtLogGroups(lab.aws(), [SOURCE])).resolves.toMatchObject({
+      groups: [],
+      unknown: expect.stringContaining('internal error') as string,
+    });
+    await expect(lab.run('deleteTarget', ref)).rejects.toMatchObject({
+      type: 'ResourceFailed',
+      nonRetryable: true,
+      message: expect.stringContaining(`DB instance ${TARGET} is deleted, its log groups are not`) as string,
+    });
+  } finally {
+    await lab.standIn.control('DELETE', 'faults');
+  }
+  await expect(names()).resolves.toContain(group(TARGET));
+  await lab.run('deleteTarget', ref, 2);
+  await expect(names()).resolves.not.toContain(group(TARGET));
+  await lab.run('deleteSnapshot', ref);
+});
+
 it('an abort deletes those that came with the target, and no older ones', async () => {
   await lab.aws().logs.send(new CreateLogGroupCommand({ logGroupName: group(TARGET, 'iam-db-auth-error') }));
   await lab.run('createSnapshot', ref);
