@@ -356,6 +356,19 @@ const optionalParts = {
   waivers: z.array(waiver).optional().describe('red lines of the board that somebody let pass'),
   proof: proof.optional(),
   removal: removal.optional(),
+  seenOnSource: z
+    .array(
+      z.object({
+        user: z.string(),
+        database: z.string().optional(),
+        application: z.string().describe('application_name'),
+        address: z.string().optional(),
+        sessions: count().describe('the most of them at one time'),
+        left: z.boolean().describe('still there at the end of the watch'),
+      }),
+    )
+    .optional()
+    .describe('sessions of applications on the source, behind the switch'),
   slotsMoved: z
     .array(
       z.object({

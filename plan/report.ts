@@ -232,6 +232,25 @@ export interface RollbackFacts {
   proof?: Proof;
 }
 
+/** Sessions of one kind that were on the source behind the switch. */
+export interface SeenOnSource {
+  readonly user: string;
+  /** Absent: not known. */
+  readonly database?: string;
+  /** `application_name`; empty: it gave none. */
+  readonly application: string;
+  /** Absent: it came by a socket of the server. */
+  readonly address?: string;
+  /** The most of them at one time. */
+  readonly sessions: number;
+  /** Still there at the end of the watch. */
+  readonly left: boolean;
+}
+
+/** `app@shop (api) from 10.0.0.9/32`, as a person can find it. */
+export const seenText = ({ user, database, application, address }: Omit<SeenOnSource, 'sessions' | 'left'>): string =>
+  `${user}@${database ?? '?'} (${application || 'unnamed'}) from ${address ?? 'local'}`;
+
 /** Something that Keyshift leaves behind on purpose. */
 export interface Remains {
   readonly what: string;
@@ -276,6 +295,8 @@ export interface Report {
   waivers?: readonly Waiver[];
   proof?: Proof;
   removal?: Removal;
+  /** Sessions of applications that the watch behind the switch saw on the source; empty: there were none. */
+  seenOnSource?: readonly SeenOnSource[];
   slotsMoved?: readonly MovedSlot[];
   rollback?: RollbackFacts;
   stays: Remains[];

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { Removal } from '../../plan/report';
+import { type Removal, type SeenOnSource, seenText } from '../../plan/report';
 import { type ForeignSession, foreignSessions } from '../cutover/fence';
 import { dailyCost } from '../cost/daily-cost';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
@@ -14,6 +14,8 @@ import { throwIfCancelled } from '../wait';
 const LOOK_AGAIN_MS = 500;
 /** Somebody on the target and nobody on the source for so long: what comes now has come. */
 const QUIET_MS = 3_000;
+/** So many kinds of sessions are told of: the report is kept in the workflow. */
+const MAX_KINDS = 100;
 
 /** Who is connected where after the switch. */
 export interface TrafficSeen {
@@ -21,8 +23,8 @@ export interface TrafficSeen {
   readonly onTarget: number;
   /** Sessions that were still on the source at its end, as a person can find them. */
   readonly stragglers: readonly string[];
-  /** Sessions that were seen on the source at any time of the watch. */
-  readonly seenOnSource?: readonly string[];
+  /** Sessions that were seen on the source at any time of the watch, by kind; the most first, and 100 at most. */
+  readonly seenOnSource?: readonly SeenOnSource[];
   /** How long it was watched, in milliseconds. */
   readonly watchedMs?: number;
   /** What the decommission would remove, for its gate. */
@@ -47,24 +49,39 @@ async function watch({ id, plan: { cutover } }: MigrationRef, source: Session, t
   const context = Context.current();
   const startedAt = Date.now();
   const endsAt = startedAt + cutover.watchSeconds * 1_000;
-  const everOnSource = new Set<string>();
+  const seen = new Map<string, SeenOnSource>();
   let quietSince: number | undefined;
   for (;;) {
     await throwIfCancelled();
     const [onSource, onTarget] = await Promise.all(
       [source, target].map((session) => foreignSessions(session, id, cutover.spareRoles)),
     );
-    const stragglers = [...new Set(onSource?.map(describe))];
-    for (const one of stragglers) everOnSource.add(one);
+    noteSeen(seen, onSource ?? []);
+    const stragglers = [...seen].filter(([, { left }]) => left).map(([kind]) => kind);
     const now = Date.now();
     const arrived = onTarget?.length ?? 0;
     quietSince = arrived > 0 && stragglers.length === 0 ? (quietSince ?? now) : undefined;
     const isQuiet = quietSince !== undefined && now - quietSince >= QUIET_MS;
     if (isQuiet || now >= endsAt) {
-      return { onTarget: arrived, stragglers, seenOnSource: [...everOnSource], watchedMs: now - startedAt };
+      const most = [...seen.values()].sort((one, other) => other.sessions - one.sessions).slice(0, MAX_KINDS);
+      return { onTarget: arrived, stragglers, seenOnSource: most, watchedMs: now - startedAt };
     }
     reportProgress(() => ({ onTarget: arrived, stragglers }));
     await context.sleep(Math.min(LOOK_AGAIN_MS, endsAt - now));
+  }
+}
+
+/** Adds a look to what was seen before. */
+function noteSeen(seen: Map<string, SeenOnSource>, sessions: readonly ForeignSession[]): void {
+  const now = new Map<string, SeenOnSource>();
+  for (const { user, application, client, database } of sessions) {
+    const kind = { user, application, ...(database ? { database } : {}), ...(client ? { address: client } : {}) };
+    const text = seenText(kind);
+    now.set(text, { ...kind, sessions: (now.get(text)?.sessions ?? 0) + 1, left: true });
+  }
+  for (const [text, before] of seen) if (!now.has(text)) seen.set(text, { ...before, left: false });
+  for (const [text, one] of now) {
+    seen.set(text, { ...one, sessions: Math.max(one.sessions, seen.get(text)?.sessions ?? 0) });
   }
 }
 
@@ -86,6 +103,3 @@ async function removalOf(deps: Dependencies, ref: MigrationRef): Promise<Removal
     ...(unknown !== undefined && exportsLogs(source) ? { logGroupsUnknown: unknown } : {}),
   };
 }
-
-const describe = ({ user, application, client, database }: ForeignSession): string =>
-  `${user}@${database ?? '?'} (${application || 'unnamed'}) from ${client ?? 'local'}`;

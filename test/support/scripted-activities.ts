@@ -70,7 +70,7 @@ const SETTINGS: SettingsReport = {
   replicas: ['app-db-reader'],
 };
 
-const COMPARISON: Comparison = { tables: 3, rows: 1_000, differences: [], undecided: 0, durationMs: 12 };
+export const COMPARISON: Comparison = { tables: 3, rows: 1_000, differences: [], undecided: 0, durationMs: 12 };
 
 /** A pause that went well. `holder` is the task queue of the process that holds the snapshots. */
 export const switched = (holder?: string): CutOverResult => ({

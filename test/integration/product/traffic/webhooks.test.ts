@@ -215,7 +215,16 @@ describe('the watch of both sides', () => {
       setTimeout(() => void straggler.end(), 700);
       const { onTarget, stragglers, seenOnSource, watchedMs } = await watching;
       expect({ onTarget, stragglers }).toEqual({ onTarget: 1, stragglers: [] });
-      expect(seenOnSource).toEqual(['master@postgres (unnamed) from 127.0.0.1/32']);
+      expect(seenOnSource).toEqual([
+        {
+          user: 'master',
+          database: 'postgres',
+          application: '',
+          address: '127.0.0.1/32',
+          sessions: 1,
+          left: false,
+        },
+      ]);
       expect(watchedMs).toBeLessThan(20_000);
     } finally {
       await arrived.end();
@@ -226,7 +235,11 @@ describe('the watch of both sides', () => {
     const straggler = await lab.lab.standIn.connect('app-db');
     await straggler.query(`SET application_name = 'nightly report'`);
     const seen = await lab.lab.run('watchTraffic', lab.ref([], { watchSeconds: 1 }));
-    expect(seen).toMatchObject({ onTarget: 0, stragglers: [expect.stringContaining('nightly report')] });
+    expect(seen).toMatchObject({
+      onTarget: 0,
+      stragglers: [expect.stringContaining('nightly report')],
+      seenOnSource: [{ application: 'nightly report', sessions: 1, left: true }],
+    });
     await straggler.end();
   });
 });

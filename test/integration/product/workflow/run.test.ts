@@ -1,6 +1,6 @@
 import { waitFor } from '../../../../local/world/wait-for';
 import { soakLines, stepOf } from '../../../../plan/progress';
-import { Door, LAG, switched, untilCancelled } from '../../../support/scripted-activities';
+import { COMPARISON, Door, LAG, switched, untilCancelled } from '../../../support/scripted-activities';
 import { SMALLEST_PLAN } from '../../../support/plan';
 import { WorkflowLab } from '../../../support/workflow-lab';
 
@@ -18,7 +18,11 @@ describe('a migration that goes well', () => {
   it('runs the runbook in its order', async () => {
     const migration = await lab.migrate({}, UNATTENDED);
     await migration.result();
-    expect(migration.script.names).toEqual([
+    const { names } = migration.script;
+    // Beside the proof.
+    expect(names.indexOf('watchTraffic')).toBeGreaterThan(names.indexOf('startWayBack'));
+    expect(names.indexOf('watchTraffic')).toBeLessThan(names.indexOf('checkSourceUnused'));
+    expect(names.filter((name) => name !== 'watchTraffic')).toEqual([
       'runPreflight',
       'prepareParameters',
       'rebootSource',
@@ -44,7 +48,6 @@ describe('a migration that goes well', () => {
       'cutOver',
       'startWayBack',
       'proveContents',
-      'watchTraffic',
       'checkSourceUnused',
       'removeReplication',
       'deleteSource',
@@ -187,12 +190,22 @@ describe('a migration that goes well', () => {
     expect(kept?.report.status).toBe('completed');
   });
 
-  it('says who is still connected to the old source', async () => {
+  it('says who was, and who is still connected to the old source', async () => {
+    const cron = { user: 'report', database: 'shop', application: 'cron', address: '10.0.0.9', sessions: 1 };
+    const seenOnSource = [
+      { ...cron, application: 'api', sessions: 3, left: false },
+      { ...cron, left: true },
+    ];
+    const stragglers = ['report@shop (cron) from 10.0.0.9'];
     const migration = await lab.migrate(
-      { watchTraffic: () => ({ onTarget: 8, stragglers: ['report@shop (cron) from 10.0.0.9'] }) },
+      { watchTraffic: () => ({ onTarget: 8, stragglers, seenOnSource }) },
       UNATTENDED,
     );
-    const { progress } = await migration.result();
+    const { progress, seenOnSource: reported } = await migration.result();
+    expect(reported).toEqual(seenOnSource);
+    expect(progress.notices.map(({ text }) => text)).toContain(
+      'seen on the old source behind the switch, gone since: 3 of report@shop (api) from 10.0.0.9',
+    );
     expect(progress.notices.map(({ text }) => text)).toContain(
       'still connected to the old source: report@shop (cron) from 10.0.0.9',
     );
@@ -289,5 +302,23 @@ describe('the proof', () => {
     const { progress } = await migration.result();
     expect(progress.notices.at(-1)?.text).toMatch(/the proof goes on by row versions$/);
     expect(migration.script.count('proveContents')).toBe(1);
+  });
+
+  it('watches from the switch on, however long the proof takes', async () => {
+    const watched = new Door();
+    const migration = await lab.migrate(
+      {
+        watchTraffic: () => {
+          watched.open();
+          return { onTarget: 8, stragglers: [] };
+        },
+        proveContents: async () => {
+          await watched.opened;
+          return { ...COMPARISON, method: 'snapshot', changedSince: 0, goneSince: 0 };
+        },
+      },
+      UNATTENDED,
+    );
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
   });
 });
