@@ -1,6 +1,6 @@
 /**
- * `npm run bench:cutover`: the write pause under load, as the load generator sees it; ours beside the floor, interleaved, on fresh servers in
- * every round.
+ * `npm run bench:cutover`: the write pause under load, as the load generator sees it; ours beside the floor, interleaved, on the same two
+ * servers, where everything is put back behind each.
  *
  *   --rounds N      rounds of each (10)
  *   --databases N   only this many databases, with --sequences N (50)
@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import CliTable from 'cli-table3';
 import { cutOverByHand, prepareByHand } from './cutover/by-hand';
 import { LoadGenerator, type LoadFigures } from './cutover/load-generator';
+import { putBack } from './cutover/put-back';
 import { type Mover, PreparedPair, type Scenario } from './cutover/prepared-pair';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -43,13 +44,11 @@ const titleOf = ({ databases, sequences }: Scenario): string => `${databases} da
 /** What is to be taken down when we are interrupted. */
 let running: { pair?: PreparedPair; load?: LoadGenerator } = {};
 
-async function round(scenario: Scenario, mover: Mover, rate: number): Promise<Round> {
-  const pair = await PreparedPair.make(scenario, mover);
-  running = { pair };
+async function round(pair: PreparedPair, scenario: Scenario, mover: Mover, rate: number): Promise<Round> {
+  const move = await moverOf(pair, mover);
   try {
-    const move = await moverOf(pair, mover);
     const load = await LoadGenerator.start({
-      ...(await pair.clients()),
+      ...(await pair.clients(mover)),
       databases: pair.databases,
       connections: Math.max(CLIENTS, scenario.databases),
       rate,
@@ -63,29 +62,38 @@ async function round(scenario: Scenario, mover: Mover, rate: number): Promise<Ro
     return { ...(await load.stop()), timeline };
   } finally {
     running.load?.kill();
-    await pair.close();
-    running = {};
+    running = { pair };
+    await putBack(pair, move.lowerFences);
   }
 }
 
 interface Move {
   prepare(): Promise<void>;
   cutOver(): Promise<Round['timeline']>;
+  /** Takes down what the cutover leaves up. */
+  readonly lowerFences: () => Promise<void>;
 }
 
 async function moverOf(pair: PreparedPair, mover: Mover): Promise<Move> {
   if (mover === 'by-hand') {
     const [pairs, pooler] = [await pair.byHand(), await pair.poolerByHand()];
-    return { prepare: () => prepareByHand(pairs), cutOver: () => cutOverByHand(pairs, [pooler]) };
+    return {
+      prepare: () => prepareByHand(pairs),
+      cutOver: () => cutOverByHand(pairs, [pooler]),
+      lowerFences: () => Promise.resolve(),
+    };
   }
-  const { lab, input } = pair;
+  const { lab } = pair;
+  const input = pair.inputOf(mover);
   const { fence, others, lines } = await lab.run('readGoNoGo', input);
   const red = lines.filter((line) => line.red).map(({ text }) => text);
   if (red.length > 0) throw new Error(`the board is red: ${red.join('; ')}`);
+  const fenced = { ...input, fence, ...(others ? { others } : {}) };
   return {
     prepare: () => lab.run('preparePause', input),
+    lowerFences: () => lab.run('lowerFence', fenced),
     async cutOver() {
-      const result = await lab.run('cutOver', { ...input, fence, ...(others ? { others } : {}) });
+      const result = await lab.run('cutOver', fenced);
       if (!result.switched) throw new Error(`the pause was given up: ${result.reason}`);
       return result.timeline;
     },
@@ -116,16 +124,23 @@ async function main(): Promise<void> {
   }
   const results = new Map<string, Round[]>();
   for (const scenario of scenarios) {
-    for (let number = 1; number <= rounds; number += 1) {
-      for (const mover of movers) {
-        const found = await round(scenario, mover, rate);
-        const key = `${titleOf(scenario)} ${mover}`;
-        results.set(key, [...(results.get(key) ?? []), found]);
-        const steps = found.timeline.map(({ step, ms }) => `${step} ${ms}`).join(', ');
-        say(
-          `${titleOf(scenario)}, ${mover}, ${number} of ${rounds}: writes stopped for ${found.longestGapMs.toFixed(0)} ms, worst latency ${found.worstLatencyMs.toFixed(0)} ms, ${found.errors} errors, ${found.acknowledged} transactions (${steps})`,
-        );
+    const pair = await PreparedPair.make(scenario, 'pgbouncer');
+    running = { pair };
+    try {
+      for (let number = 1; number <= rounds; number += 1) {
+        for (const mover of movers) {
+          const found = await round(pair, scenario, mover, rate);
+          const key = `${titleOf(scenario)} ${mover}`;
+          results.set(key, [...(results.get(key) ?? []), found]);
+          const steps = found.timeline.map(({ step, ms }) => `${step} ${ms}`).join(', ');
+          say(
+            `${titleOf(scenario)}, ${mover}, ${number} of ${rounds}: writes stopped for ${found.longestGapMs.toFixed(0)} ms, worst latency ${found.worstLatencyMs.toFixed(0)} ms, ${found.errors} errors, ${found.acknowledged} transactions (${steps})`,
+          );
+        }
       }
+    } finally {
+      await pair.close();
+      running = {};
     }
   }
   print(scenarios, movers, results, rounds, rate);

@@ -95,9 +95,16 @@ export class PreparedPair {
     return { ...this.ref, databases: this.databases };
   }
 
+  /** The same for another mover, which finds the same servers. */
+  inputOf(mover: Mover): { id: string; plan: Plan; databases: readonly string[] } {
+    return { ...migrationRef(this.plan(mover), this.ref.id), databases: this.databases };
+  }
+
   /** Where clients connect to, and how. */
-  async clients(): Promise<{ endpoint: LoadEndpoint; user: string; password: string; ca?: string }> {
-    if (this.pooler) return { endpoint: this.pooler.endpoint, ...APP };
+  async clients(
+    mover: Mover = this.mover,
+  ): Promise<{ endpoint: LoadEndpoint; user: string; password: string; ca?: string }> {
+    if (this.pooler && mover !== 'sql') return { endpoint: this.pooler.endpoint, ...APP };
     const { endpoint, region } = this.lab.standIn.settings();
     const ca = this.lab.dependencies.rdsCaBundle;
     return { endpoint: { aws: { endpoint, region }, parameter: PARAMETER }, ...APP, ca };
@@ -137,8 +144,13 @@ export class PreparedPair {
     return Object.fromEntries(this.databases.map((name) => [name, address]));
   }
 
+  /** Ends the sessions of the script: the product would take them for an application's. */
+  async endSessions(): Promise<void> {
+    for (const client of this.open.splice(0)) await client.end().catch(() => undefined);
+  }
+
   async close(): Promise<void> {
-    for (const client of this.open) await client.end().catch(() => undefined);
+    await this.endSessions();
     await this.pooler?.stop();
     await this.lab.close();
     rmSync(this.folder, { recursive: true, force: true });
@@ -151,7 +163,7 @@ export class PreparedPair {
     const { Endpoint } = await this.lab.standIn.instance('app-db');
     const Value = `${Endpoint?.Address}:${Endpoint?.Port}`;
     await this.lab.aws().ssm.send(new PutParameterCommand({ Name: PARAMETER, Type: 'String', Value }));
-    this.ref = migrationRef(this.plan(), `b-${randomUUID().slice(0, 8)}`);
+    this.ref = migrationRef(this.plan(this.mover), `b-${randomUUID().slice(0, 8)}`);
     await this.clone();
   }
 
@@ -235,12 +247,12 @@ export class PreparedPair {
     await this.lab.secret(POOLER_SECRET, ADMIN.user, ADMIN.password);
   }
 
-  private plan(): PlanInput {
-    return { ...SMALLEST_PLAN, databases: [...this.databases], ...this.cutover() };
+  private plan(mover: Mover): PlanInput {
+    return { ...SMALLEST_PLAN, databases: [...this.databases], ...this.cutover(mover) };
   }
 
-  private cutover(): Pick<PlanInput, 'cutover'> {
-    const { pooler, mover } = this;
+  private cutover(mover: Mover): Pick<PlanInput, 'cutover'> {
+    const { pooler } = this;
     if (mover === 'sql') return { cutover: { traffic: [{ type: 'ssm-parameter', name: PARAMETER }] } };
     if (mover === 'by-hand' || !pooler) return {};
     return {

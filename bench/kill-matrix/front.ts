@@ -34,7 +34,8 @@ function parameterFront({ lab }: PreparedPair): Front {
   };
 }
 
-function poolerFront(pair: PreparedPair, pooler: Pooler): Front {
+/** PgBouncer holds them, and is led by its file. */
+export function poolerFront(pair: PreparedPair, pooler: Pooler): Front {
   const endpoint = async () => pooler.endpoint;
   return {
     endpoints: { current: endpoint, refresh: endpoint },
