@@ -92,6 +92,8 @@ export class Gates {
     const { gate, by, comment, decision } = approval;
     this.host.progress.approvals.push(approval);
     if (decision === 'approved') {
+      // One that decided and has expired is gone: otherwise this one would have been refused.
+      this.#decided = undefined;
       this.#approvals.push(approval);
       this.#count();
     } else if (this.#rejectable) {
@@ -105,6 +107,21 @@ export class Gates {
     }
     const missing = this.#missing();
     return `${gate}: ${decision} by ${by}${decision === 'approved' && missing > 0 ? `; ${missing} more needed` : ''}`;
+  }
+
+  /** Who has approved this opening, as it is shown; not looked at for their age since the last answer. */
+  get approvedBy(): number {
+    return this.#approvals.length;
+  }
+
+  /** Time until the oldest approval expires, in milliseconds; undefined: none does. */
+  get expiresInMs(): number | undefined {
+    const { gate } = this.host.progress;
+    const minutes = gate && this.host.plan.gates[gate.name].expiresAfterMinutes;
+    const [oldest] = this.#approvals.map(({ at }) => Date.parse(at)).sort((one, other) => one - other);
+    return minutes === undefined || oldest === undefined
+      ? undefined
+      : Math.max(0, oldest + minutes * 60_000 - Date.now()) + 1;
   }
 
   /** Approvals grow old while the window is awaited: whether they are still enough. */
@@ -131,12 +148,22 @@ export class Gates {
       return `${refused}: it is for opening ${input.opening}, and this is opening ${open.opening}; look at the findings again`;
     }
     if (decision === 'rejected' && !this.#rejectable) return undefined;
+    const valid = this.#approvals.filter(({ at }) => Date.parse(at) >= this.#oldest());
     const { by: who, decision: what } = this.#decided ?? {};
-    if (who) return `${refused}: ${who} has ${what} it`;
-    if (this.#approvals.some(({ by }) => person(by) === person(input.by))) {
+    // An approval that has expired keeps nobody from giving another.
+    if (who && (what === 'rejected' || valid.length === this.#approvals.length))
+      return `${refused}: ${who} has ${what} it`;
+    if (valid.some(({ by }) => person(by) === person(input.by))) {
       return `${refused}: ${input.by} has approved it already; ${this.#missing()} more needed, each by another person`;
     }
     return undefined;
+  }
+
+  /** Approvals from before count no more. */
+  #oldest(): number {
+    const { gate } = this.host.progress;
+    const minutes = gate && this.host.plan.gates[gate.name].expiresAfterMinutes;
+    return minutes === undefined ? 0 : Date.now() - minutes * 60_000;
   }
 
   #missing(): number {
@@ -150,7 +177,7 @@ export class Gates {
     const { gate } = host.progress;
     if (!gate) return;
     const { approvers, expiresAfterMinutes } = host.plan.gates[gate.name];
-    const oldest = expiresAfterMinutes === undefined ? 0 : Date.now() - expiresAfterMinutes * 60_000;
+    const oldest = this.#oldest();
     const expired = this.#approvals.filter(({ at }) => Date.parse(at) < oldest);
     this.#approvals = this.#approvals.filter((one) => !expired.includes(one));
     for (const { by } of expired) {

@@ -1,3 +1,4 @@
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { lineText, redLines, windowText } from '../../plan/board';
 import type { GoNoGo } from '../desk';
 import { BY_PLAN, type Migration } from '../migration';
@@ -87,18 +88,40 @@ async function untilApproved(
     }
     gates.refresh(findingsOf(board));
     migration.show();
-    const { decided } = gates;
-    const next = await desk.watch(board, 'waiting for approval: cutover', {
-      untilWindow: decided !== undefined || (auto && redLines(board.lines).length === 0),
-      wake: () => gates.decided !== decided,
-    });
-    if (!next && gates.decided !== decided) continue;
+    const { decided, approvedBy } = gates;
+    const answered = () => gates.decided !== decided || gates.approvedBy !== approvedBy;
+    const next = await whileNoneExpires(migration, () =>
+      desk.watch(board, 'waiting for approval: cutover', {
+        untilWindow: decided !== undefined || (auto && redLines(board.lines).length === 0),
+        wake: answered,
+      }),
+    );
+    if (!next && answered()) continue;
     board = next ?? (await desk.look());
     const blocking = desk.blocking(board);
     if (blocking.length > 0) {
       migration.notice(`the gate cutover closes: ${blocking.map(lineText).join('; ')}`);
       return { approved: false, board };
     }
+  }
+}
+
+/** While it waits, an approval that grows too old goes when it does, so that what is shown is what counts. */
+async function whileNoneExpires<T>({ gates }: Migration, work: () => Promise<T>): Promise<T> {
+  const { expiresInMs } = gates;
+  if (expiresInMs === undefined) return work();
+  const timer = new CancellationScope();
+  const expired = timer
+    .run(() => sleep(expiresInMs, { summary: 'an approval expires' }))
+    .then(() => void gates.stillDecided())
+    .catch((error: unknown) => {
+      if (!isCancellation(error)) throw error;
+    });
+  try {
+    return await work();
+  } finally {
+    timer.cancel();
+    await expired;
   }
 }
 

@@ -1,3 +1,4 @@
+import { waitFor } from '../../../../local/world/wait-for';
 import { type ScriptedMigration, WorkflowLab } from '../../../support/workflow-lab';
 import { boardWith, Door, LAG, untilCancelled } from '../../../support/scripted-activities';
 import { red } from '../../../../plan/board';
@@ -373,6 +374,41 @@ describe('the cutover gate', () => {
     opens.open();
     await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
     expect(migration.script.inputsOf('watchBoard').at(-1)?.untilWindow).toEqual({ opensAt: CLOSED.opensAt });
+  });
+
+  it('closes again when the window ends while the pause is prepared: nothing is paused, and what was approved stays so', async () => {
+    const opens = new Door();
+    let window: typeof OPEN | typeof CLOSED = OPEN;
+    const migration = await lab.migrate(
+      {
+        ...noReboot,
+        readGoNoGo: () => {
+          if (window.open && migration.script.count('preparePause') === 0)
+            window = { open: true, closesAt: new Date(Date.now() + 1_000).toISOString() };
+          return { ...boardWith(), window };
+        },
+        preparePause: async (_, call) => {
+          if (call > 1) return;
+          await waitFor('the window has ended', () => Date.now() > Date.parse(window.closesAt));
+          window = CLOSED;
+        },
+        watchBoard: async ({ untilWindow }) => {
+          if (!untilWindow) return untilCancelled();
+          await opens.goThrough();
+          window = OPEN;
+          return { ...boardWith(), window };
+        },
+      },
+      inWindow({}),
+    );
+    await migration.approve('cutover');
+    await migration.untilNotice(/^the window closed before the pause began/);
+    const { gate } = await migration.untilGate('cutover');
+    expect(gate?.approvals).toEqual({ needed: 1, by: ['anna'] });
+    expect(migration.script.count('cutOver')).toBe(0);
+    opens.open();
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
+    expect(migration.script.count('cutOver')).toBe(1);
   });
 
   it('passes by itself inside the window where the plan says auto, but not with a waived line', async () => {
