@@ -95,23 +95,20 @@ export async function drainUntilStill(
     const [fenceLsn, ...counts] = await Promise.all([
       drain(input, pairs, mayGoOn).finally(() => timeline.done('drain')),
       ...[...pairs.values()].map((pair) =>
-        copySequences(pair.source, pair.target, pair.sequences, input.plan.carry.sequenceMargin),
+        copySequences(pair.proof.source, pair.proof.target, pair.sequences, input.plan.carry.sequenceMargin),
       ),
     ]);
     timeline.done('sequences');
     const carried = await carry(input, pairs, timeline, mayGoOn);
     const [targetSnapshots, wayBackFrom] = await Promise.all([
       sessions.takeSnapshots(),
-      insertPosition(first.target),
-      openTarget(input, sessions),
+      positionThenOpen(input, sessions),
     ]);
     timeline.done('snapshots');
-    const [foreign, after] = await Promise.all([
-      foreignSessions(first.source, input.id, input.plan.cutover.spareRoles),
-      nextXidWhenIdle(first),
-      // Until its sessions were ended, a role with CREATEROLE could make another.
-      refuseOpenRoles(input, first),
-    ]);
+    const foreign = await foreignSessions(first.source, input.id, input.plan.cutover.spareRoles);
+    const after = await nextXidWhenIdle(first);
+    // Until its sessions were ended, a role with CREATEROLE could make another.
+    await refuseOpenRoles(input, first);
     timeline.done('fence verified');
     if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
       const total = counts.reduce((sum, count) => sum + count, 0);
@@ -153,6 +150,13 @@ async function carry(
     ...(largeObjects === 'copy' ? { largeObjects: { objects, moved, removed } } : {}),
     ...(unloggedTables === 'copy' ? { unloggedTables: { tables, rows } } : {}),
   };
+}
+
+/** The position comes first: what applications write is behind it. */
+async function positionThenOpen(input: CutOverInput, sessions: PauseSessions): Promise<Lsn> {
+  const position = await insertPosition(sessions.first.target);
+  await openTarget(input, sessions);
+  return position;
 }
 
 /** The end of the target's WAL. Everything that replication brought is before it, everything that applications write behind. */

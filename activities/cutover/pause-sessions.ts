@@ -28,6 +28,8 @@ export interface DatabasePair {
   readonly sequences: readonly SequenceName[];
   /** The replication origin, on the target, of what comes from the source. */
   readonly origin: string;
+  /** Of the proof, which begins with the snapshots; until then sequences are copied in them while the others wait for the drain. */
+  readonly proof: { readonly source: Session; readonly target: Session };
   /** Sessions for what is copied inside the pause, where the plan has anything copied. */
   readonly carry?: { readonly source: Session; readonly target: Session };
 }
@@ -95,7 +97,6 @@ async function openAll(
 ): Promise<PauseSessions> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const pairs = new Map<string, DatabasePair>();
-  const proofs = new Map<string, Pick<HeldPair, 'source' | 'target'>>();
   const held = new Map<string, HeldPair>();
   const opened: Session[] = [];
   const open: typeof openSession = async (...options) => {
@@ -116,11 +117,11 @@ async function openAll(
       : undefined;
     pairs.set(database, {
       ...pair,
+      proof: await openPair({ step: 'proof', database, statementTimeoutMs: PROOF_STATEMENT_TIMEOUT_MS }),
       sequences: await listSequences(pair.source, input.id),
       origin: originOf(await requireSubscription(pair.target, subscriptionName(input.id, database))),
       ...(carry ? { carry } : {}),
     });
-    proofs.set(database, await openPair({ step: 'proof', database, statementTimeoutMs: PROOF_STATEMENT_TIMEOUT_MS }));
   }
   const [[database, first] = []] = pairs;
   if (!first || database === undefined) throw new Error('no database to cut over');
@@ -141,9 +142,9 @@ async function openAll(
     ],
     async takeSnapshots() {
       const snapshots = await Promise.all(
-        [...proofs].map(async ([database, pair]) => {
-          const [there, here] = await Promise.all([exportSnapshot(pair.source), exportSnapshot(pair.target)]);
-          held.set(database, { ...pair, exported: { source: there.name, target: here.name } });
+        [...pairs].map(async ([database, { proof }]) => {
+          const [there, here] = await Promise.all([exportSnapshot(proof.source), exportSnapshot(proof.target)]);
+          held.set(database, { ...proof, exported: { source: there.name, target: here.name } });
           return [database, here.snapshot] as const;
         }),
       );

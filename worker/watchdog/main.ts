@@ -30,8 +30,13 @@ class Worker {
     this.#lastWordAt = Date.now();
   }
 
+  /** Since it was last heard of, in milliseconds. */
+  get silentMs(): number {
+    return Date.now() - this.#lastWordAt;
+  }
+
   get isSilent(): boolean {
-    return this.hasEnded || Date.now() - this.#lastWordAt > SILENCE_MS;
+    return this.hasEnded || this.silentMs > SILENCE_MS;
   }
 
   /**
@@ -102,7 +107,7 @@ async function guard(deps: Dependencies, order: WatchOrder, worker: Worker): Pro
   log.warn(`watchdog: no worker attends to the pause, whose budget of ${input.plan.cutover.pauseBudgetMs} ms is over`);
   for (const end = Date.now() + TRY_FOR_MS; Date.now() < end; await sleep(TRY_EVERY_MS)) {
     try {
-      log.warn({ outcome: await endPause(deps, order) }, 'watchdog: the pause is ended');
+      log.warn({ outcome: await endPause(deps, order, worker.silentMs) }, 'watchdog: the pause is ended');
       return;
     } catch (error) {
       log.error(

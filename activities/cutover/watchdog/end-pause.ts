@@ -10,11 +10,13 @@ import { releaseFences } from '../release';
 import type { WatchOrder } from './watchdog';
 
 /** What became of a pause that nobody attended to. */
-export type Ended = 'was down' | 'lowered' | 'released';
+export type Ended = 'was down' | 'another pause' | 'lowered' | 'released';
 
 /** Another attempt that is under way gets this long: the longest time that one request of it may take, with the SDK's retries. */
 const OTHERS_MS = 90_000;
 const LOOK_EVERY_MS = 200;
+/** Word of a worker comes once in a while, and a statement that it sent may be carried out behind its end. */
+const LAST_STATEMENT_MS = 10_000;
 
 /** Whether the fence is up. */
 export function isPaused(deps: Dependencies, { input }: WatchOrder): Promise<boolean> {
@@ -24,12 +26,16 @@ export function isPaused(deps: Dependencies, { input }: WatchOrder): Promise<boo
 /**
  * Ends a pause whose worker is gone, as an attempt after it would: asks the world whether traffic is switched. If so, clients are let
  * go on, on the target, and nothing is undone; otherwise everything is as before the pause. May run twice, and beside an attempt that
- * has taken over: that one is left alone as long as it may still be alive.
+ * has taken over: that one is left alone as long as it may still be alive. So is a fence that went up when the worker had been gone
+ * for long: that is another pause, which somebody else guards.
+ * @param silentMs since the worker was last heard of, in milliseconds
  */
-export async function endPause(deps: Dependencies, order: WatchOrder): Promise<Ended> {
+export async function endPause(deps: Dependencies, order: WatchOrder, silentMs: number): Promise<Ended> {
   const { input } = order;
   return onSource(deps, input, async (source) => {
-    if ((await pausedFor(source, input)) === undefined) return 'was down';
+    const pausedMs = await pausedFor(source, input);
+    if (pausedMs === undefined) return 'was down';
+    if (pausedMs < silentMs - LAST_STATEMENT_MS) return 'another pause';
     if (await isCutOver(deps, input)) return release(deps, order);
     await untilOthersEnded(source, order);
     await endSessions(source, order);

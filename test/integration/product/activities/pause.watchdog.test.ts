@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import type { Client } from 'pg';
 import type { CutOverInput, CutOverResult } from '../../../../activities/cutover/cut-over-input';
+import { notePause, pausedFor } from '../../../../activities/cutover/pause-mark';
+import { endPause } from '../../../../activities/cutover/watchdog/end-pause';
 import type { Pooler } from '../../../../local/pgbouncer/pooler';
 import { childrenOf, isRunning } from '../../../../local/postgres/processes';
 import { ActivityLab, awsEnvironment, migrationRef } from '../../../support/activity-lab';
@@ -254,6 +256,16 @@ it('only lets clients go on where traffic is switched already', async () => {
   await point(await addressOf('app-db'));
   await lab.run('lowerFence', input);
   await expect(state()).resolves.toEqual(before);
+});
+
+it('leaves a fence alone that went up when its own worker had been gone for long', async () => {
+  const input = await inputOf(sqlOnly());
+  const order = { input, activity: 'of long ago', pids: [], alreadyMs: 0 };
+  const source = await lab.standIn.connect('app-db', { database: input.databases[0] ?? '' });
+  await notePause(source, input);
+  await expect(endPause(lab.dependencies, order, 60_000)).resolves.toBe('another pause');
+  await expect(endPause(lab.dependencies, order, 0)).resolves.toBe('lowered');
+  await expect(pausedFor(source, input)).resolves.toBeUndefined();
 });
 
 it('does nothing to a pause that another worker took over, and ends with the activity where its worker lives', async () => {
