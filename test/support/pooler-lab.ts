@@ -16,6 +16,7 @@ const ADMIN = { user: 'keyshift_pooler', password: 'console' };
 export class PoolerLab {
   readonly #folder = mkdtempSync(join(tmpdir(), 'keyshift-poolers-'));
   readonly #poolers: Pooler[] = [];
+  #started = 0;
   readonly #clients: Client[] = [];
 
   constructor(private readonly lab: ActivityLab) {}
@@ -32,14 +33,15 @@ export class PoolerLab {
     users: readonly { user: string; password: string }[],
     settings: Readonly<Record<string, string | number>> = {},
   ): Promise<Pooler> {
+    // Before anything is waited for: two may be started at once.
+    const name = `pooler-${this.#started++}`;
     await this.lab.secret(POOLER_SECRET, ADMIN.user, ADMIN.password);
     const { path: program } = await findPgBouncer({ report: silently });
-    const name = `pooler-${this.#poolers.length}`;
     const pooler = await Pooler.start({
       program,
       folder: join(this.#folder, name),
       logFile: join(this.#folder, `${name}.log`),
-      registry: new ProcessRegistry(join(this.#folder, 'processes.json')),
+      registry: new ProcessRegistry(join(this.#folder, `${name}.json`)),
       databases,
       users,
       admin: ADMIN,

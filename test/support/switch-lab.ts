@@ -1,24 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readFileSync } from 'node:fs';
 import { CreateDBInstanceCommand } from '@aws-sdk/client-rds';
 import type { MigrationRef } from '../../activities/dependencies';
 import type { Endpoint } from '../../activities/postgres/session';
 import { kindOf } from '../../activities/traffic/kinds';
 import type { PreparedSwitch, ReadySwitchPlace, SwitchLook } from '../../activities/traffic/traffic-switch';
 import type { Databases } from '../../local/pgbouncer/configuration';
-import { Pooler } from '../../local/pgbouncer/pooler';
-import { findPgBouncer } from '../../local/tools/pgbouncer';
-import { silently } from '../../local/tools/report';
-import { ProcessRegistry } from '../../local/world/process-registry';
+import type { Pooler } from '../../local/pgbouncer/pooler';
 import type { PlanInput } from '../../plan/plan';
 import { ActivityLab, migrationRef } from './activity-lab';
 import { SMALLEST_PLAN } from './plan';
+import { PoolerLab } from './pooler-lab';
 import { MASTER } from './stand-in';
-
-export const POOLER_SECRET = 'pooler-admin';
-const ADMIN = { user: 'keyshift_pooler', password: 'console' };
 
 type Traffic = NonNullable<NonNullable<PlanInput['cutover']>['traffic']>;
 type Cutover = NonNullable<PlanInput['cutover']>;
@@ -26,13 +20,15 @@ type Cutover = NonNullable<PlanInput['cutover']>;
 /** Two instances that traffic can move between, without a migration: for the switches alone. */
 export class SwitchLab {
   readonly folder = mkdtempSync(join(tmpdir(), 'keyshift-switch-'));
-  readonly #poolers: Pooler[] = [];
+  readonly #poolers: PoolerLab;
 
   private constructor(
     readonly lab: ActivityLab,
     readonly source: Endpoint,
     readonly target: Endpoint,
-  ) {}
+  ) {
+    this.#poolers = new PoolerLab(lab);
+  }
 
   static async open(): Promise<SwitchLab> {
     const lab = await ActivityLab.open();
@@ -51,7 +47,6 @@ export class SwitchLab {
         }),
       );
       await lab.standIn.untilInstance(instance);
-      await lab.secret(POOLER_SECRET, ADMIN.user, ADMIN.password);
       return new SwitchLab(lab, await endpointOf(lab, SMALLEST_PLAN.source.instance), await endpointOf(lab, instance));
     } catch (error) {
       await lab.close();
@@ -64,12 +59,10 @@ export class SwitchLab {
     return Object.fromEntries(names.map((name) => [name, { host: address, port }]));
   }
 
-  /** A PgBouncer in front of the source; it ends with the lab. */
-  async pooler(name: string, databases: Databases, settings: Record<string, string | number> = {}): Promise<Pooler> {
-    const { path } = await findPgBouncer({ report: silently });
-    const pooler = await startPooler(this.lab, path, join(this.folder, name), databases, settings);
-    this.#poolers.push(pooler);
-    return pooler;
+  /** A PgBouncer in front of the source, whose clients log in as the master user; it ends with the lab. */
+  pooler(databases: Databases, settings: Record<string, string | number> = {}): Promise<Pooler> {
+    const { MasterUsername: user, MasterUserPassword: password } = MASTER;
+    return this.#poolers.start(databases, [{ user, password }], settings);
   }
 
   /** A plan with these switches. */
@@ -108,34 +101,11 @@ export class SwitchLab {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#poolers.map((pooler) => pooler.stop()));
+    await this.#poolers.close();
     rmSync(this.folder, { recursive: true, force: true });
     await this.lab.close();
   }
 }
-
-/** A PgBouncer whose clients log in as the master user. */
-export function startPooler(
-  lab: ActivityLab,
-  program: string,
-  folder: string,
-  databases: Databases,
-  settings: Record<string, string | number> = {},
-): Promise<Pooler> {
-  return Pooler.start({
-    program,
-    folder,
-    logFile: `${folder}.log`,
-    registry: new ProcessRegistry(`${folder}.json`),
-    databases,
-    users: [{ user: MASTER.MasterUsername, password: MASTER.MasterUserPassword }],
-    admin: ADMIN,
-    ca: readFileSync(join(lab.standIn.stateDir, 'rds-combined-ca-bundle.pem'), 'utf8'),
-    settings,
-  });
-}
-
-export const poolerEntry = ({ host, port }: Pooler) => ({ host, port, secret: POOLER_SECRET, tls: 'off' as const });
 
 async function endpointOf(lab: ActivityLab, instance: string): Promise<Endpoint> {
   const { Endpoint } = await lab.standIn.instance(instance);

@@ -2,7 +2,6 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, Socket, type SocketConnectOpts } from 'node:net';
 import { AuthorizeSecurityGroupIngressCommand, CreateSecurityGroupCommand } from '@aws-sdk/client-ec2';
 import {
-  CreateDBProxyCommand,
   DescribeDBProxyTargetsCommand,
   ModifyDBInstanceCommand,
   RegisterDBProxyTargetsCommand,
@@ -13,6 +12,7 @@ import { closeFences, lookAtFences, lowerOthers, openFences } from '../../../../
 import type { Fence } from '../../../../activities/cutover/fences/fence';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { SMALLEST_PLAN } from '../../../support/plan';
+import { createProxy } from '../../../support/rds-proxy';
 import { MASTER, until } from '../../../support/stand-in';
 import type { PlanInput } from '../../../../plan/plan';
 
@@ -156,19 +156,8 @@ describe('rds-proxy', () => {
     await expect(lookAtFences(lab.dependencies, ref)).resolves.toMatchObject({
       red: [expect.stringContaining('there is no RDS Proxy shop') as string],
     });
-    const { rds, secrets } = lab.aws();
-    const { ARN } = await secrets.send(
-      new CreateSecretCommand({ Name: 'proxy-user', SecretString: '{"username":"app","password":"app"}' }),
-    );
-    await rds.send(
-      new CreateDBProxyCommand({
-        DBProxyName: proxy,
-        EngineFamily: 'POSTGRESQL',
-        RoleArn: 'arn:aws:iam::123456789012:role/proxy',
-        VpcSubnetIds: ['subnet-1', 'subnet-2'],
-        Auth: [{ AuthScheme: 'SECRETS', SecretArn: ARN ?? '', IAMAuth: 'DISABLED' }],
-      }),
-    );
+    await createProxy(lab, proxy);
+    const { rds } = lab.aws();
     await expect(lookAtFences(lab.dependencies, ref)).resolves.toMatchObject({
       red: [expect.stringContaining('does not stand before app-db') as string],
     });

@@ -5,7 +5,6 @@ import {
   type ResourceRecordSet,
 } from '@aws-sdk/client-route-53';
 import {
-  CreateDBProxyCommand,
   DeregisterDBProxyTargetsCommand,
   DescribeDBProxyTargetsCommand,
   RegisterDBProxyTargetsCommand,
@@ -13,6 +12,7 @@ import {
 import { CreateSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { randomUUID } from 'node:crypto';
 import type { ReadySwitchPlace } from '../../../../activities/traffic/traffic-switch';
+import { createProxy } from '../../../support/rds-proxy';
 import { SwitchLab } from '../../../support/switch-lab';
 
 let lab: SwitchLab;
@@ -158,19 +158,8 @@ describe('an RDS Proxy', () => {
     lab.ref([{ type: 'rds-proxy', proxy }], { fence: [fence === 'sql' ? { type: 'sql' } : { type: fence, proxy }] });
 
   beforeAll(async () => {
-    const { rds, secrets } = lab.lab.aws();
-    const { ARN } = await secrets.send(
-      new CreateSecretCommand({ Name: 'proxy-user', SecretString: '{"username":"app","password":"app"}' }),
-    );
-    await rds.send(
-      new CreateDBProxyCommand({
-        DBProxyName: proxy,
-        EngineFamily: 'POSTGRESQL',
-        RoleArn: 'arn:aws:iam::123456789012:role/proxy',
-        VpcSubnetIds: ['subnet-1', 'subnet-2'],
-        Auth: [{ AuthScheme: 'SECRETS', SecretArn: ARN ?? '', IAMAuth: 'DISABLED' }],
-      }),
-    );
+    await createProxy(lab.lab, proxy);
+    const { rds } = lab.lab.aws();
     await rds.send(new RegisterDBProxyTargetsCommand({ DBProxyName: proxy, DBInstanceIdentifiers: ['app-db'] }));
   });
 

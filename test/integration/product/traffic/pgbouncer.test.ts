@@ -4,7 +4,8 @@ import { Client } from 'pg';
 import { SwitchRefused } from '../../../../activities/traffic/traffic-switch';
 import type { Endpoint } from '../../../../activities/postgres/session';
 import type { Pooler } from '../../../../local/pgbouncer/pooler';
-import { poolerEntry, SwitchLab } from '../../../support/switch-lab';
+import { inPlan } from '../../../support/pooler-lab';
+import { SwitchLab } from '../../../support/switch-lab';
 import { MASTER } from '../../../support/stand-in';
 
 let lab: SwitchLab;
@@ -42,13 +43,11 @@ const shown = (pooler: Pooler, { address, port }: Endpoint) =>
 
 const traffic = (poolers: readonly Pooler[], more: object = {}) =>
   lab.ref([{ type: 'pgbouncer', file: poolers.map(({ databasesFile }) => databasesFile), ...more }], {
-    poolers: poolers.map(poolerEntry),
+    poolers: poolers.map((pooler) => inPlan(pooler)),
   });
 
 it('moves the clients of two poolers there and back; paused or not, none of them gets an error', async () => {
-  const poolers = await Promise.all(
-    ['one', 'two'].map((name) => lab.pooler(name, lab.on(lab.source, 'postgres', 'template1'))),
-  );
+  const poolers = await Promise.all([1, 2].map(() => lab.pooler(lab.on(lab.source, 'postgres', 'template1'))));
   const ref = traffic(poolers);
   const place = lab.place(ref);
   const clients = await Promise.all(poolers.map((pooler) => connect(pooler, 'postgres')));
@@ -77,7 +76,7 @@ it('moves the clients of two poolers there and back; paused or not, none of them
 });
 
 it('keeps everything else in the file, its owner and its mode, and leaves nothing beside it', async () => {
-  const pooler = await lab.pooler('kept', lab.on(lab.source, 'postgres'));
+  const pooler = await lab.pooler(lab.on(lab.source, 'postgres'));
   const file = pooler.databasesFile;
   const text = ({ address, port }: Endpoint) => `; ours\n[databases]\n# kept
 postgres = host=${address} port=${port} dbname=postgres pool_size=3 ; not a comment
@@ -105,15 +104,15 @@ other = host=elsewhere.example.com port=${lab.source.port}
 });
 
 it('takes only the entries that are named', async () => {
-  const pooler = await lab.pooler('some', lab.on(lab.source, 'postgres', 'template1'));
+  const pooler = await lab.pooler(lab.on(lab.source, 'postgres', 'template1'));
   await lab.switch(lab.place(traffic([pooler], { databases: ['template1'] })));
   await expect(shown(pooler, lab.target)).resolves.toEqual(['template1']);
   await expect(shown(pooler, lab.source)).resolves.toEqual(['postgres']);
 });
 
 it('is refused, with nothing changed, when the file cannot be written or is not the one that PgBouncer reads', async () => {
-  const pooler = await lab.pooler('refused', lab.on(lab.source, 'postgres'));
-  const ref = lab.ref([{ type: 'pgbouncer', file: `${lab.folder}/not-read.ini` }], { poolers: [poolerEntry(pooler)] });
+  const pooler = await lab.pooler(lab.on(lab.source, 'postgres'));
+  const ref = lab.ref([{ type: 'pgbouncer', file: `${lab.folder}/not-read.ini` }], { poolers: [inPlan(pooler)] });
   const text = readFileSync(pooler.databasesFile, 'utf8');
   writeFileSync(`${lab.folder}/not-read.ini`, text);
   await expect(lab.switch(lab.place(ref))).rejects.toThrow(SwitchRefused);
@@ -128,7 +127,7 @@ it('is refused, with nothing changed, when the file cannot be written or is not 
 });
 
 it('goes on where an attempt ended between the file and RELOAD', async () => {
-  const pooler = await lab.pooler('halfway', lab.on(lab.source, 'postgres'));
+  const pooler = await lab.pooler(lab.on(lab.source, 'postgres'));
   const place = lab.place(traffic([pooler]));
   pooler.rewrite(lab.on(lab.target, 'postgres'));
   await expect(lab.look(place)).resolves.toMatchObject({ pointsAt: 'to' });
@@ -138,7 +137,7 @@ it('goes on where an attempt ended between the file and RELOAD', async () => {
 });
 
 it('says before the cutover what would go wrong', async () => {
-  const pooler = await lab.pooler('wrong', lab.on(lab.source, 'postgres', 'template1'));
+  const pooler = await lab.pooler(lab.on(lab.source, 'postgres', 'template1'));
   const red = async (ref: ReturnType<typeof traffic>) => (await lab.look(lab.place(ref))).red.join('\n');
   await expect(red(traffic([pooler], { databases: ['shop'] }))).resolves.toContain('has no entry shop');
   await expect(red(traffic([pooler], { file: `${lab.folder}/gone.ini` }))).resolves.toContain("can't read");
@@ -147,18 +146,18 @@ it('says before the cutover what would go wrong', async () => {
   await expect(red(traffic([pooler], { file: stray }))).resolves.toContain('not in');
   writeFileSync(stray, `[databases]\npostgres = host=elsewhere.example.com\n`);
   await expect(red(traffic([pooler], { file: stray }))).resolves.toContain('No entry');
-  const nothing = lab.ref([{ type: 'pgbouncer' }], { poolers: [poolerEntry(pooler)] });
+  const nothing = lab.ref([{ type: 'pgbouncer' }], { poolers: [inPlan(pooler)] });
   await expect(red(nothing)).resolves.toContain('needs file');
   const unreachable = lab.ref([{ type: 'pgbouncer', file: pooler.databasesFile }], {
-    poolers: [{ ...poolerEntry(pooler), port: 1 }],
+    poolers: [{ ...inPlan(pooler), port: 1 }],
   });
   await expect(red(unreachable)).resolves.toContain('PgBouncer 127.0.0.1:1');
 });
 
 it('connects anew where another switch moved the name', async () => {
-  const pooler = await lab.pooler('renamed', lab.on(lab.source, 'postgres'));
+  const pooler = await lab.pooler(lab.on(lab.source, 'postgres'));
   const ref = lab.ref([{ type: 'ssm-parameter', name: '/app/db' }, { type: 'pgbouncer' }], {
-    poolers: [poolerEntry(pooler)],
+    poolers: [inPlan(pooler)],
   });
   const client = await connect(pooler, 'postgres');
   await sideOf(client);
