@@ -10,6 +10,7 @@ import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { STSClient } from '@aws-sdk/client-sts';
+import { presentName, type Renamed } from '../plan/instance-names';
 import type { Plan } from '../plan/plan';
 import type { SnapshotHolder } from './compare/snapshot-holder';
 import type { StartWatchdog } from './cutover/watchdog/watchdog';
@@ -56,6 +57,10 @@ export interface MigrationRef {
    * source and target then means the parts that they play, not the plan's names.
    */
   readonly direction?: 'back';
+  /** How far the instances are renamed; what it is inside the pause, only the world knows (activities/rds/present-names.ts). */
+  readonly renamed?: Renamed;
+  /** `DbiResourceId` of the plan's source, where the plan renames it: stays the same whatever it is called. */
+  readonly sourceResourceId?: string;
 }
 
 /** The part that an instance plays: changes go from source to target. */
@@ -65,8 +70,8 @@ export type Side = 'source' | 'target';
 export const sideInPlan = ({ direction }: MigrationRef, side: Side): Side =>
   direction !== 'back' ? side : side === 'source' ? 'target' : 'source';
 
-/** DB instance identifier of who plays a part in the present direction. */
-export const instanceOf = (ref: MigrationRef, side: Side): string => ref.plan[sideInPlan(ref, side)].instance;
+/** Present DB instance identifier of who plays a part in the present direction. */
+export const instanceOf = (ref: MigrationRef, side: Side): string => presentName(ref, sideInPlan(ref, side));
 
 /** AWS clients of the source's region. */
 export const awsOf = (deps: Dependencies, { plan }: MigrationRef): Aws => deps.aws(plan.source.region);

@@ -29,6 +29,7 @@ export const BOARD = {
   carry: never,
   traffic: never,
   'dns-ttl': waivable,
+  rename: waivable,
   'way-back': waivable,
   'given-up': waivable,
   forecast: waivable,

@@ -125,13 +125,35 @@ export type Pooler = z.output<typeof pooler>;
 const hook = z.strictObject(endpointOfUser);
 export type Hook = z.output<typeof hook>;
 
+type Refuse = (path: (string | number)[], message: string) => void;
+
+/** Behind a renaming the endpoint leads to the target: nothing that names it has to be rewritten, and nothing may be. */
+function refuseBehindRename(fences: readonly FenceEntry[], switches: readonly TrafficSwitch[], refuse: Refuse): void {
+  const proxy = fences.findIndex(({ type }) => type === 'rds-proxy');
+  if (proxy >= 0) {
+    refuse(['fence', proxy], 'is not possible with rds-rename: an RDS Proxy knows its instances by their names');
+  }
+  const first = switches.findIndex(({ type }) => type === 'rds-rename');
+  for (const [index, entry] of switches.entries()) {
+    const path = ['traffic', index];
+    if (entry.type === 'rds-rename') {
+      if (index !== first) refuse(path, 'rds-rename is named twice');
+    } else if (entry.type === 'rds-proxy') {
+      refuse(path, 'is not possible with rds-rename: an RDS Proxy knows its instances by their names');
+    } else if (entry.type === 'pgbouncer' && entry.file !== undefined) {
+      refuse([...path, 'file'], 'is not possible with rds-rename: the entries keep their host. Leave file out');
+    } else if (entry.type === 'ssm-parameter' || entry.type === 'secrets-manager' || entry.type === 'route53') {
+      refuse(path, `is not possible with rds-rename: the endpoint stays, and ${entry.type} would lead away from it`);
+    }
+  }
+}
+
 /** What can't be meant together in `cutover`. */
 function refuseContradictions(
   { fence: fences, traffic: switches, poolers }: { fence: FenceEntry[]; traffic: TrafficSwitch[]; poolers: Pooler[] },
   context: z.RefinementCtx,
 ): void {
-  const refuse = (path: (string | number)[], message: string) =>
-    context.addIssue({ code: 'custom', path, message, input: undefined });
+  const refuse: Refuse = (path, message) => context.addIssue({ code: 'custom', path, message, input: undefined });
   for (const [name, entries] of [
     ['fence', fences],
     ['traffic', switches],
@@ -163,12 +185,7 @@ function refuseContradictions(
     );
   }
   const rename = switches.findIndex(({ type }) => type === 'rds-rename');
-  if (rename >= 0) {
-    refuse(
-      ['traffic', rename],
-      'is not in this version: behind it the names in the plan would mean other instances. Use route53 with a name of your own',
-    );
-  }
+  if (rename >= 0) refuseBehindRename(fences, switches, refuse);
   if (rename > 0) refuse(['traffic', rename], 'has to be the first: the endpoints are others behind it');
 }
 

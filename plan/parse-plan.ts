@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { finalFailure } from './failures';
+import { oldSourceName, renames } from './instance-names';
 import { type Plan, planSchema } from './plan';
 import { MIGRATION_ID } from './temporal';
 
@@ -32,6 +33,19 @@ function namesItself(input: unknown): boolean {
   return typeof source === 'string' && typeof target === 'string' && source.toLowerCase() === target.toLowerCase();
 }
 
+const LONGEST_ID = 63;
+
+/** What the source is to be called behind `rds-rename` has to be a name of its own. */
+function wrongNewName(plan: Plan): PlanProblem[] {
+  if (!renames(plan)) return [];
+  const name = oldSourceName(plan);
+  const path = 'cutover.traffic.0.sourceBecomes';
+  if (name === plan.source.instance) return [{ path, message: 'is what the source is called now: give another name' }];
+  if (name === plan.target.instance) return [{ path, message: 'is the name of the target: give another name' }];
+  if (name.length <= LONGEST_ID) return [];
+  return [{ path, message: `is missing, and ${name} is longer than ${LONGEST_ID} characters: give a name` }];
+}
+
 /** Checks a plan. Returns every mistake at once, or the plan with its defaults. */
 export function checkPlan(input: unknown): { plan: Plan } | { problems: PlanProblem[] } {
   const result = planSchema.safeParse(input);
@@ -47,6 +61,7 @@ export function checkPlan(input: unknown): { plan: Plan } | { problems: PlanProb
       message: 'is the source itself: give the new instance a name of its own',
     });
   }
+  if (result.success) problems.push(...wrongNewName(result.data));
   return result.success && problems.length === 0 ? { plan: result.data } : { problems };
 }
 

@@ -1,5 +1,7 @@
 import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities';
+import { renames } from '../plan/instance-names';
+import type { Plan } from '../plan/plan';
 
 /** A transient error (a throttled API, a refused connection, a failover) is retried for as long as it takes. */
 const RETRY = { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' } as const;
@@ -17,6 +19,12 @@ const PROFILES = {
     retry: { initialInterval: '200 milliseconds', backoffCoefficient: 1.5, maximumInterval: '2 seconds' },
   },
 } as const satisfies Record<string, ActivityOptions>;
+
+/** RDS renames and reboots two instances, one after the other, inside the pause; each may take ten minutes, and more. */
+const RENAMING = { startToCloseTimeout: '3 hours' } as const;
+
+/** What the pause of a plan needs besides its profile. */
+export const pauseOptions = (plan: Plan): Partial<ActivityOptions> => (renames(plan) ? RENAMING : {});
 
 /** Which profile each activity has, and what the Web UI calls it. */
 const ACTIVITIES = {

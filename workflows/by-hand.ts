@@ -1,3 +1,4 @@
+import { presentName } from '../plan/instance-names';
 import { MESSAGES } from '../plan/temporal';
 import { signalCommand } from './details';
 import type { Request } from './messages';
@@ -12,10 +13,10 @@ export class ByHand {
 
   /** Asks for it, where the plan has such a switch. Behind the pause: until then there is nothing to be switched. */
   ask(): void {
-    const { id, plan, progress } = this.migration;
+    const { id, plan, progress, ref } = this.migration;
     if (!plan.cutover.traffic.some(({ type }) => type === 'manual')) return;
     this.#asked = true;
-    const to = plan.target.instance;
+    const to = presentName(ref, 'target');
     progress.switching = { to, command: signalCommand(id, MESSAGES.switched, '{"by":"<you>"}') };
     this.migration.notice(`writes wait for you: point your applications at ${to}, then send switched`);
   }

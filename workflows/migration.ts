@@ -9,11 +9,13 @@ import {
   sleep,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
+import type { MigrationRef } from '../activities/dependencies';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { ENDING_FAILURES } from '../plan/failures';
 import type { Approval, GateAnswer, GateName } from '../plan/gates';
 import { endedReport } from '../plan/ended-report';
 import { fitReport } from '../plan/fit-report';
+import { renames } from '../plan/instance-names';
 import type { Plan } from '../plan/plan';
 import { newProgress, type Progress, stepOf } from '../plan/progress';
 import type { Report, RollbackFacts } from '../plan/report';
@@ -60,6 +62,8 @@ export class Migration implements Answerable, GateHost {
   /** The gate behind which there is no way back was passed. */
   #decommissioning = false;
   #rolledBack = false;
+  /** The traffic switch `rds-rename` is made: source and target have other names than in the plan. */
+  #renamed = false;
   #inPause = false;
   /** Undoing: what anything beside the steps still finds is of no matter any more. */
   #ending = false;
@@ -92,8 +96,20 @@ export class Migration implements Answerable, GateHost {
   }
 
   /** The part of every activity's input that says which migration it is for. */
-  get ref(): { id: string; plan: Plan } {
-    return { id: this.id, plan: this.plan };
+  get ref(): MigrationRef {
+    const { id, plan, report } = this;
+    if (!renames(plan)) return { id, plan };
+    return {
+      id,
+      plan,
+      ...(report.source ? { sourceResourceId: report.source.resourceId } : {}),
+      ...(this.#renamed ? { renamed: 'both' as const } : {}),
+    };
+  }
+
+  /** Traffic is on `side`: behind the switch `rds-rename` the instances have other names there, and their own again behind a rollback. */
+  trafficIsOn(side: 'source' | 'target'): void {
+    this.#renamed = side === 'target' && renames(this.plan);
   }
 
   /** The migration ends because it can't succeed any more; nobody is there who could be asked. */

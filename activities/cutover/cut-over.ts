@@ -2,15 +2,17 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
 import type { CutoverFacts } from '../../plan/report';
+import { renames } from '../../plan/instance-names';
 import type { Dependencies } from '../dependencies';
 import { accessTo, withSession } from '../postgres/session';
 import { isOpaque, preparedSwitches } from '../traffic/prepared-switches';
 import type { PreparedSwitch } from '../traffic/traffic-switch';
+import { finishRenaming, isRenaming } from './behind-rename';
 import type { CutOverInput, CutOverResult } from './cut-over-input';
 import { readCutover } from './cutover-facts';
 import { closeFences, openFences } from './fence-set';
 import type { Fence } from './fences/fence';
-import { isCutOver } from './is-cut-over';
+import { isCutOverForSure } from './is-cut-over';
 import { lowerFenceOf } from './lower-fence';
 import { forgetWayThere, openOldSource } from './open-target';
 import { type Pause, pause } from './pause';
@@ -24,9 +26,10 @@ import { moveTraffic, releaseFences } from './release';
  * switch it only goes forward. It may be killed at any point: the next attempt, in any process, reads from the databases
  * how far it went. The way back is the same in the other direction.
  */
-export async function cutOver(deps: Dependencies, input: CutOverInput): Promise<CutOverResult> {
+export async function cutOver(deps: Dependencies, given: CutOverInput): Promise<CutOverResult> {
   const context = Context.current();
   const activity = `${context.info.workflowExecution?.runId ?? ''}/${context.info.activityId}`;
+  const input = await finishRenaming(deps, given);
   const earlierPause = await lookAtEarlierPause(deps, input, activity);
   if ('ended' in earlierPause) return earlierPause.ended;
   const watchdog = deps.startWatchdog();
@@ -100,7 +103,8 @@ async function attend(
       return await rollForward(pauseOf, { ...earlier, attempts: context.info.attempt });
     }
     const result = await pause(pauseOf);
-    keepSnapshots = result.switched;
+    // The reboots of a renaming have ended them.
+    keepSnapshots = result.switched && !renames(input.plan);
     return result;
   } finally {
     await close({ sessions, switches, fences }, { keepSnapshots });
@@ -146,6 +150,7 @@ async function lookAtEarlierPause(
 ): Promise<{ ended: CutOverResult } | EarlierPause> {
   const [database] = input.databases;
   if (database === undefined) throw new Error('no database to cut over');
+  if (renames(input.plan) && (await isRenaming(deps, input))) return { ms: 0 };
   const access = await accessTo(deps, input, 'source');
   return withSession(access, { step: 'pause-budget', database }, async (source) => {
     const ms = await pausedFor(source, input);
@@ -153,7 +158,7 @@ async function lookAtEarlierPause(
     const isOverdue = ms !== undefined && ms > input.plan.cutover.pauseBudgetMs;
     if (ms === undefined && !ended) return { ms: 0 };
     if (!isOverdue && !ended) return { ms: ms ?? 0, remainingMs: input.plan.cutover.pauseBudgetMs - (ms ?? 0) };
-    if (await isCutOver(deps, input)) return { ms: ms ?? 0 };
+    if (await isCutOverForSure(deps, input)) return { ms: ms ?? 0 };
     const pauseMs = Math.round(ms ?? ended?.pauseMs ?? 0);
     await noteEnd(source, input, { activity, pauseMs });
     await lowerFenceOf(deps, input, source);

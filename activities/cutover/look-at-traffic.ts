@@ -2,6 +2,8 @@ import { type BoardLine, green, red } from '../../plan/board';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { endpointOf, requireInstance } from '../rds/find-instance';
 import { kindOf } from '../traffic/kinds';
+import { placeFor } from '../traffic/prepared-switches';
+import { renamingTime } from '../traffic/rds-rename';
 import { timed } from './forecast';
 
 /** A switch is written, then read back; each takes about as long as a look. */
@@ -26,7 +28,7 @@ export async function lookAtTraffic(
   let ms = 0;
   for (const entry of traffic) {
     const lookMs = await timed(async () => {
-      const look = await kindOf(entry).look({ deps, ref, from, to }, entry);
+      const look = await kindOf(entry).look(placeFor({ deps, ref, from, to }, entry), entry);
       const ofTtl = look.red.filter((text) => isAboutTtl(entry.type, text));
       const shown = look.findings.map(
         (text) => ({ text, code: isAboutTtl(entry.type, text) ? 'dns-ttl' : 'traffic' }) as const,
@@ -37,7 +39,9 @@ export async function lookAtTraffic(
         ...shown.flatMap(({ code, text }) => green(code, text)),
       );
     });
-    ms += LOOKS_OF_A_SWITCH * lookMs;
+    // The budget ends where a renaming begins, and so does the forecast.
+    if (entry.type === 'rds-rename') lines.push(...green('rename', renamingTime(ref)));
+    else ms += LOOKS_OF_A_SWITCH * lookMs;
   }
   return { lines, ms };
 }

@@ -1,10 +1,11 @@
 import { finalFailure } from '../../plan/failures';
 import type { Dependencies } from '../dependencies';
 import { type Session, accessTo, withSession } from '../postgres/session';
+import { presentNames } from '../rds/present-names';
 import type { CutOverInput } from './cut-over-input';
 import { unfenceSql, withoutDroppedRoles } from './fence';
 import { lowerOthers } from './fence-set';
-import { isCutOver } from './is-cut-over';
+import { isCutOverForSure } from './is-cut-over';
 import { releaseNeighbours } from './neighbours';
 import { forgetPause, pausedFor } from './pause-mark';
 
@@ -13,8 +14,9 @@ import { forgetPause, pausedFor } from './pause-mark';
  * target: where that is gone, nothing can have been switched to it that would still be there.
  * @throws ApplicationFailure AlreadySwitched when traffic is on the target: nothing may be undone then
  */
-export async function lowerFence(deps: Dependencies, input: CutOverInput): Promise<void> {
-  if (await isCutOver(deps, input)) {
+export async function lowerFence(deps: Dependencies, given: CutOverInput): Promise<void> {
+  const input = await presentNames(deps, given);
+  if (await isCutOverForSure(deps, input)) {
     throw finalFailure(
       'AlreadySwitched',
       'Traffic is on the target already: undoing now would lose what was written there. Send retry to go forward (docs/operating.md, "After the switch").',

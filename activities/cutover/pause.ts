@@ -1,17 +1,19 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { renames } from '../../plan/instance-names';
 import type { CutoverFacts, Neighbours } from '../../plan/report';
 import type { Dependencies } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { isOpaque } from '../traffic/prepared-switches';
 import { type PreparedSwitch, SwitchRefused } from '../traffic/traffic-switch';
+import { meetAgain, requireRecord } from './behind-rename';
 import { type CutOverInput, type CutOverResult, PauseGivenUp } from './cut-over-input';
 import { forgetCutover, writeCutover } from './cutover-facts';
 import { type Drained, drainUntilStill } from './drain';
 import { fenceSql, withoutDroppedRoles } from './fence';
 import type { Fence } from './fences/fence';
 import { giveUp } from './give-up';
-import { isCutOver } from './is-cut-over';
+import { isCutOver, isCutOverForSure } from './is-cut-over';
 import { holdNeighbours, withPositions } from './neighbours';
 import { forgetWayThere, openOldSource } from './open-target';
 import { PauseBudget } from './pause-budget';
@@ -66,7 +68,7 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
       timeline.done(`fence ${fence.name}`);
     }
     const neighbours = held && (await withPositions(sessions.pairs, held));
-    await sessions.holdSnapshots(deps, input.id);
+    if (!renames(input.plan)) await sessions.holdSnapshots(deps, input.id);
     clock.mayGoOn();
     const facts = () => factsOf(pauseOf, timeline, clock, drained, neighbours);
     const recordingSince = Date.now();
@@ -81,21 +83,25 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
       await openOldSource(deps, input, sessions);
       timeline.done('old source opened');
     }
+    // A watchdog of the cutover that is still there would bring that renaming to its end again. The reboots end this session.
+    if (renames(input.plan)) await forgetWayThere(input, sessions);
     switched = 'under way';
     const [decisive, ...rest] = switches;
-    await decisive?.apply();
+    await decisive?.apply(clock.mayGoOn, () => requireRecord(deps, input));
     switched = 'decided';
+    if (renames(input.plan)) await meetAgain(deps, input);
     await moveTraffic(rest);
     timeline.done('switch');
     await releaseFences(fences);
-    await forgetWayThere(input, sessions);
+    if (!renames(input.plan)) await forgetWayThere(input, sessions);
     if (fences.length > 0) timeline.done('release');
     return { switched: true, ...facts() };
   } catch (error) {
     if (switched === 'decided' || isUnconfirmed(error)) throw error;
     // The first switch may have failed on its way out or on its way back: only the world knows. When it can't be asked,
     // this throws, the fence stays up, and the next attempt asks again.
-    if (mayHaveTakenEffect(input, switched, error) && (await isCutOver(deps, input)))
+    const isSwitched = switched === 'under way' ? isCutOverForSure : isCutOver;
+    if (mayHaveTakenEffect(input, switched, error) && (await isSwitched(deps, input)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
     givingUp = true;
     const isLate = cut;
@@ -151,7 +157,7 @@ function factsOf(
     attempts: context.info.attempt,
     ...(neighbours ? { neighbours } : {}),
     ...(drained.carried ? { carried: drained.carried } : {}),
-    holder: deps.ownTaskQueue,
+    ...(renames(input.plan) ? {} : { holder: deps.ownTaskQueue }),
     targetSnapshots: drained.targetSnapshots,
   };
 }

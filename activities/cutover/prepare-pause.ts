@@ -1,10 +1,13 @@
+import { renames } from '../../plan/instance-names';
 import { subscriptionName } from '../../plan/names';
-import type { Dependencies, MigrationRef } from '../dependencies';
+import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { syncLargeObjects } from '../carry/large-objects';
 import { type Access, accessTo, inEachDatabase, queryRows, withSession } from '../postgres/session';
 import { confirmAtOnce } from '../postgres/subscriptions';
 import { closeAgainSql, closedDatabases } from '../quarantine/read-only';
 import { reportProgress } from '../heartbeat';
+import { presentNames, readNames } from '../rds/present-names';
+import { isUnderWay } from '../rds/rename-instances';
 import { throwIfCancelled, waitUntil } from '../wait';
 import { prepareDownstreamSlots } from '../way-back/downstream-slots';
 import { renewWayBack } from '../way-back/renew-way-back';
@@ -17,8 +20,11 @@ const CHECKPOINT_TIMEOUT_MS = 1_800_000;
  */
 export async function preparePause(
   deps: Dependencies,
-  input: MigrationRef & { databases: readonly string[] },
+  given: MigrationRef & { databases: readonly string[] },
 ): Promise<void> {
+  const input = await presentNames(deps, given);
+  // A pause that was not over was tried again: it goes forward.
+  if (renames(input.plan) && isUnderWay(input, await readNames(awsOf(deps, input), input))) return;
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const [first] = input.databases;
   if (first === undefined) return;

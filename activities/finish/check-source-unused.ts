@@ -1,6 +1,6 @@
 import { finalFailure } from '../../plan/failures';
 import { foreignSessions } from '../cutover/fence';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { accessIfThere, queryRows, type Session, withSession } from '../postgres/session';
 import { endpointOf, requireInstance } from '../rds/find-instance';
 import { lookAtSwitches } from '../traffic/prepared-switches';
@@ -27,13 +27,13 @@ export async function checkSourceUnused(deps: Dependencies, input: SourceUnusedI
   if (found.length === 0) return;
   throw finalFailure(
     'SourceInUse',
-    `DB instance ${input.plan.source.instance} looks as if it were in use: ${found.join('; ')}. It is not deleted, and replication stays. If that is a mistake, mend it and send retry.`,
+    `DB instance ${instanceOf(input, 'source')} looks as if it were in use: ${found.join('; ')}. It is not deleted, and replication stays. If that is a mistake, mend it and send retry.`,
     found,
   );
 }
 
 async function storesThatNameIt(deps: Dependencies, input: MigrationRef): Promise<string[]> {
-  const from = endpointOf(await requireInstance(awsOf(deps, input), input.plan.source.instance));
+  const from = endpointOf(await requireInstance(awsOf(deps, input), instanceOf(input, 'source')));
   const looks = await lookAtSwitches({ deps, ref: input, from });
   return looks.filter(({ pointsAt }) => pointsAt === 'from').map(({ what }) => `${what} names it`);
 }

@@ -41,7 +41,7 @@ export async function createSubscriptions(
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
     if (input.direction !== 'back') await dropDdlBlock(session, input.id);
     if (await findSubscription(session, subscriptionName(input.id, database))) return;
-    const { bundle } = await queryOne<{ bundle: string }>(session, `SELECT current_setting('ssl_ca_file') AS bundle`);
+    const bundle = await bundleOf(session);
     const origin = input.direction === 'back' && (await canFilterOrigins(session)) ? ', origin = none' : '';
     await createDisabled(
       session,
@@ -70,10 +70,33 @@ async function canFilterOrigins(session: Session): Promise<boolean> {
   return version >= 160_000;
 }
 
+/** The bundle of authorities on the server that connects. */
+export const bundleOf = async (session: Session): Promise<string> =>
+  (await queryOne<{ bundle: string }>(session, `SELECT current_setting('ssl_ca_file') AS bundle`)).bundle;
+
 /**
- * The connection string holds a password. It travels as a parameter, and an error is raised anew inside the block, so
- * that neither the statement nor an error's context brings it into the server's log.
+ * Runs a statement that has a connection string in the place of its one `%L`. That holds a password: it travels as a parameter, and
+ * an error is raised anew inside the block, so that neither the statement nor an error's context brings it into the server's log.
  */
+export async function executeWithConninfo(session: Session, statement: string, connection: string): Promise<void> {
+  await session.query('BEGIN');
+  try {
+    await session.query(`SELECT set_config('keyshift.conninfo', $1, true)`, [connection]);
+    await session.query(
+      `DO $keyshift$ BEGIN
+         EXECUTE format('${statement}', current_setting('keyshift.conninfo'));
+       EXCEPTION WHEN OTHERS THEN
+         RAISE EXCEPTION USING MESSAGE = SQLERRM, ERRCODE = SQLSTATE;
+       END $keyshift$`,
+    );
+    await session.query('COMMIT');
+  } catch (error) {
+    await session.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** @throws ApplicationFailure TargetCannotReachSource with PostgreSQL's own words */
 async function createDisabled(
   session: Session,
   input: SubscriptionsInput,
@@ -82,20 +105,10 @@ async function createDisabled(
   more: string,
 ): Promise<void> {
   const options = `enabled = false, create_slot = false, copy_data = false, slot_name = ${escapeIdentifier(slotName(input.id, database))}${more}`;
-  await session.query('BEGIN');
+  const statement = `CREATE SUBSCRIPTION ${escapeIdentifier(subscriptionName(input.id, database))} CONNECTION %L PUBLICATION ${escapeIdentifier(publicationName(input.id))} WITH (${options})`;
   try {
-    await session.query(`SELECT set_config('keyshift.conninfo', $1, true)`, [connection]);
-    await session.query(
-      `DO $keyshift$ BEGIN
-         EXECUTE format('CREATE SUBSCRIPTION ${escapeIdentifier(subscriptionName(input.id, database))} CONNECTION %L PUBLICATION ${escapeIdentifier(publicationName(input.id))} WITH (${options})',
-                        current_setting('keyshift.conninfo'));
-       EXCEPTION WHEN OTHERS THEN
-         RAISE EXCEPTION USING MESSAGE = SQLERRM, ERRCODE = SQLSTATE;
-       END $keyshift$`,
-    );
-    await session.query('COMMIT');
+    await executeWithConninfo(session, statement, connection);
   } catch (error) {
-    await session.query('ROLLBACK').catch(() => undefined);
     // A table that came to the source after the snapshot: the caller says what the target lacks.
     if (isSqlState(error, SQLSTATE.undefinedTable)) throw error;
     if (!isSqlState(error, CONNECTION_FAILURE)) throw error;

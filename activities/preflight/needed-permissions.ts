@@ -1,5 +1,6 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import policy from '../../docs/iam-policy.json';
+import { oldSourceName, renames } from '../../plan/instance-names';
 import { awsName } from '../../plan/names';
 import type { Plan, TrafficType } from '../../plan/plan';
 import { placeInS3 } from '../../plan/report-plan';
@@ -40,12 +41,15 @@ const TRIED_ELSEWHERE = [
 ];
 
 /** Statements for parts that not every source or plan has: whoever doesn't need them may leave them out of the policy. */
-function isNeeded(sid: string, { source, plan: { cutover, keep } }: Surroundings): boolean {
+function isNeeded(sid: string, { source, plan }: Surroundings): boolean {
+  const { cutover, keep } = plan;
   const replicas = (source.ReadReplicaDBInstanceIdentifiers ?? []).length > 0;
   const logs = !keep.logGroups || (source.EnabledCloudwatchLogsExports ?? []).length > 0;
   const switches = (type: TrafficType) => cutover.traffic.some((entry) => entry.type === type);
   // Without it there is no price to show, and everything else goes on.
   if (sid === 'Prices') return false;
+  if (sid === 'RenamedSource') return renames(plan);
+  if (sid === 'LogGroupsOfRenamedSource') return renames(plan) && logs;
   if (sid === 'ReadReplicas') return replicas;
   if (sid === 'LogGroups' || sid === 'LookAtLogGroups') return logs;
   if (sid === 'LogGroupsOfReplicas') return logs && replicas;
@@ -101,6 +105,7 @@ function fill(pattern: string, { region, account, migration, plan, source }: Sur
   return pattern
     .replace('REGION', region)
     .replace('ACCOUNT', account)
+    .replace('RENAMED-SOURCE', oldSourceName(plan))
     .replace('SOURCE-INSTANCE', plan.source.instance)
     .replace('REPORT-BUCKET/*', reportIn(migration, plan, 'REPORT-BUCKET/*'))
     .replace(/(:log-group:.+)\/\*$/, '$1/postgresql')

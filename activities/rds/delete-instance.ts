@@ -46,7 +46,7 @@ export interface SourceLeft {
  */
 export async function deleteSource(deps: Dependencies, input: DeleteSourceInput): Promise<SourceLeft> {
   const aws = awsOf(deps, input);
-  const { instance } = input.plan.source;
+  const instance = instanceOf(input, 'source');
   const finalSnapshot = input.plan.keep.finalSnapshot ? finalSnapshotName(input.id) : undefined;
   const found = await findInstance(aws, instance);
   if (found && found.DbiResourceId !== input.resourceId) {

@@ -34,15 +34,22 @@ export function waitForAvailable(
     const found = await findInstance(aws, instance);
     if (!found) throw finalFailure('ResourceGone', `DB instance ${instance} does not exist any more.`);
     const status = found.DBInstanceStatus ?? 'unknown';
-    if (FAILED_STATES.has(status)) {
-      throw finalFailure(
-        'ResourceFailed',
-        `DB instance ${instance} is in state ${status} and does not leave it by itself. Why: aws rds describe-events --source-type db-instance --source-identifier ${instance}`,
-        { status },
-      );
-    }
+    throwIfFailed(found);
     const pending = Object.keys(found.PendingModifiedValues ?? {}).length > 0;
     if (status === 'available' && !pending && settled(found)) return { done: found };
     return { waitingFor: `${instance}: ${status}${pending ? ', modifications pending' : ''}` };
   });
+}
+
+/** @throws ApplicationFailure ResourceFailed for an instance that does not come back by itself */
+export function throwIfFailed({
+  DBInstanceIdentifier: instance,
+  DBInstanceStatus: status = 'unknown',
+}: DBInstance): void {
+  if (!FAILED_STATES.has(status)) return;
+  throw finalFailure(
+    'ResourceFailed',
+    `DB instance ${instance} is in state ${status} and does not leave it by itself. Why: aws rds describe-events --source-type db-instance --source-identifier ${instance}`,
+    { status },
+  );
 }

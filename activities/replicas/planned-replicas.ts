@@ -1,5 +1,6 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
+import { presentName } from '../../plan/instance-names';
 import type { Plan } from '../../plan/plan';
 import type { Aws, MigrationRef } from '../dependencies';
 import { findInstance, requireInstance } from '../rds/find-instance';
@@ -31,8 +32,9 @@ export function replicaName({ source, target }: Plan, replica: string): string {
  * replicas of replicas.
  * @throws ApplicationFailure InvalidRequest when two would have one name
  */
-export async function planReplicas(aws: Aws, { plan }: MigrationRef): Promise<ReplicaPlan> {
-  const source = await requireInstance(aws, plan.source.instance);
+export async function planReplicas(aws: Aws, ref: MigrationRef): Promise<ReplicaPlan> {
+  const { plan } = ref;
+  const source = await requireInstance(aws, presentName(ref, 'source'));
   const left = (source.ReadReplicaDBClusterIdentifiers ?? []).map((id) => `${id}: an Aurora cluster`);
   const rebuilt: PlannedReplica[] = [];
   for (const id of [...(source.ReadReplicaDBInstanceIdentifiers ?? [])].sort()) {

@@ -88,7 +88,7 @@ function noteSeen(seen: Map<string, SeenOnSource>, sessions: readonly ForeignSes
 async function removalOf(deps: Dependencies, ref: MigrationRef): Promise<Removal> {
   const { removed, left } = await replicasToRemove(deps, ref);
   const aws = awsOf(deps, ref);
-  const source = await requireInstance(aws, ref.plan.source.instance);
+  const source = await requireInstance(aws, instanceOf(ref, 'source'));
   const names = [instanceOf(ref, 'source'), ...removed.map(({ instance }) => instance)];
   const { groups, unknown } = await lookAtLogGroups(aws, names);
   const replicas = await Promise.all(removed.map(({ instance }) => findInstance(aws, instance)));

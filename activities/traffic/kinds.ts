@@ -1,24 +1,19 @@
-import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
 import { manual } from './manual';
 import { pgbouncer } from './pgbouncer';
 import { rdsProxy } from './rds-proxy';
+import { rdsRename } from './rds-rename';
 import { route53 } from './route53';
 import { secretsManager } from './secrets-manager';
 import { ssmParameter } from './ssm-parameter';
 import { webhook } from './webhook';
 import type { SwitchKind, SwitchKinds } from './traffic-switch';
 
-const notYet = (type: string): SwitchKind<never> => {
-  const refuse = () => Promise.reject(finalFailure('InvalidPlan', `cutover.traffic: ${type} is not in this version`));
-  return { opaque: true, look: refuse, prepare: refuse };
-};
-
 const KINDS: SwitchKinds = {
   'ssm-parameter': ssmParameter,
   'secrets-manager': secretsManager,
   route53,
-  'rds-rename': notYet('rds-rename'),
+  'rds-rename': rdsRename,
   pgbouncer,
   'rds-proxy': rdsProxy,
   webhook,

@@ -9,8 +9,11 @@ const what = 'by hand';
 export const manual: SwitchKind<Entry> = {
   opaque: true,
   look({ from, to }) {
+    const isSame = to && endpointText(from) === endpointText(to);
     const where = to ? `from ${endpointText(from)} to ${endpointText(to)}` : `away from ${endpointText(from)}`;
-    const finding = `when writes have stopped, point applications ${where} by hand, then send switched; no application can write until you do`;
+    const finding = isSame
+      ? `when the instances are renamed, do by hand what has to be done, then send switched; applications stay with ${endpointText(to)}`
+      : `when writes have stopped, point applications ${where} by hand, then send switched; no application can write until you do`;
     return Promise.resolve({ what, pointsAt: 'unknown', findings: [finding], red: [] });
   },
   prepare({ from, to }) {

@@ -1,7 +1,7 @@
 import { SwitchRefused } from './traffic-switch';
 
 /** An answer of AWS that says no, not that something broke: 4xx, after the SDK has tried a throttled call again. */
-const isRefusal = (error: unknown): error is Error => {
+export const isRefusal = (error: unknown): error is Error => {
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 0;
   return status >= 400 && status < 500;
 };

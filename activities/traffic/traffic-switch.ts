@@ -40,9 +40,11 @@ export interface PreparedSwitch {
   readonly done: boolean;
   /**
    * Points it at `to` and reads it back. May run twice.
+   * @param mayGoOn of the first switch: throws when the budget of the pause is over; to be asked as long as nothing is decided
+   * @param isRecorded of the first switch: throws when the record of the pause is gone, so that this one is of the past
    * @throws ApplicationFailure SWITCH_UNCONFIRMED when it took effect, or may have, and does not read back
    */
-  apply(): Promise<void>;
+  apply(mayGoOn?: () => void, isRecorded?: () => Promise<void>): Promise<void>;
   /** Releases what `prepare` opened. */
   close?(): Promise<void>;
 }

@@ -6,7 +6,11 @@ import { longTransactions, preparedTransactions } from '../cutover/open-transact
 import { readLag } from '../follow/read-lag';
 import { accessTo, withSession } from '../postgres/session';
 import { endpointOf, requireInstance } from '../rds/find-instance';
+import { renames } from '../../plan/instance-names';
+import { renamingMs } from '../cutover/behind-rename';
+import { readCutover } from '../cutover/cutover-facts';
 import { lookAtSwitches } from '../traffic/prepared-switches';
+import { renamingTime } from '../traffic/rds-rename';
 import { notReceiving } from './not-receiving';
 
 /** What a rollback would do, and what speaks against it. */
@@ -63,7 +67,21 @@ export async function readRollbackBoard(
       `roles that lose LOGIN on ${instanceOf(input, 'source')}: ${fence.roles.join(', ') || 'none'}`,
       `sessions that will be ended: ${sessions.length}`,
       ...fences.findings,
+      ...(renames(input.plan) ? [renamingTime(input, await earlierRenaming(deps, ref))] : []),
       ...(switches.length === 0 ? [byHand] : switches.flatMap((one) => one.findings)),
     ],
   };
+}
+
+/** How long the renaming of the cutover took, in milliseconds, as it is noted on the target. */
+async function earlierRenaming(
+  deps: Dependencies,
+  ref: MigrationRef & { databases: readonly string[] },
+): Promise<number | undefined> {
+  const [database] = ref.databases;
+  if (database === undefined) return undefined;
+  const access = await accessTo(deps, ref, 'target');
+  const options = { step: 'rollback', database, readOnly: true };
+  const facts = await withSession(access, options, (session) => readCutover(session, ref));
+  return facts && renamingMs(facts);
 }

@@ -1,6 +1,7 @@
 import type { Lsn } from '../../plan/lsn';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { dropSlots } from '../postgres/create-slots';
+import { repointSubscriptions } from '../postgres/repoint-subscriptions';
 import { accessTo, withSession } from '../postgres/session';
 import { dropSubscriptions, enableSubscriptions } from '../postgres/subscriptions';
 import { stopTriggers } from '../quarantine/quarantine-clone';
@@ -23,6 +24,8 @@ export async function startWayBack(deps: Dependencies, input: StartWayBackInput)
   await dropSubscriptions(deps, input);
   await dropSlots(deps, input);
   await stopTriggersOfSource(deps, input);
+  // They name the target as it was called when they were made.
+  if (input.renamed) await repointSubscriptions(deps, { ...input, direction: 'back' });
   await enableSubscriptions(deps, { ...input, databases, direction: 'back', position: from });
 }
 

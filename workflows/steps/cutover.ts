@@ -1,7 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { SourceFacts } from '../../plan/checks';
 import type { CutoverFacts } from '../../plan/report';
-import { act } from '../act';
+import { act, pauseOptions } from '../act';
 import { duration } from '../../plan/format';
 import type { Guard } from '../guard';
 import type { FenceSet } from '../../activities/cutover/fence-set';
@@ -33,6 +33,7 @@ export async function cutover(migration: Migration, source: SourceFacts, guard: 
     // An approval is for one opening, unless only the time has passed.
     if (facts !== 'too late') migration.gates.dropEarly();
     if (typeof facts === 'object') {
+      migration.trafficIsOn('target');
       migration.report.cutover = facts;
       await tellHooks(migration, rounds, facts);
       migration.byHand.ask();
@@ -87,7 +88,7 @@ async function pauseOnce(
       await guard.stop();
       if (migration.alarm) throw migration.alarm;
       migration.undo.register('fence', unfence, { critical: true });
-      const result = await migration.uninterrupted(() => act('cutOver', input), unfence);
+      const result = await migration.uninterrupted(() => act('cutOver', input, pauseOptions(migration.plan)), unfence);
       if (result.switched) {
         note(`writes stopped for ${duration(result.pauseMs)}`);
         return result;

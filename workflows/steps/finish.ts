@@ -1,6 +1,7 @@
 import type { SourceFacts } from '../../plan/checks';
 import { endedReport } from '../../plan/ended-report';
 import { costLine } from '../../plan/daily-cost';
+import { presentName } from '../../plan/instance-names';
 import { type CutoverFacts, logGroupText, type Remains, type Report, unreadBytes } from '../../plan/report';
 import type { Activities } from '../../activities';
 import { act } from '../act';
@@ -62,12 +63,13 @@ export async function finish(
 ): Promise<void> {
   const { ref, plan, report } = migration;
   const input = { ...ref, databases: source.databases };
+  const sourceName = presentName(ref, 'source');
   let approved = false;
   let left: Awaited<ReturnType<Activities['deleteSource']>> = {};
 
   await migration.step('decommission', async (note) => {
     // A retry after a failure is no new decision.
-    if (!approved) await approval(migration, source);
+    if (!approved) await approval(migration);
     approved = true;
     migration.closeWayBack();
     await guardBack.stop();
@@ -88,7 +90,7 @@ export async function finish(
       });
     }
     await act('deleteSnapshots', ref);
-    note(`removed: replication, ${plan.keep.source ? '' : `${source.instance}, `}intermediate snapshots`);
+    note(`removed: replication, ${plan.keep.source ? '' : `${sourceName}, `}intermediate snapshots`);
   });
 
   await migration.step('evidence', async (note) => {
@@ -97,7 +99,7 @@ export async function finish(
       if (!report.stays.some(({ what, name }) => what === one.what && name === one.name)) report.stays.push(one);
     };
     if (plan.keep.source) {
-      stays({ what: 'source', name: source.instance, why: 'the plan keeps it; it is fenced' });
+      stays({ what: 'source', name: sourceName, why: 'the plan keeps it; it is fenced' });
     }
     if (left.finalSnapshot) {
       const why = plan.keep.encryptFinalSnapshot
@@ -111,7 +113,7 @@ export async function finish(
     }
     if (left.logGroupsUnknown !== undefined && report.removal?.logGroupsUnknown !== undefined) {
       const why = `RDS leaves them behind; they could not be looked at: ${left.logGroupsUnknown}`;
-      stays({ what: 'log groups', name: `/aws/rds/instance/${source.instance}/`, why });
+      stays({ what: 'log groups', name: `/aws/rds/instance/${sourceName}/`, why });
     }
     // A parameter group in use can't be deleted, and leaving it takes a reboot of what is production now.
     if (parameters.group) {
@@ -124,7 +126,7 @@ export async function finish(
     for (const { slot, newPosition } of report.slotsMoved ?? []) {
       stays({ what: 'replication slot', name: slot, why: `on the target, for its reader, from ${newPosition} on` });
     }
-    stays({ what: 'target', name: plan.target.instance, why: 'the new home' });
+    stays({ what: 'target', name: presentName(ref, 'target'), why: 'the new home' });
     note('keyshift report prints it; it is the result of this workflow');
     if (!plan.report) return;
     const ended = endedReport(report, 'completed', new Date().toISOString());
@@ -135,8 +137,9 @@ export async function finish(
 }
 
 /** A person is asked whatever the plan says when the proof left rows open. */
-async function approval(migration: Migration, source: SourceFacts): Promise<void> {
+async function approval(migration: Migration): Promise<void> {
   const { plan, report } = migration;
+  const name = presentName(migration.ref, 'source');
   const kept = plan.keep.encryptFinalSnapshot
     ? ', after a final snapshot, which is then encrypted'
     : ', after a final snapshot';
@@ -144,7 +147,7 @@ async function approval(migration: Migration, source: SourceFacts): Promise<void
   await migration.gate(
     'decommission',
     [
-      plan.keep.source ? `${source.instance} stays, fenced` : `${source.instance} is deleted${end}`,
+      plan.keep.source ? `${name} stays, fenced` : `${name} is deleted${end}`,
       ...(report.removal?.costs ?? []).map((cost) => `old source ${costLine(cost)}`),
       ...(plan.keep.source ? [] : removalFindings(report.removal, plan.keep.logGroups)),
       ...(plan.keep.source ? [] : slotFindings(report.slotsMoved)),

@@ -1,5 +1,6 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import type { SavedComparison } from '../../activities/compare/progress';
+import { renames } from '../../plan/instance-names';
 import type { Proof } from '../../plan/report';
 import { act } from '../act';
 import type { Migration } from '../migration';
@@ -31,6 +32,11 @@ export async function prove(
       );
       return act('proveContents', { ...input, ...(bySnapshot ? { bySnapshot } : {}) });
     }
+  }
+  if (renames(migration.plan)) {
+    migration.notice(
+      'the snapshots of the pause ended with the reboots of the renaming; the proof goes by row versions',
+    );
   }
   return act('proveContents', input);
 }

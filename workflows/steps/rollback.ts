@@ -4,7 +4,7 @@ import type { FenceSet } from '../../activities/cutover/fence-set';
 import type { SourceFacts } from '../../plan/checks';
 import { bytes, duration } from '../../plan/format';
 import { type CutoverFacts, proofLine, type RollbackFacts } from '../../plan/report';
-import { act } from '../act';
+import { act, pauseOptions } from '../act';
 import type { Guard } from '../guard';
 import type { Migration } from '../migration';
 import { prove } from './proof';
@@ -39,11 +39,13 @@ export async function rollBack(
     });
   }
   request.cutover = facts;
+  migration.trafficIsOn('source');
+  const behind = { ...migration.ref, databases: source.databases, direction: 'back' } as const;
 
   await migration.step('rollback-proof', async (note) => {
     const { neighbours, targetSnapshots, holder, switchedAt } = facts;
-    await act('resumeNeighbours', { ...input, ...(neighbours ? { neighbours } : {}) });
-    const proof = await prove(migration, { ...input, targetSnapshots }, holder);
+    await act('resumeNeighbours', { ...behind, ...(neighbours ? { neighbours } : {}) });
+    const proof = await prove(migration, { ...behind, targetSnapshots }, holder);
     request.proof = proof;
     note(proofLine(proof, switchedAt));
   });
@@ -102,7 +104,7 @@ async function pauseOnce(
     try {
       await act('preparePause', input);
       await guard.stop();
-      const result = await act('cutOver', input);
+      const result = await act('cutOver', input, pauseOptions(migration.plan));
       if (result.switched) {
         note(`writes stopped for ${duration(result.pauseMs)}`);
         return result;

@@ -1,4 +1,5 @@
 import type { SourceFacts } from '../../plan/checks';
+import { presentName } from '../../plan/instance-names';
 import type { Lsn } from '../../plan/lsn';
 import { type CutoverFacts, movedSlotLine } from '../../plan/report';
 import { act } from '../act';
@@ -11,7 +12,7 @@ import type { Migration } from '../migration';
  */
 export async function openWayBack(
   migration: Migration,
-  { databases, instance }: SourceFacts,
+  { databases }: SourceFacts,
   { wayBackFrom, fenceLsn }: CutoverFacts,
 ): Promise<Guard> {
   const guard = new Guard(migration, databases, 'back');
@@ -25,7 +26,7 @@ export async function openWayBack(
     if (slots) await moveSlotsOfOthers(migration, { databases, from: wayBackFrom, fenceLsn });
     if (!replicates) return note('slots of others only: the plan wants no way back');
     await act('startWayBack', { ...migration.ref, databases, from: wayBackFrom });
-    note(`to ${instance}, from ${wayBackFrom}`);
+    note(`to ${presentName(migration.ref, 'source')}, from ${wayBackFrom}`);
   });
   if (!replicates) return guard;
   migration.openWayBack();

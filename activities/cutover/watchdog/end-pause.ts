@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { applicationName } from '../../../plan/names';
+import { renames } from '../../../plan/instance-names';
 import type { Dependencies } from '../../dependencies';
 import { accessTo, queryRows, type Session, withSession } from '../../postgres/session';
+import { presentNames } from '../../rds/present-names';
+import { finishRenaming, isRenaming } from '../behind-rename';
 import { closeFences, openFences } from '../fence-set';
-import { isCutOver } from '../is-cut-over';
+import { isCutOverForSure } from '../is-cut-over';
 import { lowerFenceOf } from '../lower-fence';
 import { noteEnd, pausedFor } from '../pause-mark';
 import { releaseFences } from '../release';
@@ -19,7 +22,8 @@ const LOOK_EVERY_MS = 200;
 const LAST_STATEMENT_MS = 10_000;
 
 /** Whether the fence is up. */
-export function isPaused(deps: Dependencies, { input }: WatchOrder): Promise<boolean> {
+export async function isPaused(deps: Dependencies, order: WatchOrder): Promise<boolean> {
+  const input = await presentNames(deps, order.input);
   return onSource(deps, input, async (source) => (await pausedFor(source, input)) !== undefined);
 }
 
@@ -30,18 +34,23 @@ export function isPaused(deps: Dependencies, { input }: WatchOrder): Promise<boo
  * for long: that is another pause, which somebody else guards.
  * @param silentMs since the worker was last heard of, in milliseconds
  */
-export async function endPause(deps: Dependencies, order: WatchOrder, silentMs: number): Promise<Ended> {
+export async function endPause(deps: Dependencies, given: WatchOrder, silentMs: number): Promise<Ended> {
+  const order = { ...given, input: await presentNames(deps, given.input) };
   const { input } = order;
+  // Between the two names there is nothing that clients could be let go on to.
+  if (renames(input.plan) && (await isRenaming(deps, input))) {
+    return release(deps, { ...order, input: await finishRenaming(deps, input) });
+  }
   return onSource(deps, input, async (source) => {
     const pausedMs = await pausedFor(source, input);
     if (pausedMs === undefined) return 'was down';
     if (pausedMs < silentMs - LAST_STATEMENT_MS) return 'another pause';
-    if (await isCutOver(deps, input)) return release(deps, order);
+    if (await isCutOverForSure(deps, input)) return release(deps, order);
     await untilOthersEnded(source, order);
     await endSessions(source, order);
     const ms = await pausedFor(source, input);
     if (ms === undefined) return 'was down';
-    if (await isCutOver(deps, input)) return release(deps, order);
+    if (await isCutOverForSure(deps, input)) return release(deps, order);
     await noteEnd(source, input, { activity: order.activity, pauseMs: Math.round(ms) });
     await lowerFenceOf(deps, input, source);
     return 'lowered';

@@ -214,3 +214,38 @@ describe('a rollback', () => {
     await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
   });
 });
+
+describe('a plan that renames the instances', () => {
+  const RENAMING = { ...UNATTENDED, cutover: { traffic: [{ type: 'rds-rename' as const }] } };
+  const NAMES = { sourceResourceId: 'db-SOURCE' };
+
+  it('has everything behind the switch work with the names that there are then, and with the first ones behind a rollback', async () => {
+    const migration = await atLastGate({}, RENAMING);
+    const { script } = migration;
+    const [pause] = script.inputsOf('cutOver');
+    expect(pause).toMatchObject(NAMES);
+    expect(pause).not.toHaveProperty('renamed');
+    for (const name of ['startWayBack', 'proveContents', 'watchTraffic'] as const) {
+      expect(script.inputsOf(name)).toEqual([expect.objectContaining({ ...NAMES, renamed: 'both' })]);
+    }
+    await rollback(migration);
+    const report = await migration.result();
+    expect(report.status).toBe('rolled-back');
+    expect(script.inputsOf('cutOver')[1]).toMatchObject({ direction: 'back', renamed: 'both' });
+    expect(script.inputsOf('proveContents')[1]).toMatchObject({ direction: 'back' });
+    for (const name of ['proveContents', 'resumeNeighbours', 'removeReplication', 'restoreParameters'] as const) {
+      expect(script.inputsOf(name).at(-1)).not.toHaveProperty('renamed');
+    }
+    expect(report.stays).toContainEqual(expect.objectContaining({ what: 'target', name: 'app-db-encrypted' }));
+  });
+
+  it('calls what stays by its new name, and deletes the source under its own', async () => {
+    const migration = await atLastGate({}, RENAMING);
+    const { gate } = await migration.untilGate('decommission');
+    expect(gate?.findings.join()).toContain('app-db-old is deleted');
+    await migration.approve('decommission');
+    const report = await migration.result();
+    expect(migration.script.inputsOf('deleteSource')).toEqual([expect.objectContaining({ renamed: 'both' })]);
+    expect(report.stays).toContainEqual(expect.objectContaining({ what: 'target', name: 'app-db' }));
+  });
+});

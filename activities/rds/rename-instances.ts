@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DBInstance, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
+import { ApplicationFailure } from '@temporalio/common';
+import { oldSourceName } from '../../plan/instance-names';
+import { isAwsError } from '../classify-error';
+import { type Aws, awsOf, type Dependencies, type MigrationRef, type Side } from '../dependencies';
+import { stopReceiving } from '../postgres/stop-receiving';
+import { isRefusal } from '../traffic/refused-by-aws';
+import { SWITCH_UNCONFIRMED, SwitchRefused } from '../traffic/traffic-switch';
+import { type Names, readNames, withNames } from './present-names';
+import { throwIfFailed } from './wait-for-instance';
+
+/** One of the two renamings. */
+export interface Renaming {
+  /** As the plan calls it. */
+  readonly side: Side;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Between two looks: a tenth of the time that it has taken so far, within these bounds. */
+const SHORTEST_MS = 200;
+const LONGEST_MS = 5_000;
+/** RDS may say for a while that a name is taken which has just been given up, or show an instance nowhere. */
+const REFUSED_FOR_MS = 120_000;
+
+/**
+ * What is renamed, in this order: who has the name of the source gives it up, then the other one takes it. In the way back the target of the
+ * plan gives it up, for the name that it had.
+ */
+export function renamingsOf({ plan, direction }: MigrationRef): readonly [Renaming, Renaming] {
+  const [name, source, target] = [plan.source.instance, oldSourceName(plan), plan.target.instance];
+  return direction === 'back'
+    ? [
+        { side: 'target', from: name, to: target },
+        { side: 'source', from: source, to: name },
+      ]
+    : [
+        { side: 'source', from: name, to: source },
+        { side: 'target', from: target, to: name },
+      ];
+}
+
+/** RDS has taken the renaming, or has done it. */
+const isTaken = (found: DBInstance | undefined, { to }: Renaming): boolean =>
+  found?.DBInstanceIdentifier === to || found?.PendingModifiedValues?.DBInstanceIdentifier === to;
+
+/** Whether the name is being given up, or is: from there it only goes forward. */
+export function isUnderWay(ref: MigrationRef, names: Names): boolean {
+  const [first, second] = renamingsOf(ref);
+  const found = names[first.side];
+  return isTaken(found, first) || found?.DBInstanceStatus === 'renaming' || isTaken(names[second.side], second);
+}
+
+/**
+ * The call that decides: asks RDS to give another name to whoever has the name of the source. Done already: nothing.
+ * @param mayGoOn throws when the pause is to be given up
+ * @throws SwitchRefused when RDS has not taken it; any other error leaves that open
+ */
+export async function giveUpName(deps: Dependencies, ref: MigrationRef, mayGoOn: () => void): Promise<void> {
+  const aws = awsOf(deps, ref);
+  const [first] = renamingsOf(ref);
+  for (;;) {
+    const names = await readNames(aws, ref);
+    if (isUnderWay(ref, names)) return;
+    const { strangers } = names;
+    if (strangers.some(({ DBInstanceIdentifier }) => DBInstanceIdentifier === first.to)) {
+      throw new SwitchRefused(`there is a DB instance ${first.to} already`);
+    }
+    try {
+      return await rename(aws, first);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      // The SDK sends a call again whose answer it did not get.
+      if (isUnderWay(ref, await readNames(aws, ref))) return;
+      const message = `RDS does not rename ${first.from}: ${error.message}`;
+      if (!isAwsError(error, 'InvalidDBInstanceState')) throw new SwitchRefused(message);
+      try {
+        mayGoOn();
+      } catch (late) {
+        throw new SwitchRefused(`${message}; ${(late as Error).message}`);
+      }
+    }
+    await sleep(SHORTEST_MS);
+  }
+}
+
+/**
+ * Behind that: the other one takes the name as soon as it is free. Returns when it is available under it. Looks before each step, so it may
+ * be killed anywhere and done again, by several at once. Needs no activity: the watchdog does this, too.
+ * @param mayAct asked right before it takes the name; throws when this renaming is a thing of the past
+ * @throws ApplicationFailure ResourceFailed when an instance fails; SWITCH_UNCONFIRMED, to be tried again, for anything else
+ */
+export async function takeName(deps: Dependencies, ref: MigrationRef, mayAct: () => Promise<void>): Promise<void> {
+  try {
+    await untilTaken(deps, ref, mayAct);
+  } catch (error) {
+    if (error instanceof ApplicationFailure) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw ApplicationFailure.retryable(`The instances are being renamed, but ${message}`, SWITCH_UNCONFIRMED);
+  }
+}
+
+async function untilTaken(deps: Dependencies, ref: MigrationRef, mayAct: () => Promise<void>): Promise<void> {
+  const aws = awsOf(deps, ref);
+  const [first, second] = renamingsOf(ref);
+  const startedAt = Date.now();
+  let refusedSince: number | undefined;
+  let seenAt = startedAt;
+  for (;;) {
+    const names = await readNames(aws, ref);
+    const [gone, comes] = [names[first.side], names[second.side]];
+    for (const one of [gone, comes]) if (one) throwIfFailed(one);
+    if (comes?.DBInstanceIdentifier === second.to && isAtRest(comes)) return;
+    if (gone && comes) seenAt = Date.now();
+    else if (Date.now() - seenAt > REFUSED_FOR_MS) {
+      throw new Error(
+        `RDS shows no instance that is called ${first.from} or ${first.to}, or none called ${second.from}`,
+      );
+    }
+    const isFree = gone?.DBInstanceIdentifier === first.to;
+    if (isFree && comes?.DBInstanceIdentifier === second.from && !isTaken(comes, second)) {
+      await mayAct();
+      // Its subscription names the server that it takes the name of: it would read from itself.
+      await stopReceiving(deps, withNames(ref, names));
+      try {
+        await rename(aws, second);
+        refusedSince = undefined;
+      } catch (error) {
+        if (!isAwsError(error, 'DBInstanceAlreadyExists', 'InvalidDBInstanceState')) throw error;
+        refusedSince ??= Date.now();
+        if (Date.now() - refusedSince > REFUSED_FOR_MS) throw error;
+      }
+    }
+    await sleep(Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (Date.now() - startedAt) / 10)));
+  }
+}
+
+const isAtRest = ({ DBInstanceStatus, PendingModifiedValues }: DBInstance): boolean =>
+  DBInstanceStatus === 'available' && PendingModifiedValues?.DBInstanceIdentifier === undefined;
+
+/**
+ * RDS reboots the instance at once.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
+ */
+async function rename({ rds }: Aws, { from, to }: Renaming): Promise<void> {
+  await rds.send(
+    new ModifyDBInstanceCommand({ DBInstanceIdentifier: from, NewDBInstanceIdentifier: to, ApplyImmediately: true }),
+  );
+}
