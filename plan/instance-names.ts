@@ -9,6 +9,9 @@ export type Renamed = 'source' | 'both';
 /** Whether the plan moves traffic by renaming the instances. */
 export const renames = ({ cutover }: Plan): boolean => cutover.traffic[0]?.type === 'rds-rename';
 
+/** AWS: a new DNS name "becomes effective in about 10 minutes", and until then the instance is not available. There are two. */
+export const RENAMING_MINUTES = 2 * 10;
+
 /** What the source of the plan is called when it has given its name up. */
 export function oldSourceName({ source, cutover }: Plan): string {
   const [first] = cutover.traffic;

@@ -1,5 +1,6 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
+import { RENAMING_MINUTES } from '../../plan/instance-names';
 import type { TrafficSwitch } from '../../plan/plan';
 import { awsOf, type MigrationRef } from '../dependencies';
 import { parameterGroupOf } from '../rds/find-instance';
@@ -8,9 +9,6 @@ import { giveUpName, isUnderWay, type Renaming, renamingsOf, takeName } from '..
 import type { SwitchKind, SwitchLook, SwitchPlace } from './traffic-switch';
 
 type Entry = Extract<TrafficSwitch, { type: 'rds-rename' }>;
-
-/** AWS: a new DNS name "becomes effective in about 10 minutes", and until then the instance is not available. */
-const EFFECTIVE_WITHIN_MINUTES = 10;
 
 /**
  * The instances change their names, and the endpoint stays: who has the name gives it up, then the other one takes it. RDS reboots both,
@@ -92,7 +90,7 @@ function whyNotRenamed(found: DBInstance): string[] {
 /** How long the renaming takes, for the board: nothing can be measured before it is done. */
 export function renamingTime(ref: MigrationRef, earlierMs?: number): string {
   const [first, second] = renamingsOf(ref);
-  const guess = `up to about ${2 * EFFECTIVE_WITHIN_MINUTES} minutes: a guess, twice the ${EFFECTIVE_WITHIN_MINUTES} minutes after which a new name is effective, as AWS documents it`;
+  const guess = `up to about ${RENAMING_MINUTES} minutes: a guess, twice the ${RENAMING_MINUTES / 2} minutes after which a new name is effective, as AWS documents it`;
   const measured = earlierMs === undefined ? '' : `; the one before took ${Math.round(earlierMs / 1_000)} s`;
   return `renaming ${first.from} to ${first.to} and ${second.from} to ${second.to} takes ${guess}${measured}. Nobody can write meanwhile; it begins behind the pause budget, and only goes forward. The snapshots of the pause end with the reboots: the proof goes by row versions`;
 }

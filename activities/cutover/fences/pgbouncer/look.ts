@@ -1,3 +1,4 @@
+import { RENAMING_MINUTES, renames } from '../../../../plan/instance-names';
 import type { Plan, Pooler } from '../../../../plan/plan';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../../../dependencies';
 import { openConsole, type PoolerConsole, poolerName } from '../../../poolers/console';
@@ -81,6 +82,7 @@ async function lookAt(
           (one) => `${name}: ${one.name} leads to the source, but the plan does not name it: its clients get errors`,
         ),
         ...severalProcesses(name, settings),
+        ...shorterThanRenaming(name, waits, ref.plan),
       ],
       red: [
         ...(names.length === 0 && !entry.databases
@@ -142,6 +144,15 @@ function tooShort(name: string, seconds: number, { cutover: { pauseBudgetMs } }:
   return seconds > 0 && seconds * 1_000 < pauseBudgetMs
     ? [
         `${name}: query_wait_timeout is ${seconds} s, the pause may last ${pauseBudgetMs / 1_000} s: clients would be disconnected. Lower cutover.pauseBudgetMs, or raise query_wait_timeout`,
+      ]
+    : [];
+}
+
+/** How long a renaming takes is a guess, so this is only said. */
+function shorterThanRenaming(name: string, seconds: number, plan: Plan): string[] {
+  return renames(plan) && seconds > 0 && seconds < 60 * RENAMING_MINUTES
+    ? [
+        `${name}: query_wait_timeout is ${seconds} s, the renaming may take ${RENAMING_MINUTES} minutes: clients that wait would be disconnected. Raise query_wait_timeout`,
       ]
     : [];
 }
