@@ -169,6 +169,9 @@ describe('a name that somebody else has', () => {
     const { lines } = await boardOf({});
     expect(lines.filter(({ red, code }) => red && (code === 'traffic' || code === 'forecast'))).toEqual([]);
     const [line] = lines.filter(({ code }) => code === 'rename');
+    expect(lines.map(({ text }) => text).join('\n')).toContain(
+      'query_wait_timeout is 120 s, the renaming may take 20 minutes',
+    );
     expect(line?.text).toContain(
       'renaming app-db to app-db-old and app-db-encrypted to app-db takes up to about 20 minutes: a guess',
     );
