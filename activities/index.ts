@@ -30,6 +30,7 @@ import { deleteSource, deleteTarget } from './rds/delete-instance';
 import { deleteEncryptedSnapshot, deleteSnapshot, deleteSnapshots } from './rds/delete-snapshots';
 import { prepareParameters } from './rds/prepare-parameters';
 import { rebootSource } from './rds/reboot-source';
+import { startSource, stopSource } from './rds/stop-source';
 import { restoreParameters } from './rds/restore-parameters';
 import { createReplicas } from './replicas/create-replicas';
 import { deleteReplicas } from './replicas/delete-replicas';
@@ -95,6 +96,8 @@ const IMPLEMENTATIONS = {
   proveContents,
   callHooks,
   watchTraffic,
+  stopSource,
+  startSource,
   checkSourceUnused,
   removeReplication,
   deleteSource,

@@ -149,7 +149,7 @@ const progress = z.object({
     .optional()
     .describe('whether what is written on the target goes back to the source'),
   soak: z
-    .object({ notBefore: when().optional(), costs: z.array(z.string()) })
+    .object({ notBefore: when().optional(), stoppedAt: when().optional(), costs: z.array(z.string()) })
     .optional()
     .describe('while applications live on the target, until decommission is approved'),
   notices: z.array(z.object({ at: when(), text: z.string() })),
@@ -369,6 +369,10 @@ const optionalParts = {
     )
     .optional()
     .describe('sessions of applications on the source, behind the switch'),
+  sourceStopped: z
+    .object({ at: when(), startedAt: when().optional().describe('for the decommission') })
+    .optional()
+    .describe('the source was stopped behind the proof, as the last lock'),
   slotsMoved: z
     .array(
       z.object({

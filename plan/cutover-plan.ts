@@ -54,7 +54,7 @@ const fence = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('rds-proxy'), proxy: nonEmpty('the name of the RDS Proxy') }),
   /** An endpoint of yours stops the writes, and lets them go on. */
   z.strictObject({ type: z.literal('hook'), ...endpointOfUser }),
-  /** The source is stopped behind the drain, as the last lock. There is no way back by replication then. */
+  /** The source is stopped behind the proof, as the last lock, until the decommission. Only without a way back: that needs a source that runs. */
   z.strictObject({ type: z.literal('stop-instance') }),
 ]);
 export type FenceEntry = z.output<typeof fence>;
@@ -168,13 +168,6 @@ function refuseContradictions(
   for (const [index, { type }] of fences.entries()) {
     if (seen.has(type) && type !== 'hook') refuse(['fence', index], `${type} is named twice`);
     seen.add(type);
-  }
-  const stop = fences.findIndex(({ type }) => type === 'stop-instance');
-  if (stop >= 0) {
-    refuse(
-      ['fence', stop],
-      'is not in this version: the proof, the way back and the removal of replication need a source that runs',
-    );
   }
   for (const [index, entry] of fences.entries()) {
     if (entry.type !== 'rds-proxy') continue;

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { finalFailure } from './failures';
 import { oldSourceName, renames } from './instance-names';
+import { stopsSource } from './last-lock';
 import { type Plan, planSchema } from './plan';
 import { MIGRATION_ID } from './temporal';
 
@@ -46,6 +47,27 @@ function wrongNewName(plan: Plan): PlanProblem[] {
   return [{ path, message: `is missing, and ${name} is longer than ${LONGEST_ID} characters: give a name` }];
 }
 
+/** Who reads from the source behind the switch needs one that runs. */
+function needsRunningSource(plan: Plan): PlanProblem[] {
+  if (!stopsSource(plan)) return [];
+  const { soak, carry, cutover } = plan;
+  const path = `cutover.fence.${cutover.fence.findIndex(({ type }) => type === 'stop-instance')}`;
+  return [
+    ...(soak.wayBack === 'none'
+      ? []
+      : [{ path, message: 'needs soak.wayBack "none": the way back needs a source that runs' }]),
+    ...(carry.slots === 'leave'
+      ? []
+      : [
+          {
+            path,
+            message:
+              'needs carry.slots "leave": readers have to come to the end of their old slots, on a source that runs',
+          },
+        ]),
+  ];
+}
+
 /** Checks a plan. Returns every mistake at once, or the plan with its defaults. */
 export function checkPlan(input: unknown): { plan: Plan } | { problems: PlanProblem[] } {
   const result = planSchema.safeParse(input);
@@ -61,7 +83,7 @@ export function checkPlan(input: unknown): { plan: Plan } | { problems: PlanProb
       message: 'is the source itself: give the new instance a name of its own',
     });
   }
-  if (result.success) problems.push(...wrongNewName(result.data));
+  if (result.success) problems.push(...wrongNewName(result.data), ...needsRunningSource(result.data));
   return result.success && problems.length === 0 ? { plan: result.data } : { problems };
 }
 

@@ -118,6 +118,8 @@ export interface WayBack {
 export interface Soak {
   /** ISO 8601: that gate opens no sooner, by the plan. */
   readonly notBefore?: string;
+  /** ISO 8601: since then the old source is stopped, by the plan. */
+  stoppedAt?: string;
   /** What the old source costs meanwhile, a line for each instance. */
   readonly costs: readonly string[];
 }
@@ -134,8 +136,13 @@ export function soakLines({ wayBack, soak, lag }: Progress): string[] {
         ? [`NO WAY BACK: ${wayBack.why ?? ''}`]
         : []),
     ...(soak?.costs ?? []).map((cost) => `old source ${cost}`),
+    ...(soak?.stoppedAt ? [`old source: ${stoppedText(soak.stoppedAt)}`] : []),
   ];
 }
+
+/** What a stopped source means for who pays for it. */
+export const stoppedText = (at: string): string =>
+  `stopped since ${at.slice(0, 16).replace('T', ' ')}Z; meanwhile AWS charges its storage and backups, and no instance hours`;
 
 /** The answer of the query `progress`. */
 export interface Progress {
@@ -161,12 +168,15 @@ export interface Progress {
   undone: { name: string; ok: boolean; message?: string }[];
 }
 
-export function newProgress(migration: string): Progress {
+/** @param also steps that only some plans have */
+export function newProgress(migration: string, also: { readonly stopsSource?: boolean } = {}): Progress {
   return {
     migration,
     phase: 'inspect',
     status: 'running',
-    steps: STEP_NAMES.filter((name) => STEPS[name].phase !== 'rollback').map(pending),
+    steps: STEP_NAMES.filter(
+      (name) => STEPS[name].phase !== 'rollback' && (name !== 'stop-source' || also.stopsSource),
+    ).map(pending),
     notices: [],
     approvals: [],
     undone: [],

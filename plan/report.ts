@@ -297,6 +297,8 @@ export interface Report {
   removal?: Removal;
   /** Sessions of applications that the watch behind the switch saw on the source; empty: there were none. */
   seenOnSource?: readonly SeenOnSource[];
+  /** By the plan, behind the proof; `startedAt`: for the decommission. ISO 8601, workflow time. */
+  sourceStopped?: { readonly at: string; startedAt?: string };
   slotsMoved?: readonly MovedSlot[];
   rollback?: RollbackFacts;
   stays: Remains[];

@@ -48,6 +48,7 @@ export const STEPS = {
   resume: { phase: 'soak', title: 'start on the target what was stopped on the source: jobs, subscriptions' },
   proof: { phase: 'soak', title: 'compare everything as of the cutover' },
   watch: { phase: 'soak', title: 'applications on the target, none on the source' },
+  'stop-source': { phase: 'soak', title: 'stop the source, as the last lock' },
   soak: { phase: 'soak', title: 'applications live on the target; a rollback loses nothing' },
   decommission: { phase: 'finish', title: 'remove replication, source and intermediate snapshots' },
   evidence: { phase: 'finish', title: 'the report' },

@@ -77,6 +77,8 @@ const ACTIVITIES = {
   proveContents: ['waits', 'prove: compare everything as of the cutover'],
   callHooks: ['waits', 'call your hooks'],
   watchTraffic: ['waits', 'watch who is connected where'],
+  stopSource: ['waits', 'last lock: stop the source'],
+  startSource: ['waits', 'start the source again'],
   checkSourceUnused: ['quick', 'look whether anybody uses the source'],
   removeReplication: ['waits', 'remove subscriptions, slots, publications, roles and marks from both sides'],
   deleteSource: ['waits', 'delete the source'],

@@ -16,6 +16,7 @@ import type { Approval, GateAnswer, GateName } from '../plan/gates';
 import { endedReport } from '../plan/ended-report';
 import { fitReport } from '../plan/fit-report';
 import { renames } from '../plan/instance-names';
+import { stopsSource } from '../plan/last-lock';
 import type { Plan } from '../plan/plan';
 import { newProgress, type Progress, stepOf } from '../plan/progress';
 import type { Report, RollbackFacts } from '../plan/report';
@@ -26,6 +27,7 @@ import { ByHand } from './by-hand';
 import { Desk } from './desk';
 import { renderDetails, signalCommand } from './details';
 import { type GateHost, Gates } from './gate';
+import { LastLock } from './last-lock';
 import { type Answerable, listen } from './listen';
 import { listenAtDesk } from './listen-board';
 import type { Request } from './messages';
@@ -48,6 +50,7 @@ export class Migration implements Answerable, GateHost {
   readonly gates = new Gates(this);
   readonly desk = new Desk(this);
   readonly byHand = new ByHand(this);
+  readonly lastLock = new LastLock(this);
   readonly report: Report;
   readonly progress: Progress;
   readonly #scope = new CancellationScope();
@@ -75,7 +78,7 @@ export class Migration implements Answerable, GateHost {
     readonly id: string,
     readonly plan: Plan,
   ) {
-    this.progress = newProgress(id);
+    this.progress = newProgress(id, { stopsSource: stopsSource(plan) });
     this.report = {
       migration: id,
       status: 'running',

@@ -1,5 +1,8 @@
 import type { FenceEntry } from '../../plan/plan';
-import type { Dependencies, MigrationRef } from '../dependencies';
+import { stopsSource } from '../../plan/last-lock';
+import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { requireInstance } from '../rds/find-instance';
+import { neverStops } from '../rds/stop-source';
 import type { FencePlan } from './fence';
 import type { Fence, FenceLook } from './fences/fence';
 import { kindOf } from './fences/kinds';
@@ -15,6 +18,14 @@ export interface FenceSet {
 const otherEntries = ({ plan }: MigrationRef): FenceEntry[] =>
   plan.cutover.fence.filter((entry) => kindOf(entry) !== undefined);
 
+/** Nothing of the pause, but of the board: whether RDS would stop the source behind the proof. */
+async function lookAtLastLock(deps: Dependencies, ref: MigrationRef): Promise<FenceLook> {
+  if (!stopsSource(ref.plan)) return { findings: [], red: [] };
+  const instance = instanceOf(ref, 'source');
+  const red = neverStops(await requireInstance(awsOf(deps, ref), instance));
+  return { findings: [`behind the proof ${instance} is stopped, until the decommission`], red };
+}
+
 /** Looks at every fence but the SQL fence. */
 export async function lookAtFences(
   deps: Dependencies,
@@ -23,10 +34,11 @@ export async function lookAtFences(
   const looks = await Promise.all(
     otherEntries(ref).map((entry) => kindOf(entry)?.look(deps, ref, entry) as Promise<FenceLook>),
   );
+  const last = await lookAtLastLock(deps, ref);
   return {
     others: looks.map(({ was }) => was ?? null),
-    findings: looks.flatMap(({ findings }) => findings),
-    red: looks.flatMap(({ red }) => red),
+    findings: [...looks.flatMap(({ findings }) => findings), ...last.findings],
+    red: [...looks.flatMap(({ red }) => red), ...last.red],
   };
 }
 

@@ -63,10 +63,6 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
       sessions.neighbours && (await holdNeighbours(input, sessions.pairs, sessions.neighbours, clock.mayGoOn));
     if (held) timeline.done('neighbours stopped');
     const drained = await drainUntilStill(input, sessions, timeline, clock.mayGoOn);
-    for (const fence of fences.filter(({ raisedWhen }) => raisedWhen === 'drained')) {
-      await fence.raise(clock);
-      timeline.done(`fence ${fence.name}`);
-    }
     const neighbours = held && (await withPositions(sessions.pairs, held));
     if (!renames(input.plan)) await sessions.holdSnapshots(deps, input.id);
     clock.mayGoOn();
@@ -128,7 +124,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 /** The fences of the plan that hold clients, then roles and sessions by SQL. */
 async function raiseFences({ input, sessions, fences }: Pause, timeline: Timeline, clock: PauseBudget): Promise<void> {
-  for (const fence of fences.filter(({ raisedWhen }) => raisedWhen === 'before')) {
+  for (const fence of fences) {
     await fence.raise(clock);
     timeline.done(`fence ${fence.name}`);
     clock.mayGoOn();

@@ -1,6 +1,7 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import policy from '../../docs/iam-policy.json';
 import { oldSourceName, renames } from '../../plan/instance-names';
+import { stopsSource } from '../../plan/last-lock';
 import { awsName } from '../../plan/names';
 import type { Plan, TrafficType } from '../../plan/plan';
 import { placeInS3 } from '../../plan/report-plan';
@@ -50,6 +51,8 @@ function isNeeded(sid: string, { source, plan }: Surroundings): boolean {
   if (sid === 'Prices') return false;
   if (sid === 'RenamedSource') return renames(plan);
   if (sid === 'LogGroupsOfRenamedSource') return renames(plan) && logs;
+  if (sid === 'LastLock') return stopsSource(plan) && !renames(plan);
+  if (sid === 'LastLockOfRenamedSource') return stopsSource(plan) && renames(plan);
   if (sid === 'ReadReplicas') return replicas;
   if (sid === 'LogGroups' || sid === 'LookAtLogGroups') return logs;
   if (sid === 'LogGroupsOfReplicas') return logs && replicas;

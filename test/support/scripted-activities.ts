@@ -200,6 +200,8 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   proveContents: () => ({ ...COMPARISON, method: 'snapshot', changedSince: 0, goneSince: 0 }),
   callHooks: () => [],
   watchTraffic: () => ({ onTarget: 8, stragglers: [] }),
+  stopSource: nothing,
+  startSource: nothing,
   checkSourceUnused: () => undefined,
   removeReplication: nothing,
   deleteSource: () => ({ finalSnapshot: 'keyshift-m-final' }),

@@ -1,6 +1,7 @@
 import type { SourceFacts } from '../../plan/checks';
 import { endedReport } from '../../plan/ended-report';
 import { costLine } from '../../plan/daily-cost';
+import { stoppedText } from '../../plan/progress';
 import { presentName } from '../../plan/instance-names';
 import { type CutoverFacts, logGroupText, type Remains, type Report, unreadBytes } from '../../plan/report';
 import type { Activities } from '../../activities';
@@ -73,6 +74,7 @@ export async function finish(
     approved = true;
     migration.closeWayBack();
     await guardBack.stop();
+    await migration.lastLock.open();
     if (!plan.keep.source) await act('checkSourceUnused', { ...ref, fencedRoles });
     await act('removeReplication', input);
     // Behind the publications: a table that is published without a replica identity refuses UPDATE and DELETE.
@@ -99,7 +101,11 @@ export async function finish(
       if (!report.stays.some(({ what, name }) => what === one.what && name === one.name)) report.stays.push(one);
     };
     if (plan.keep.source) {
-      stays({ what: 'source', name: sourceName, why: 'the plan keeps it; it is fenced' });
+      stays({
+        what: 'source',
+        name: sourceName,
+        why: `the plan keeps it; it is fenced${report.sourceStopped ? ', and runs' : ''}`,
+      });
     }
     if (left.finalSnapshot) {
       const why = plan.keep.encryptFinalSnapshot
@@ -149,6 +155,11 @@ async function approval(migration: Migration): Promise<void> {
     [
       plan.keep.source ? `${name} stays, fenced` : `${name} is deleted${end}`,
       ...(report.removal?.costs ?? []).map((cost) => `old source ${costLine(cost)}`),
+      ...(report.sourceStopped
+        ? [
+            `${name} is ${stoppedText(report.sourceStopped.at)}; it is started, fenced, before replication is removed from it`,
+          ]
+        : []),
       ...(plan.keep.source ? [] : removalFindings(report.removal, plan.keep.logGroups)),
       ...(plan.keep.source ? [] : slotFindings(report.slotsMoved)),
       ...proofFindings(report.proof),

@@ -14,7 +14,7 @@ const SHOWN_GONE = 5;
 
 /**
  * What was stopped starts on the target; the proof as of the cutover, while applications write to the target; beside both, from the
- * beginning, a look at who is connected where; then as long as the plan wants applications to live there before anything is removed. Comes again where a rollback was
+ * beginning, a look at who is connected where; then the last lock, where the plan has it; then as long as the plan wants applications to live there before anything is removed. Comes again where a rollback was
  * rejected: what is done stays done.
  */
 export async function soak(
@@ -48,6 +48,8 @@ export async function soak(
     const { onTarget, stragglers } = await (watched ?? beginWatch(migration, switchedAt))();
     note(`${onTarget} sessions on the target, ${stragglers.length} on the source`);
   });
+
+  await migration.lastLock.close();
 
   const { minutes } = migration.plan.soak;
   const leftMs = Date.parse(switchedAt) + minutes * 60_000 - Date.now();

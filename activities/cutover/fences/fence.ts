@@ -1,8 +1,8 @@
 import type { FenceEntry, FenceType } from '../../../plan/plan';
 import type { Dependencies, MigrationRef } from '../../dependencies';
 
-/** Any kind but the SQL fence, which the pause makes itself. */
-export type OtherFenceType = Exclude<FenceType, 'sql'>;
+/** Any kind but the SQL fence, which the pause makes itself, and the last lock, which comes behind the proof (activities/rds/stop-source.ts). */
+export type OtherFenceType = Exclude<FenceType, 'sql' | 'stop-instance'>;
 export type EntryOf<Type extends FenceType> = Extract<FenceEntry, { type: Type }>;
 
 /** The pause that a fence is raised in. */
@@ -30,8 +30,6 @@ export interface FenceLook {
 export interface Fence {
   /** What the timeline and messages call it. */
   readonly name: string;
-  /** Raised before the SQL fence, or behind the drain as a last lock. */
-  readonly raisedWhen: 'before' | 'drained';
   /** It is on the source itself and stays up behind the switch; a rollback lowers it. The others let clients go on. */
   readonly staysUp: boolean;
   /** Stops writes and verifies that it holds. May run twice. */

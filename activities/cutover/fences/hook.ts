@@ -26,7 +26,6 @@ export const hook: FenceKind<HookEntry> = {
       endpoint.call({ event: `fence.${action}`, idempotencyKey: `${key}:${action}` });
     return {
       name: `hook ${endpoint.name}`,
-      raisedWhen: 'before',
       staysUp: false,
       async raise(clock) {
         clock.mayGoOn();

@@ -35,7 +35,6 @@ export const rdsProxy: FenceKind<ProxyEntry> = {
     const source = instanceOf(ref, 'source');
     return Promise.resolve({
       name: `rds-proxy ${entry.proxy}`,
-      raisedWhen: 'before',
       staysUp: false,
       async raise(clock) {
         await deregisterTarget(aws, entry.proxy, source);

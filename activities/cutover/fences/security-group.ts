@@ -69,7 +69,6 @@ export const securityGroup: FenceKind<GroupEntry> = {
     const fenced = fencedGroups(was, entry);
     return {
       name: 'security-group',
-      raisedWhen: 'before',
       staysUp: true,
       async raise(clock) {
         const now = groupsOf(await requireInstance(aws, instance));

@@ -1,7 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
+import { stopsSource } from '../../../plan/last-lock';
 import { checkPlan, parsePlan, type PlanProblem } from '../../../plan/parse-plan';
-import { planSchema } from '../../../plan/plan';
+import { type PlanInput, planSchema } from '../../../plan/plan';
 import { parsedPlan, SMALLEST_PLAN } from '../../support/plan';
 
 function problemsOf(input: unknown): readonly PlanProblem[] {
@@ -151,10 +152,20 @@ describe('fences and switches', () => {
     expect(parsedPlan({ ...SMALLEST_PLAN, cutover: hook('http://127.0.0.1:8080/') }).cutover.traffic).toHaveLength(1);
   });
 
-  it('are refused where this version does not have them, or half of them is missing', () => {
-    expect(problemOf({ fence: [{ type: 'stop-instance' }] })).toEqual([
-      { path: 'cutover.fence.0', message: expect.stringContaining('is not in this version') as string },
+  it('stop the source only where nobody needs it behind the switch', () => {
+    const cutover: PlanInput['cutover'] = { fence: [{ type: 'sql' }, { type: 'stop-instance' }] };
+    const soak = { wayBack: 'none' } as const;
+    expect(problemsOf({ ...SMALLEST_PLAN, cutover })).toEqual([
+      { path: 'cutover.fence.1', message: expect.stringContaining('needs soak.wayBack "none"') as string },
     ]);
+    expect(problemsOf({ ...SMALLEST_PLAN, cutover, soak, carry: { slots: 'recreate' } })).toEqual([
+      { path: 'cutover.fence.1', message: expect.stringContaining('needs carry.slots "leave"') as string },
+    ]);
+    expect(stopsSource(parsedPlan({ ...SMALLEST_PLAN, cutover, soak }))).toBe(true);
+    expect(stopsSource(parsedPlan({ ...SMALLEST_PLAN, soak }))).toBe(false);
+  });
+
+  it('are refused where half of them is missing', () => {
     expect(problemOf({ fence: [{ type: 'rds-proxy', proxy: 'shop' }] })).toEqual([
       { path: 'cutover.fence.0', message: expect.stringContaining('needs the switch') as string },
     ]);

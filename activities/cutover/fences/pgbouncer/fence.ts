@@ -127,7 +127,6 @@ export const pgbouncer: FenceKind<PgBouncerEntry> = {
     const letAllGo = () => onEach(poolers, (pooler) => pooler.letGo());
     return {
       name: 'pgbouncer',
-      raisedWhen: 'before',
       staysUp: false,
       async raise(clock) {
         const { check, stop } = untilGivenUp(entry.waitMs, clock);
