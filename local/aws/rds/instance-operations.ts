@@ -11,6 +11,7 @@ import type { InstanceRecord, InstanceSettings } from './model';
 import { addInstance } from './new-instance';
 import type { RdsCall } from './request';
 import { assertInstanceState, newIdentifier, readTags, requireInstance } from './request';
+import { primaryOf, replicasOf } from './replication';
 import { requireStorageKey } from './storage-keys';
 import { assertNewSnapshot, newFinalSnapshot } from './snapshots';
 
@@ -101,6 +102,11 @@ export function rebootDBInstance(call: RdsCall): Answer {
 export function stopDBInstance(call: RdsCall): Answer {
   const instance = requireInstance(call, call.parameters.required('DBInstanceIdentifier'));
   assertInstanceState(instance, ['available']);
+  // "You can't stop a DB instance that has a read replica, or that is a read replica." The words of the error are ours.
+  const { rds } = call.context.store.region(instance.region);
+  if (primaryOf(rds, instance) ?? replicasOf(rds, instance)[0]) {
+    throw new AwsError('InvalidDBInstanceState', `Instance ${instance.id} has a read replica or is one.`);
+  }
   instance.status = 'stopping';
   startInstanceOperation(call.context, instance, { kind: 'stop' }, call.stall);
   return { DBInstance: instanceShape(instance, call) };

@@ -1,4 +1,4 @@
-import { CreateDBInstanceReadReplicaCommand } from '@aws-sdk/client-rds';
+import { CreateDBInstanceReadReplicaCommand, StopDBInstanceCommand } from '@aws-sdk/client-rds';
 import { lookAtFences } from '../../../../activities/cutover/fence-set';
 import type { StopSourceInput } from '../../../../activities/rds/stop-source';
 import { subscriptionName } from '../../../../plan/names';
@@ -126,4 +126,8 @@ it('says before, and then, that RDS does not stop an instance with read replicas
   expect(red).toEqual([`RDS does not stop an instance that has read replicas, and ${SOURCE} has reader.`]);
   await expect(lab.run('stopSource', input)).rejects.toMatchObject({ type: 'InvalidRequest' });
   expect(await status()).toBe('available');
+  for (const DBInstanceIdentifier of [SOURCE, 'reader']) {
+    const stopped = lab.aws().rds.send(new StopDBInstanceCommand({ DBInstanceIdentifier }));
+    await expect(stopped).rejects.toMatchObject({ name: 'InvalidDBInstanceStateFault' });
+  }
 });

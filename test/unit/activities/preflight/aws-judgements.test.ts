@@ -214,4 +214,20 @@ describe('needed permissions', () => {
     const replicas = { ...source, ReadReplicaDBInstanceIdentifiers: ['copy'] };
     expect(resources({ source: replicas }).length).toBeGreaterThan(resources().length);
   });
+
+  it('are those to stop and start the source, by the name that it has then, only where the plan does', () => {
+    const fence = [{ type: 'stop-instance' as const }];
+    const stops = (change: object = {}) =>
+      neededPermissions({ ...around, ...change })
+        .filter(({ actions }) => actions.includes('rds:StopDBInstance'))
+        .flatMap((one) => [...one.resources]);
+    const planned = (cutover: object) => ({
+      plan: parsedPlan({ ...SMALLEST_PLAN, cutover: { fence, ...cutover }, soak: { wayBack: 'none' } }),
+    });
+    expect(stops()).toEqual([]);
+    expect(stops(planned({}))).toEqual(['arn:aws:rds:eu-central-1:123456789012:db:app-db']);
+    expect(stops(planned({ traffic: [{ type: 'rds-rename' }] }))).toEqual([
+      'arn:aws:rds:eu-central-1:123456789012:db:app-db-old',
+    ]);
+  });
 });
