@@ -21,7 +21,7 @@ export const Leftovers = (report: Report): Element => (
 
 /** By what the decommission does when it ends well; a step that did not end says nothing. */
 function Deleted(report: Report): Element {
-  const { progress, plan, source, slots, removal, migration, status } = report;
+  const { progress, plan, source, sourceStopped, slots, removal, migration, status } = report;
   const step = progress.steps.find(({ name }) => name === 'decommission') && stepOf(progress, 'decommission');
   if (status === 'aborted' || status === 'failed') return <Nothing>Nothing of the source was deleted.</Nothing>;
   const costs = (removal?.costs ?? []).map(costLine);
@@ -36,7 +36,7 @@ function Deleted(report: Report): Element {
           [
             'source',
             <Code>{source.instance}</Code>,
-            `resource id ${source.resourceId}${removal?.deletionProtection ? '; it was protected against deletion' : ''}${costs.map((cost) => `; ${cost}`).join('')}`,
+            `resource id ${source.resourceId}${removal?.deletionProtection ? '; it was protected against deletion' : ''}${costs.map((cost) => `; ${cost}`).join('')}${sourceStopped ? `; stopped at ${sourceStopped.at}, started at ${sourceStopped.startedAt ?? '-'} for its removal` : ''}`,
           ],
         ]),
     ...(plan.keep?.source ? [] : (removal?.replicas ?? [])).map(({ instance, replacedBy }) => [

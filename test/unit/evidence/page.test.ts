@@ -99,6 +99,12 @@ test('what the source cost, and its log groups that are gone or stay, are in it'
   expect(text).toContain(`log group ${stays} it is protected`);
 });
 
+test('when the source was stopped, and started, is in it', () => {
+  const sourceStopped = { at: '2026-11-21T10:00:00.000Z', startedAt: '2026-11-28T09:00:00.000Z' };
+  const text = words(renderPage({ ...recordedReport(), sourceStopped }));
+  expect(text).toContain('stopped at 2026-11-21T10:00:00.000Z, started at 2026-11-28T09:00:00.000Z for its removal');
+});
+
 test('a migration that was aborted says that nothing of the source was lost', () => {
   const [, aborted] = reportsOfHistories().find(([, { status }]) => status === 'aborted') ?? [];
   if (!aborted) throw new Error('no history of an aborted migration');
