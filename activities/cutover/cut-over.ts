@@ -17,7 +17,7 @@ import { lowerFenceOf } from './lower-fence';
 import { forgetWayThere, openOldSource } from './open-target';
 import { type Pause, pause } from './pause';
 import { endOf, noteEnd, pausedFor } from './pause-mark';
-import { openPauseSessions, type PauseSessions } from './pause-sessions';
+import { endEarlierAttempt, openPauseSessions, type PauseSessions } from './pause-sessions';
 import { moveTraffic, releaseFences } from './release';
 
 /**
@@ -35,16 +35,22 @@ export async function cutOver(deps: Dependencies, given: CutOverInput): Promise<
   const watchdog = deps.startWatchdog();
   let attempt: 'failed' | 'done' = 'failed';
   try {
-    const prepared = await inTime(prepare(deps, input), earlierPause.remainingMs, close);
+    const late = new AbortController();
+    const guarded = async (): Promise<Prepared> => {
+      const prepared = await prepare(deps, input, late.signal);
+      try {
+        late.signal.throwIfAborted();
+        const { pids } = prepared.sessions;
+        await watchdog.guard({ input, activity, pids, alreadyMs: earlierPause.msNow() });
+        return prepared;
+      } catch (error) {
+        await close(prepared);
+        throw error;
+      }
+    };
+    const prepared = await inTime(guarded(), earlierPause.remainingMs, late, close);
     if (!prepared) return await endOverdue(deps, input, activity);
-    const { pids } = prepared.sessions;
-    try {
-      await watchdog.guard({ input, activity, pids, alreadyMs: earlierPause.ms });
-    } catch (error) {
-      await close(prepared);
-      throw error;
-    }
-    const result = await attend(deps, input, context, prepared);
+    const result = await attend({ deps, input, context, activity, earlierMs: earlierPause.msNow() }, prepared);
     attempt = 'done';
     return result;
   } finally {
@@ -61,8 +67,8 @@ interface Prepared {
   readonly earlier: CutoverFacts | undefined;
 }
 
-async function prepare(deps: Dependencies, input: CutOverInput): Promise<Prepared> {
-  const sessions = await openPauseSessions(deps, input);
+async function prepare(deps: Dependencies, input: CutOverInput, signal: AbortSignal): Promise<Prepared> {
+  const sessions = await openPauseSessions(deps, input, signal);
   let switches: readonly PreparedSwitch[] = [];
   try {
     switches = await preparedSwitches({ deps, ref: input, from: sessions.sourceEndpoint, to: sessions.targetEndpoint });
@@ -91,15 +97,17 @@ async function close(
 
 /** One attempt, when nothing is missing but the pause itself. */
 async function attend(
-  deps: Dependencies,
-  input: CutOverInput,
-  context: Context,
+  attempt: Pick<Pause, 'deps' | 'input' | 'context' | 'activity' | 'earlierMs'>,
   { sessions, switches, fences, earlier }: Prepared,
 ): Promise<CutOverResult> {
+  const { input, context, earlierMs } = attempt;
   let keepSnapshots = false;
   try {
-    const pauseOf: Pause = { deps, input, sessions, switches, fences, context };
-    if (earlier && (isOpaque(input.plan.cutover.traffic) || switches.some(({ done }) => done))) {
+    const pauseOf: Pause = { ...attempt, sessions, switches, fences };
+    // A record that can't be compared with a switch counts as long as its fence is up, as it is behind a switch. One that was written
+    // behind a pause that was given up, by a server that fell silent meanwhile, is found beside a fence that is down.
+    const isBelieved = isOpaque(input.plan.cutover.traffic) && earlierMs > 0;
+    if (earlier && (isBelieved || switches.some(({ done }) => done))) {
       return await rollForward(pauseOf, { ...earlier, attempts: context.info.attempt });
     }
     const result = await pause(pauseOf);
@@ -112,13 +120,14 @@ async function attend(
 }
 
 /**
- * The result, or undefined when it comes later than `ms`; then it is released when it comes.
+ * The result, or undefined when it comes later than `ms`; then it is told to end, and released when it comes all the same.
  * @param ms undefined: no limit
  */
 async function inTime<T>(
   work: Promise<T>,
   ms: number | undefined,
-  release: (late: T) => Promise<void>,
+  late: AbortController,
+  release: (result: T) => Promise<void>,
 ): Promise<T | undefined> {
   if (ms === undefined) return work;
   let timer: NodeJS.Timeout | undefined;
@@ -126,14 +135,17 @@ async function inTime<T>(
     timer = setTimeout(() => resolve(undefined), ms);
   });
   const found = await Promise.race([work, over]).finally(() => clearTimeout(timer));
-  if (found === undefined) void work.then(release).catch(() => undefined);
+  if (found === undefined) {
+    late.abort();
+    void work.then(release).catch(() => undefined);
+  }
   return found;
 }
 
 /** What an attempt finds that may take over a pause. */
 interface EarlierPause {
-  /** How long the fence has been up, in milliseconds. */
-  readonly ms: number;
+  /** How long the fence has been up by now, in milliseconds; 0: it is down. */
+  msNow(): number;
   /** What is left of the budget; absent where there is nothing to be in time for: the fence is down, or traffic is switched. */
   readonly remainingMs?: number;
 }
@@ -150,19 +162,23 @@ async function lookAtEarlierPause(
 ): Promise<{ ended: CutOverResult } | EarlierPause> {
   const [database] = input.databases;
   if (database === undefined) throw new Error('no database to cut over');
-  if (renames(input.plan) && (await isRenaming(deps, input))) return { ms: 0 };
+  if (renames(input.plan) && (await isRenaming(deps, input))) return { msNow: () => 0 };
   const access = await accessTo(deps, input, 'source');
   return withSession(access, { step: 'pause-budget', database }, async (source) => {
     const ms = await pausedFor(source, input);
     const ended = await endOf(source, input, activity);
     const isOverdue = ms !== undefined && ms > input.plan.cutover.pauseBudgetMs;
-    if (ms === undefined && !ended) return { ms: 0 };
-    if (!isOverdue && !ended) return { ms: ms ?? 0, remainingMs: input.plan.cutover.pauseBudgetMs - (ms ?? 0) };
-    if (await isCutOverForSure(deps, input)) return { ms: ms ?? 0 };
-    const pauseMs = Math.round(ms ?? ended?.pauseMs ?? 0);
-    await noteEnd(source, input, { activity, pauseMs });
+    const lookedAt = performance.now();
+    const msNow = () => (ms === undefined ? 0 : Math.round(ms + performance.now() - lookedAt));
+    if (ms === undefined && !ended) return { msNow };
+    if (!isOverdue && !ended) return { msNow, remainingMs: input.plan.cutover.pauseBudgetMs - (ms ?? 0) };
+    // It may live, cut off from Temporal alone: without its sessions it neither records nor lowers anything any more.
+    await endEarlierAttempt(input.id, [access]);
+    if (await isCutOverForSure(deps, input)) return { msNow };
+    const pauseMs = Math.round(ended?.pauseMs ?? ms ?? 0);
+    const reason = ended?.reason ?? 'the budget ended while no worker attended to the pause';
+    await noteEnd(source, input, { activity, pauseMs, reason });
     await lowerFenceOf(deps, input, source);
-    const reason = 'the budget ended while no worker attended to the pause';
     return { ended: { switched: false, pauseMs, reason } };
   });
 }

@@ -68,8 +68,9 @@ export interface Drained {
 /**
  * Drains, copies the sequences and takes the snapshots, and begins again if anything else was committed on the source
  * meanwhile, by whatever role and whatever way it came: every transaction that writes takes a transaction id. No id may be
- * in progress before the marks nor at the end (a prepared transaction counts as in progress), and the next id may have
- * moved by the marks alone. (Autovacuum takes ids, too: that costs a round of a few milliseconds.)
+ * in progress before the marks (a prepared transaction counts as in progress), and the id that the last look takes is the next behind
+ * those of the marks: nobody has taken another, whether it is over or in progress. (Autovacuum takes ids, too: that costs a round of a
+ * few milliseconds.)
  */
 export async function drainUntilStill(
   input: CutOverInput,
@@ -92,11 +93,9 @@ export async function drainUntilStill(
       await sleep(LOOK_EVERY_MS);
       continue;
     }
-    const [fenceLsn, ...counts] = await Promise.all([
+    const [fenceLsn, sequences] = await Promise.all([
       drain(input, pairs, mayGoOn).finally(() => timeline.done('drain')),
-      ...[...pairs.values()].map((pair) =>
-        copySequences(pair.proof.source, pair.proof.target, pair.sequences, input.plan.carry.sequenceMargin),
-      ),
+      copyAllSequences(input, sessions),
     ]);
     timeline.done('sequences');
     const carried = await carry(input, pairs, timeline, mayGoOn);
@@ -106,13 +105,12 @@ export async function drainUntilStill(
     ]);
     timeline.done('snapshots');
     const foreign = await foreignSessions(first.source, input.id, input.plan.cutover.spareRoles);
-    const after = await nextXidWhenIdle(first);
+    const after = await takeXid(first);
     // Until its sessions were ended, a role with CREATEROLE could make another.
     await refuseOpenRoles(input, first);
     timeline.done('fence verified');
     if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
-      const total = counts.reduce((sum, count) => sum + count, 0);
-      return { fenceLsn, wayBackFrom, targetSnapshots, sequences: total, ...(carried ? { carried } : {}) };
+      return { fenceLsn, wayBackFrom, targetSnapshots, sequences, ...(carried ? { carried } : {}) };
     }
     mayHaveCome = foreign.length > 0;
     mayGoOn();
@@ -164,13 +162,30 @@ async function insertPosition(target: Session): Promise<Lsn> {
   return (await queryOne<{ lsn: Lsn }>(target, 'SELECT pg_current_wal_insert_lsn()::text AS lsn')).lsn;
 }
 
-/** The next transaction id of the source; undefined while any transaction that has one is in progress. */
+/** The id behind the latest transaction that is over; undefined while one before it is in progress. */
 async function nextXidWhenIdle({ source }: DatabasePair): Promise<bigint | undefined> {
   const { xmin, xmax } = await queryOne<{ xmin: string; xmax: string }>(
     source,
     `SELECT pg_snapshot_xmin(s)::text AS xmin, pg_snapshot_xmax(s)::text AS xmax FROM pg_current_snapshot() AS s`,
   );
   return xmin === xmax ? BigInt(xmax) : undefined;
+}
+
+/** Takes the next transaction id of the source. */
+async function takeXid({ source }: DatabasePair): Promise<bigint> {
+  const { xid } = await queryOne<{ xid: string }>(source, 'SELECT pg_current_xact_id()::text AS xid');
+  return BigInt(xid);
+}
+
+/** In the sessions of the proof, which have the snapshots of the round before, if there was one. Returns how many there are. */
+async function copyAllSequences({ plan }: CutOverInput, sessions: PauseSessions): Promise<number> {
+  await sessions.dropSnapshots();
+  const counts = await Promise.all(
+    [...sessions.pairs.values()].map(({ proof, sequences }) =>
+      copySequences(proof.source, proof.target, sequences, plan.carry.sequenceMargin),
+    ),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /**

@@ -5,6 +5,7 @@ import type { PauseClock } from './fences/fence';
 
 /** What looks at the budget by itself comes first, with a better reason. */
 const GRACE_MS = 100;
+const HURRY_MS = 300;
 
 /** The budget of a pause; time before this attempt counts. */
 export class PauseBudget implements PauseClock {
@@ -19,9 +20,16 @@ export class PauseBudget implements PauseClock {
   ) {}
 
   begin(alreadyMs: number, onEnd: () => void): void {
+    this.stop();
     this.alreadyMs = alreadyMs;
     this.#deadline = Date.now() + this.budgetMs - alreadyMs;
     this.#timer = setTimeout(onEnd, this.remainingMs() + GRACE_MS);
+  }
+
+  /** While a pause is given up: what does not answer is waited for until the budget ends, or for a moment where it has. */
+  hurry(onEnd: () => void): void {
+    this.stop();
+    this.#timer = setTimeout(onEnd, Math.max(HURRY_MS, this.remainingMs()));
   }
 
   stop(): void {

@@ -38,11 +38,13 @@ export async function forgetPause(source: Session, ref: MigrationRef): Promise<v
   await source.query(`UPDATE ${fenceTable(ref.id)} SET fenced_at = NULL WHERE purpose = '${markPurpose(ref)}'`);
 }
 
-/** A pause that was ended while no worker attended to it. */
+/** A pause that was ended before its switch. */
 export interface EndedPause {
   /** The activity whose pause it was, the same for all its attempts. */
   readonly activity: string;
   readonly pauseMs: number;
+  /** Why, for the notices. */
+  readonly reason: string;
 }
 
 const endPurpose = (ref: MigrationRef) => `${markPurpose(ref)}-ended` as const;

@@ -53,6 +53,8 @@ export interface PauseSessions extends Endpoints {
   readonly neighbours?: NeighbourPlan;
   /** Databases of the target that the quarantine closed for writes. */
   readonly closed: readonly QuarantineRecord[];
+  /** Ends the transactions of the proof: what is written in its sessions before the next call needs others. */
+  dropSnapshots(): Promise<void>;
   /** Begins the transactions of the proof, anew at every call. Returns the target's snapshots, per database. */
   takeSnapshots(): Promise<Record<string, string>>;
   /** Hands the sessions of the proof to the holder. */
@@ -76,10 +78,13 @@ const PROOF_STATEMENT_TIMEOUT_MS = 24 * 3_600_000;
 export async function openPauseSessions(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
+  signal: AbortSignal,
 ): Promise<PauseSessions> {
   const opened: Session[] = [];
   try {
-    return await openAll(deps, input, async (...options) => {
+    return await openAll(deps, input, signal, async (...options) => {
+      // Whoever comes late must not end sessions of the pause behind this one, nor open any.
+      signal.throwIfAborted();
       const session = await openSession(...options);
       opened.push(session);
       return session;
@@ -93,6 +98,7 @@ export async function openPauseSessions(
 async function openAll(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
+  signal: AbortSignal,
   openOne: typeof openSession,
 ): Promise<PauseSessions> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
@@ -108,6 +114,7 @@ async function openAll(
     source: await open(source, options),
     target: await open(target, options),
   });
+  signal.throwIfAborted();
   await endEarlierAttempt(input.id, [source, target]);
   for (const database of input.databases) {
     const pair = await openPair({ step: 'pause', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
@@ -140,6 +147,13 @@ async function openAll(
       pidOf(spare),
       ...[...pairs.values()].flatMap((pair) => [pidOf(pair.source), ...(pair.carry ? [pidOf(pair.carry.source)] : [])]),
     ],
+    async dropSnapshots() {
+      await Promise.all(
+        [...pairs.values()]
+          .flatMap(({ proof }) => [proof.source, proof.target])
+          .map((session) => session.query('ROLLBACK')),
+      );
+    },
     async takeSnapshots() {
       const snapshots = await Promise.all(
         [...pairs].map(async ([database, { proof }]) => {

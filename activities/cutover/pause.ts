@@ -34,6 +34,10 @@ export interface Pause {
   /** Every fence but the SQL fence. */
   readonly fences: readonly Fence[];
   readonly context: Context;
+  /** The activity, the same for all its attempts. */
+  readonly activity: string;
+  /** How long the fence has been up, in milliseconds, where this attempt takes a pause over; otherwise 0. */
+  readonly earlierMs: number;
 }
 
 /** How far the switch is: before it, nothing has happened; while it is under way, only the world knows. */
@@ -41,9 +45,9 @@ type Switched = 'not begun' | 'under way' | 'decided';
 
 /** From the first fence to the release. Gives up, with everything as before, as long as nothing is switched. */
 export async function pause(pauseOf: Pause): Promise<CutOverResult> {
-  const { deps, input, sessions, switches, fences, context } = pauseOf;
+  const { deps, input, sessions, switches, fences, context, earlierMs } = pauseOf;
   const { first } = sessions;
-  await forgetCutover(first.target, input);
+  if (earlierMs === 0) await forgetCutover(first.target, input);
   const timeline = new Timeline();
   reportProgress(() => ({ pauseMs: timeline.elapsedMs, done: timeline.steps.map(({ step }) => step) }));
   const clock = new PauseBudget(context, input.plan.cutover.pauseBudgetMs);
@@ -52,12 +56,17 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
   // A statement that waits for a lock, or for a server that does not answer, knows no budget.
   let cut = false;
   let givingUp = false;
+  const cutOff = () => {
+    if (switched !== 'not begun' && !givingUp) return;
+    cut = true;
+    sessions.cut();
+  };
   try {
-    clock.begin(await notePause(first.source, input), () => {
-      if (switched !== 'not begun' && !givingUp) return;
-      cut = true;
-      sessions.cut();
-    });
+    if (earlierMs > 0) {
+      clock.begin(earlierMs, cutOff);
+      await forgetCutover(first.target, input);
+    }
+    clock.begin(await notePause(first.source, input), cutOff);
     await raiseFences(pauseOf, timeline, clock);
     const held =
       sessions.neighbours && (await holdNeighbours(input, sessions.pairs, sessions.neighbours, clock.mayGoOn));
@@ -97,24 +106,25 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     // The first switch may have failed on its way out or on its way back: only the world knows. When it can't be asked,
     // this throws, the fence stays up, and the next attempt asks again.
     const isSwitched = switched === 'under way' ? isCutOverForSure : isCutOver;
-    if (mayHaveTakenEffect(input, switched, error) && (await isSwitched(deps, input)))
+    if (mayHaveTakenEffect(pauseOf, switched, error) && (await isSwitched(deps, input)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
     givingUp = true;
-    const isLate = cut;
-    await giveUp(pauseOf, recorded, timeline, () => cut);
-    return {
-      switched: false,
-      pauseMs: clock.alreadyMs + timeline.totalMs,
-      reason: isLate ? clock.ended(timeline.steps) : messageOf(error),
-    };
+    if (!cut) clock.hurry(cutOff);
+    const reason = cut ? clock.ended(timeline.steps) : messageOf(error);
+    const pauseMs = await giveUp({ ...pauseOf, clock, timeline, reason, recorded, isCut: () => cut });
+    return { switched: false, pauseMs, reason };
   } finally {
     clock.stop();
   }
 }
 
-/** A switch that can be read is always asked: an attempt that took over may have made it. */
-function mayHaveTakenEffect(input: CutOverInput, switched: Switched, error: unknown): boolean {
+/**
+ * A switch that can be read is asked: an attempt before this one may have made it. One behind it can't without having ended the session
+ * by which this one gives up.
+ */
+function mayHaveTakenEffect({ input, context }: Pause, switched: Switched, error: unknown): boolean {
   if (error instanceof SwitchRefused) return false;
+  if (switched === 'not begun' && context.info.attempt === 1) return false;
   return isOpaque(input.plan.cutover.traffic)
     ? switched === 'under way' && input.plan.cutover.traffic.length > 0
     : input.plan.cutover.traffic.length > 0;

@@ -20,19 +20,19 @@ const TRY_FOR_MS = 15 * 60_000;
 class Worker {
   /** The process that started this one; another, once it is gone. */
   readonly #pid = process.ppid;
-  #lastWordAt = Date.now();
+  #lastWordAt = performance.now();
   word: Word | undefined;
   /** It closed our stdin, which it only does by ending. */
   hasEnded = false;
 
   hears(word: Word): void {
     this.word = word;
-    this.#lastWordAt = Date.now();
+    this.#lastWordAt = performance.now();
   }
 
   /** Since it was last heard of, in milliseconds. */
   get silentMs(): number {
-    return Date.now() - this.#lastWordAt;
+    return performance.now() - this.#lastWordAt;
   }
 
   get isSilent(): boolean {

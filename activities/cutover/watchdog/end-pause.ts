@@ -51,7 +51,8 @@ export async function endPause(deps: Dependencies, given: WatchOrder, silentMs: 
     const ms = await pausedFor(source, input);
     if (ms === undefined) return 'was down';
     if (await isCutOverForSure(deps, input)) return release(deps, order);
-    await noteEnd(source, input, { activity: order.activity, pauseMs: Math.round(ms) });
+    const reason = 'the budget ended while no worker attended to the pause';
+    await noteEnd(source, input, { activity: order.activity, pauseMs: Math.round(ms), reason });
     await lowerFenceOf(deps, input, source);
     return 'lowered';
   });
