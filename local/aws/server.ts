@@ -46,6 +46,9 @@ interface Reply {
   readonly dropped?: boolean;
 }
 
+/** Longer than any client of ours keeps an idle connection. */
+const KEEP_ALIVE_MS = 300_000;
+
 /** The one HTTP server for all services; which one is meant says the credential scope of the signature. */
 export function createAwsServer(context: Context): Server {
   const json: Readonly<Record<string, Record<string, JsonOperation>>> = {
@@ -204,7 +207,7 @@ export function createAwsServer(context: Context): Server {
     );
   }
 
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     answer(request)
       .then((reply) => send(response, reply))
       .catch((error: unknown) => {
@@ -212,6 +215,9 @@ export function createAwsServer(context: Context): Server {
         response.destroy();
       });
   });
+  // Node closes what was idle for 5 s, and a client that sends in that moment is hung up on.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  return server;
 }
 
 function send(response: ServerResponse, reply: Reply): void {
