@@ -11,12 +11,13 @@ import { isUnderWay } from '../rds/rename-instances';
 import { throwIfCancelled, waitUntil } from '../wait';
 import { prepareDownstreamSlots } from '../way-back/downstream-slots';
 import { renewWayBack } from '../way-back/renew-way-back';
+import { copySequences, listSequences } from './sequences';
 
 const CHECKPOINT_TIMEOUT_MS = 1_800_000;
 
 /**
- * What the pause would otherwise wait for: the way back is ready to begin, large objects are the same as far as they can be, apply confirms each commit at once,
- * its worker runs with that setting, and both sides have made a checkpoint. Shortly before the pause, after its approval.
+ * What the pause would otherwise wait for: the way back is ready to begin, large objects and sequences are the same as far as they can be, apply confirms each
+ * commit at once, its worker runs with that setting, and both sides have made a checkpoint. Shortly before the pause, after its approval.
  */
 export async function preparePause(
   deps: Dependencies,
@@ -38,6 +39,7 @@ export async function preparePause(
     if (input.plan.carry.slots === 'recreate') await prepareDownstreamSlots(deps, input);
   }
   if (input.plan.carry.largeObjects === 'copy') await bringLargeObjects(source, target, input);
+  await bringSequences(source, target, input);
   const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
   await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));
   await inEachDatabase(target, input.databases, options, async (session, database) => {
@@ -65,6 +67,22 @@ async function bringLargeObjects(
     await withSession(source, { ...options, database, readOnly: true }, (from) =>
       withSession(target, { ...options, database }, async (to) => {
         await syncLargeObjects(from, to, id, throwIfCancelled);
+      }),
+    );
+  }
+}
+
+/** So that the pause sets only those that gave values from here on: to set 10,000 takes 0.3 s. */
+async function bringSequences(
+  source: Access,
+  target: Access,
+  { id, databases, plan }: MigrationRef & { databases: readonly string[] },
+): Promise<void> {
+  for (const database of databases) {
+    const options = { step: 'sequences', database, statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
+    await withSession(source, { ...options, readOnly: true }, (from) =>
+      withSession(target, options, async (to) => {
+        await copySequences(from, to, await listSequences(from, id), plan.carry.sequenceMargin);
       }),
     );
   }
