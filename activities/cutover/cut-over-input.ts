@@ -15,3 +15,13 @@ export type CutOverResult =
 
 /** Thrown inside the pause to give it up; never leaves the activity. */
 export class PauseGivenUp extends Error {}
+
+/** A pause that is given up while it waits says for what. */
+export async function orSay(mayGoOn: () => void, waitingFor: () => string[] | Promise<string[]>): Promise<void> {
+  try {
+    mayGoOn();
+  } catch (error) {
+    if (!(error instanceof PauseGivenUp)) throw error;
+    throw new PauseGivenUp([error.message, ...(await waitingFor())].join('; '));
+  }
+}

@@ -16,7 +16,7 @@ import { isCutOverForSure } from './is-cut-over';
 import { lowerFenceOf } from './lower-fence';
 import { forgetWayThere, openOldSource } from './open-target';
 import { type Pause, pause } from './pause';
-import { endOf, noteEnd, pausedFor } from './pause-mark';
+import { endOf, noteEnd, pausedFor, UNATTENDED } from './pause-mark';
 import { endEarlierAttempt, openPauseSessions, type PauseSessions } from './pause-sessions';
 import { moveTraffic, releaseFences } from './release';
 
@@ -176,7 +176,7 @@ async function lookAtEarlierPause(
     await endEarlierAttempt(input.id, [access]);
     if (await isCutOverForSure(deps, input)) return { msNow };
     const pauseMs = Math.round(ended?.pauseMs ?? ms ?? 0);
-    const reason = ended?.reason ?? 'the budget ended while no worker attended to the pause';
+    const reason = ended?.reason ?? UNATTENDED;
     await noteEnd(source, input, { activity, pauseMs, reason });
     await lowerFenceOf(deps, input, source);
     return { ended: { switched: false, pauseMs, reason } };

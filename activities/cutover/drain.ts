@@ -7,7 +7,7 @@ import { copyUnloggedTables } from '../carry/unlogged-tables';
 import { readMark, writeMark } from '../postgres/fence-table';
 import { queryOne, type Session } from '../postgres/session';
 import { originsProgress } from '../postgres/subscriptions';
-import { type CutOverInput, PauseGivenUp } from './cut-over-input';
+import { type CutOverInput, orSay, PauseGivenUp } from './cut-over-input';
 import { type ForeignSession, foreignSessions, rolesLeftOpen, terminateForeignSessions } from './fence';
 import { untilLoginsAreDecided } from './late-logins';
 import { preparedTransactions } from './open-transactions';
@@ -28,16 +28,6 @@ async function endForeignSessions(input: CutOverInput, { source }: DatabasePair,
     if (ended.length === 0) return;
     await orSay(mayGoOn, () => [`sessions kept coming back behind the fence: ${ended.map(describe).join(', ')}`]);
     await sleep(LOOK_EVERY_MS);
-  }
-}
-
-/** A pause that is given up while it waits says for what. */
-async function orSay(mayGoOn: () => void, waitingFor: () => string[] | Promise<string[]>): Promise<void> {
-  try {
-    mayGoOn();
-  } catch (error) {
-    if (!(error instanceof PauseGivenUp)) throw error;
-    throw new PauseGivenUp([error.message, ...(await waitingFor())].join('; '));
   }
 }
 

@@ -6,7 +6,7 @@ import { subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { readMark, writeMark } from '../postgres/fence-table';
 import { accessTo, inEachDatabase, type Session, withSession } from '../postgres/session';
-import { findSubscription, originProgress } from '../postgres/subscriptions';
+import { findSubscription, originOf, originProgress } from '../postgres/subscriptions';
 import { throwIfCancelled } from '../wait';
 import { listSequences, readStates } from './sequences';
 
@@ -102,7 +102,7 @@ async function timeOfMark(source: Session, target: Session, migration: string, d
     for (;;) {
       const arrived =
         (await readMark(target, migration, 'board')) === mark &&
-        compareLsn((await originProgress(target, `pg_${subscription.oid}`)) ?? '0/0', position) >= 0;
+        compareLsn((await originProgress(target, originOf(subscription))) ?? '0/0', position) >= 0;
       if (arrived || performance.now() > giveUpAt) return;
       await throwIfCancelled();
       await sleep(LOOK_EVERY_MS);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { renames } from '../../plan/instance-names';
+import type { CutoverFacts } from '../../plan/report';
 import { awsOf, type Dependencies, instanceOf } from '../dependencies';
 import { accessTo, withSession } from '../postgres/session';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
@@ -30,11 +31,7 @@ export async function isCutOver(deps: Dependencies, input: CutOverInput): Promis
     if (await isAnySwitched(place)) return true;
   }
   if (!isOpaque(traffic)) return false;
-  const access = await accessTo(deps, input, 'target');
-  const recorded = await withSession(access, { step: 'unfence', database, readOnly: true }, (session) =>
-    readCutover(session, input),
-  );
-  return recorded !== undefined;
+  return (await recordOf(deps, input, database)) !== undefined;
 }
 
 /**
@@ -48,20 +45,19 @@ export async function isCutOverForSure(deps: Dependencies, input: CutOverInput):
   for (;;) {
     if (await isCutOver(deps, input)) return true;
     if (database === undefined) return false;
-    recordedAt ??= await recordOf(deps, input, database);
+    recordedAt ??= await recordedAtOf(deps, input, database);
     if (Date.now() - recordedAt > SHOWS_WITHIN_MS) return false;
     await sleep(LOOK_AGAIN_MS);
   }
 }
 
+async function recordOf(deps: Dependencies, input: CutOverInput, database: string): Promise<CutoverFacts | undefined> {
+  const access = await accessTo(deps, input, 'target');
+  return withSession(access, { step: 'unfence', database, readOnly: true }, (session) => readCutover(session, input));
+}
+
 /** When the pause was recorded; 0: it was not, or the side that would have the record does not answer. */
-async function recordOf(deps: Dependencies, input: CutOverInput, database: string): Promise<number> {
-  try {
-    const access = await accessTo(deps, input, 'target');
-    const options = { step: 'unfence', database, readOnly: true };
-    const facts = await withSession(access, options, (session) => readCutover(session, input));
-    return facts ? Date.parse(facts.switchedAt) : 0;
-  } catch {
-    return 0;
-  }
+async function recordedAtOf(deps: Dependencies, input: CutOverInput, database: string): Promise<number> {
+  const facts = await recordOf(deps, input, database).catch(() => undefined);
+  return facts ? Date.parse(facts.switchedAt) : 0;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { queryRows, type Session } from '../postgres/session';
-import { PauseGivenUp } from './cut-over-input';
+import { orSay } from './cut-over-input';
 
 /** Between two looks, in milliseconds: it is downtime. */
 const LOOK_EVERY_MS = 2;
@@ -27,13 +27,8 @@ export async function untilLoginsAreDecided(source: Session, mayGoOn: () => void
     const still = new Set((await begunTransactions(source)).map(keyOf));
     begun = begun.filter((one) => still.has(keyOf(one)));
     if (begun.length === 0) return;
-    try {
-      mayGoOn();
-    } catch (error) {
-      if (!(error instanceof PauseGivenUp)) throw error;
-      const pids = begun.map(({ pid }) => pid).join(', ');
-      throw new PauseGivenUp(`${error.message}; logins from before the fence came to no end: server process ${pids}`);
-    }
+    const pids = begun.map(({ pid }) => pid).join(', ');
+    await orSay(mayGoOn, () => [`logins from before the fence came to no end: server process ${pids}`]);
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -38,6 +38,9 @@ export async function forgetPause(source: Session, ref: MigrationRef): Promise<v
   await source.query(`UPDATE ${fenceTable(ref.id)} SET fenced_at = NULL WHERE purpose = '${markPurpose(ref)}'`);
 }
 
+/** Why a pause was ended by somebody other than its attempt. */
+export const UNATTENDED = 'the budget ended while no worker attended to the pause';
+
 /** A pause that was ended before its switch. */
 export interface EndedPause {
   /** The activity whose pause it was, the same for all its attempts. */

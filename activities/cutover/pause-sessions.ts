@@ -82,13 +82,7 @@ export async function openPauseSessions(
 ): Promise<PauseSessions> {
   const opened: Session[] = [];
   try {
-    return await openAll(deps, input, signal, async (...options) => {
-      // Whoever comes late must not end sessions of the pause behind this one, nor open any.
-      signal.throwIfAborted();
-      const session = await openSession(...options);
-      opened.push(session);
-      return session;
-    });
+    return await openAll(deps, input, signal, opened);
   } catch (error) {
     await Promise.allSettled(opened.map(endSession));
     throw error;
@@ -99,14 +93,15 @@ async function openAll(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
   signal: AbortSignal,
-  openOne: typeof openSession,
+  opened: Session[],
 ): Promise<PauseSessions> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const pairs = new Map<string, DatabasePair>();
   const held = new Map<string, HeldPair>();
-  const opened: Session[] = [];
   const open: typeof openSession = async (...options) => {
-    const session = await openOne(...options);
+    // Whoever comes late must not end sessions of the pause behind this one, nor open any.
+    signal.throwIfAborted();
+    const session = await openSession(...options);
     opened.push(session);
     return session;
   };
@@ -132,7 +127,7 @@ async function openAll(
   }
   const [[database, first] = []] = pairs;
   if (!first || database === undefined) throw new Error('no database to cut over');
-  const spare = await openOne(source, { step: 'pause', database, statementTimeoutMs: GIVE_UP_TIMEOUT_MS });
+  const spare = await open(source, { step: 'pause', database, statementTimeoutMs: GIVE_UP_TIMEOUT_MS });
   const neighbours = await planNeighbours(input, pairs);
   const closed = await closedDatabases(first.target, input.id);
   return {
@@ -166,12 +161,12 @@ async function openAll(
     },
     holdSnapshots: (dependencies, migration) => dependencies.snapshots.hold(migration, held),
     cut() {
-      for (const session of opened) cutSession(session);
+      for (const session of opened) if (session !== spare) cutSession(session);
     },
     async close({ keepSnapshots }) {
       if (!keepSnapshots) await deps.snapshots.release(input.id, held);
       const kept = new Set(keepSnapshots ? [...held.values()].flatMap((pair) => [pair.source, pair.target]) : []);
-      await Promise.allSettled([spare, ...opened.filter((session) => !kept.has(session))].map(endSession));
+      await Promise.allSettled(opened.filter((session) => !kept.has(session)).map(endSession));
     },
   };
 }

@@ -8,7 +8,7 @@ import { finishRenaming, isRenaming } from '../behind-rename';
 import { closeFences, openFences } from '../fence-set';
 import { isCutOverForSure } from '../is-cut-over';
 import { lowerFenceOf } from '../lower-fence';
-import { noteEnd, pausedFor } from '../pause-mark';
+import { noteEnd, pausedFor, UNATTENDED } from '../pause-mark';
 import { releaseFences } from '../release';
 import type { WatchOrder } from './watchdog';
 
@@ -51,8 +51,7 @@ export async function endPause(deps: Dependencies, given: WatchOrder, silentMs: 
     const ms = await pausedFor(source, input);
     if (ms === undefined) return 'was down';
     if (await isCutOverForSure(deps, input)) return release(deps, order);
-    const reason = 'the budget ended while no worker attended to the pause';
-    await noteEnd(source, input, { activity: order.activity, pauseMs: Math.round(ms), reason });
+    await noteEnd(source, input, { activity: order.activity, pauseMs: Math.round(ms), reason: UNATTENDED });
     await lowerFenceOf(deps, input, source);
     return 'lowered';
   });
