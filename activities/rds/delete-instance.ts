@@ -8,6 +8,7 @@ import { findInstance } from './find-instance';
 import { finalSnapshotName, type FinalSnapshotInput, settleFinalSnapshot } from './final-snapshot';
 import { deleteLogGroups, deleteLogGroupsOfOurs, exportsLogs, lookAtLogGroups } from './log-groups';
 import { isOurs } from './ownership';
+import { requireSame } from './require-same';
 
 /** Undo of the restore: deletes the target if it's ours, without a final snapshot, and the log groups that came with it. */
 export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promise<void> {
@@ -49,12 +50,7 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
   const instance = instanceOf(input, 'source');
   const finalSnapshot = input.plan.keep.finalSnapshot ? finalSnapshotName(input.id) : undefined;
   const found = await findInstance(aws, instance);
-  if (found && found.DbiResourceId !== input.resourceId) {
-    throw finalFailure(
-      'NotOurs',
-      `DB instance ${instance} is not the one that this migration moved (resource id ${found.DbiResourceId}, expected ${input.resourceId}). Keyshift does not delete it.`,
-    );
-  }
+  if (found) requireSame(found, input.resourceId, 'Keyshift does not delete it.');
   if (found?.DeletionProtection && input.unprotect) await unprotect(aws, instance);
   else if (found?.DeletionProtection) {
     throw finalFailure(

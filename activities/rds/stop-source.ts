@@ -5,7 +5,10 @@ import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../depe
 import { stopReceiving } from '../postgres/stop-receiving';
 import { waitUntil } from '../wait';
 import { findInstance, requireInstance } from './find-instance';
+import { requireSame } from './require-same';
 import { throwIfFailed } from './wait-for-instance';
+
+const NEITHER = 'Keyshift neither stops nor starts it.';
 
 export interface StopSourceInput extends MigrationRef {
   /** `DbiResourceId` of the source at the preflight: never reused, unlike its identifier. */
@@ -21,11 +24,11 @@ export interface StopSourceInput extends MigrationRef {
 export async function stopSource(deps: Dependencies, input: StopSourceInput): Promise<void> {
   const aws = awsOf(deps, input);
   const instance = instanceOf(input, 'source');
-  requireSame(await requireInstance(aws, instance), input);
+  requireSame(await requireInstance(aws, instance), input.resourceId, NEITHER);
   await stopReceiving(deps, input);
   await waitUntil(async () => {
     const found = await requireInstance(aws, instance);
-    requireSame(found, input);
+    requireSame(found, input.resourceId, NEITHER);
     throwIfFailed(found);
     const { DBInstanceStatus: status } = found;
     if (status === 'stopped') return { done: undefined };
@@ -53,7 +56,7 @@ export async function startSource(deps: Dependencies, input: StopSourceInput): P
   await waitUntil(async () => {
     const found = await findInstance(aws, instance);
     if (!found || found.DBInstanceStatus === 'deleting') return { done: undefined };
-    requireSame(found, input);
+    requireSame(found, input.resourceId, NEITHER);
     throwIfFailed(found);
     const { DBInstanceStatus: status } = found;
     if (status === 'available') return { done: undefined };
@@ -90,13 +93,4 @@ async function refusal(call: () => Promise<unknown>): Promise<string | undefined
     if (isAwsError(error, 'InvalidDBInstanceState')) return (error as Error).message;
     throw error;
   }
-}
-
-/** An instance that took over the identifier meanwhile is not ours to stop. */
-function requireSame({ DBInstanceIdentifier: name, DbiResourceId: found }: DBInstance, input: StopSourceInput): void {
-  if (found === input.resourceId) return;
-  throw finalFailure(
-    'NotOurs',
-    `DB instance ${name} is not the one that this migration moved (resource id ${found}, expected ${input.resourceId}). Keyshift neither stops nor starts it.`,
-  );
 }
