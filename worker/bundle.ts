@@ -1,13 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import { BUNDLE_FILE, PAYLOAD_CONVERTER } from './create-worker';
+import { BUNDLE_FILE } from './create-worker';
+import { WORKFLOW_CODE } from './workflow-code';
 
 /** Part of `npm run build`: bundles the workflow code, so that a worker starts without bundling. */
 async function main(): Promise<void> {
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: require.resolve('../workflows'),
-    payloadConverterPath: PAYLOAD_CONVERTER,
-  });
+  const { code } = await bundleWorkflowCode(WORKFLOW_CODE);
   writeFileSync(BUNDLE_FILE, code);
 }
 

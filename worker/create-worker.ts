@@ -12,12 +12,10 @@ import type { WorkerConfiguration } from './configuration';
 import { ActivityHeartbeat } from './interceptors/activity-heartbeat';
 import { FailureClassifier } from './interceptors/failure-classifier';
 import { startWatchdog } from './watchdog/start';
+import { WORKFLOW_CODE } from './workflow-code';
 
 /** Workflow code as `npm run build` bundles it; absent in a checkout, where the worker bundles at start. */
 export const BUNDLE_FILE = path.join(__dirname, 'workflow-bundle.js');
-
-/** Module of the payload converter; goes into the workflow bundle, too. */
-export const PAYLOAD_CONVERTER = require.resolve('../plan/payload-converter');
 
 /** A worker of the common task queue, and one of the queue that only this process serves. */
 export interface Workers {
@@ -43,7 +41,6 @@ export async function createWorkers(
     connection,
     namespace,
     activities: createActivities(deps),
-    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     // A heartbeat that is held back can't tell what an activity waits for, nor that its worker lives.
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
@@ -64,7 +61,7 @@ export async function createWorkers(
         // A worker that died leaves its cached workflows behind; another takes them over after this.
         stickyQueueScheduleToStartTimeout: '3 seconds',
         ...versioning(configuration),
-        ...workflowCode(),
+        ...workflowCode(common.interceptors),
       }),
       await Worker.create({ ...common, taskQueue: ownTaskQueue }),
     ],
@@ -88,8 +85,10 @@ export function versioning({
   };
 }
 
-function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  return existsSync(BUNDLE_FILE)
-    ? { workflowBundle: { codePath: BUNDLE_FILE } }
-    : { workflowsPath: require.resolve('../workflows') };
+function workflowCode(
+  interceptors: NonNullable<WorkerOptions['interceptors']>,
+): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors'> {
+  if (existsSync(BUNDLE_FILE)) return { workflowBundle: { codePath: BUNDLE_FILE } };
+  const { workflowsPath, workflowInterceptorModules } = WORKFLOW_CODE;
+  return { workflowsPath, interceptors: { ...interceptors, workflowModules: workflowInterceptorModules } };
 }

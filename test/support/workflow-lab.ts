@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { defineSearchAttributeKey, type PayloadCodec, SearchAttributeType } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import {
   bundleWorkflowCode,
@@ -18,6 +18,7 @@ import type { PlanInput } from '../../plan/plan';
 import type { Progress } from '../../plan/progress';
 import type { Report } from '../../plan/report';
 import { MESSAGES, SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../plan/temporal';
+import { WORKFLOW_CODE } from '../../worker/workflow-code';
 import { SMALLEST_PLAN } from './plan';
 import { type Overrides, ScriptedActivities } from './scripted-activities';
 
@@ -26,7 +27,7 @@ export const QUIET = new DefaultLogger('ERROR', () => undefined);
 
 /** A bundle of workflow code that says nothing while it is made. */
 export const quietBundle = (workflowsPath: string): Promise<WorkflowBundle> =>
-  bundleWorkflowCode({ workflowsPath, logger: QUIET });
+  bundleWorkflowCode({ ...WORKFLOW_CODE, workflowsPath, logger: QUIET });
 
 /** A Temporal server of a test file's own, and the bundle of the workflow, both made once. */
 export class WorkflowLab {
@@ -95,6 +96,17 @@ export class WorkflowLab {
       worker.shutdown();
       await running;
     };
+  }
+
+  /** Sends a signal by a client that encodes what it sends. */
+  async signalThrough(codec: PayloadCodec, workflowId: string, name: string, ...args: unknown[]): Promise<void> {
+    const { connection, options } = this.environment.client;
+    const client = new Client({
+      connection,
+      namespace: options.namespace,
+      dataConverter: { payloadCodecs: [codec] },
+    });
+    await client.workflow.getHandle(workflowId).signal(name, ...args);
   }
 
   /** Ends every migration that a test left, and its worker. */
