@@ -7,6 +7,8 @@ import { fromText } from './history-file';
 import { SCENARIOS } from './scenarios';
 
 const FOLDER = join(__dirname, 'histories');
+/** A busy machine takes its time to bundle. */
+const BUNDLE_MS = 120_000;
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
 
 beforeAll(() => void Runtime.install({ logger: QUIET }));
@@ -35,7 +37,7 @@ describe('the workflow as it is', () => {
   let bundle: WorkflowBundle;
   beforeAll(async () => {
     bundle = await quietBundle(require.resolve('../../workflows'));
-  });
+  }, BUNDLE_MS);
 
   it.each(files)('goes the way of %s', async (file) => {
     await expect(replay(bundle, file)).resolves.toBeUndefined();
@@ -46,7 +48,7 @@ describe('a workflow with one step too many', () => {
   let bundle: WorkflowBundle;
   beforeAll(async () => {
     bundle = await quietBundle(require.resolve('./broken-twin'));
-  });
+  }, BUNDLE_MS);
 
   it.each(files)('is caught by %s', async (file) => {
     await expect(replay(bundle, file)).resolves.toBeInstanceOf(DeterminismViolationError);
