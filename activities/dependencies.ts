@@ -14,6 +14,7 @@ import { presentName, type Renamed } from '../plan/instance-names';
 import type { Plan } from '../plan/plan';
 import type { SnapshotHolder } from './compare/snapshot-holder';
 import type { StartWatchdog } from './cutover/watchdog/watchdog';
+import type { SecretUse } from './secrets/secret-use';
 
 /** AWS clients of one region. */
 export interface Aws {
@@ -40,6 +41,8 @@ export interface Dependencies {
   aws(region: string | undefined): Aws;
   /** PEM text of the certificate authorities that sign RDS's server certificates. */
   readonly rdsCaBundle: string;
+  /** Secrets that the worker's configuration releases for a use, by the name or ARN that plans give; those that are tagged need no mention. */
+  readonly releasedSecrets?: Readonly<Partial<Record<SecretUse, readonly string[]>>>;
   /** Snapshots that this process holds open between the pause and the proof. */
   readonly snapshots: SnapshotHolder;
   /** Task queue that only this process serves: how the proof finds the process that holds the snapshots. */

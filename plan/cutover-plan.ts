@@ -22,7 +22,7 @@ const endpointOfUser = {
     .url({ error: 'is not a URL' })
     .refine(isSafe, 'has to begin with https://')
     .refine(hasNoLogin, 'holds a user or a password'),
-  /** Secrets Manager secret (name or ARN) whose value is the key of the signature. */
+  /** Secrets Manager secret (name or ARN) whose value is the key of the signature; tagged `keyshift:use=webhook`. */
   secret: nonEmpty('the secret that signs the request'),
   /** How long one request may take. */
   timeoutMs: milliseconds('the longest wait for an answer', 100, 600_000).default(5_000),
@@ -115,9 +115,9 @@ const pooler = z.strictObject({
   /** Where PgBouncer listens. */
   host: nonEmpty('the host of PgBouncer'),
   port: z.number().int().min(1).max(65_535).default(6_432),
-  /** Secrets Manager secret of a user of `admin_users`: JSON with `username` and `password`. */
+  /** Secrets Manager secret of a user of `admin_users`: JSON with `username` and `password`; tagged `keyshift:use=pooler`. */
   secret: nonEmpty('the secret of an admin user of PgBouncer'),
-  /** `verify`: TLS, with a certificate that this machine trusts; `require`: TLS whatever the certificate. */
+  /** `verify`: TLS, with a certificate that this machine trusts; `require`: TLS whatever the certificate. Without `verify`: SCRAM only. */
   tls: z.enum(['verify', 'require', 'off']).default('verify'),
 });
 export type Pooler = z.output<typeof pooler>;

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import type { Dependencies } from '../activities/dependencies';
+import { listOf, SECRET_USES } from '../activities/secrets/secret-use';
 
 /** What the worker takes from its environment, besides AWS's and Temporal's own variables. */
 export interface WorkerConfiguration {
@@ -6,6 +8,8 @@ export interface WorkerConfiguration {
   readonly rdsCaBundle: string;
   /** Default region; a plan may name another. */
   readonly awsRegion: string | undefined;
+  /** Secrets that plans may use besides those that are tagged for it. */
+  readonly releasedSecrets: NonNullable<Dependencies['releasedSecrets']>;
   /** Address on which `/healthz` answers; undefined: nowhere. */
   readonly healthPort: number | undefined;
   /** Deployment version of this worker; undefined: worker versioning is not used. */
@@ -29,9 +33,20 @@ export function readConfiguration(env: NodeJS.ProcessEnv): WorkerConfiguration {
   return {
     rdsCaBundle: readBundle(path),
     awsRegion: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'],
+    releasedSecrets: readReleasedSecrets(env),
     healthPort: healthPort === undefined ? undefined : Number(healthPort),
     deployment: readDeployment(env),
   };
+}
+
+/** Lists of names or ARNs, separated by commas; one variable for each use. */
+export function readReleasedSecrets(env: NodeJS.ProcessEnv): WorkerConfiguration['releasedSecrets'] {
+  const listed = (use: (typeof SECRET_USES)[number]) =>
+    (env[listOf(use)] ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean);
+  return Object.fromEntries(SECRET_USES.map((use) => [use, listed(use)]));
 }
 
 /** The variables that Temporal's Worker Controller sets. @see https://docs.temporal.io/production-deployment/worker-deployments/kubernetes-controller */

@@ -33,6 +33,7 @@ export async function createWorkers(
   const deps: Dependencies = {
     aws: awsClients(configuration.awsRegion),
     rdsCaBundle: configuration.rdsCaBundle,
+    releasedSecrets: configuration.releasedSecrets,
     snapshots,
     ownTaskQueue,
     startWatchdog: () => startWatchdog({ rdsCaBundle: configuration.rdsCaBundle, region: configuration.awsRegion }),

@@ -1,8 +1,9 @@
 import { Client, escapeIdentifier } from 'pg';
 import type { Pooler } from '../../plan/plan';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { answersOnly } from '../postgres/password-methods';
 import type { Credentials } from '../postgres/session';
-import { readCredentials } from '../secrets/credentials';
+import { readPoolerCredentials } from '../secrets/secret-use';
 
 /** Longest wait for a connection and for an answer, in milliseconds. The console answers from memory. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -89,7 +90,6 @@ export class PoolerConsole {
       host: pooler.host,
       port: pooler.port,
       user: username,
-      password,
       database: 'pgbouncer',
       ssl: pooler.tls === 'off' ? false : { rejectUnauthorized: pooler.tls === 'verify' },
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -98,6 +98,8 @@ export class PoolerConsole {
     });
     // A connection that breaks while idle emits 'error'; the next command reports it.
     client.on('error', () => undefined);
+    // The address is the plan's: whoever listens there may ask for anything.
+    answersOnly(client, password, pooler.tls === 'verify' ? ['SCRAM', 'MD5', 'clear text'] : ['SCRAM']);
     const name = poolerName(pooler);
     try {
       await client.connect();
@@ -246,5 +248,5 @@ export async function openConsoles(deps: Dependencies, ref: MigrationRef): Promi
 
 /** A console of one pooler. */
 export async function openConsole(deps: Dependencies, ref: MigrationRef, pooler: Pooler): Promise<PoolerConsole> {
-  return PoolerConsole.open(pooler, await readCredentials(awsOf(deps, ref), pooler.secret));
+  return PoolerConsole.open(pooler, await readPoolerCredentials(deps, ref, pooler));
 }

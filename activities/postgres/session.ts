@@ -1,10 +1,12 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { escapeIdentifier, escapeLiteral, Client, type ClientConfig } from 'pg';
+import { finalFailure } from '../../plan/failures';
 import { applicationName } from '../../plan/names';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef, type Side, sideInPlan } from '../dependencies';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { readCredentials } from '../secrets/credentials';
+import { answersOnly } from './password-methods';
 
 export { escapeIdentifier, escapeLiteral };
 export type Session = Client;
@@ -65,14 +67,35 @@ function secretOf(ref: MigrationRef, side: Side, { MasterUserSecret }: DBInstanc
   return SecretArn;
 }
 
+/** RDS names the secrets that it manages like this, whatever instance they are of. */
+const MANAGED = /(^|:secret:)rds!/;
+
 /**
- * Looks up where the instance listens and how to log in.
- * @throws ApplicationFailure ResourceGone when the instance doesn't exist, AccessDenied when the secret can't be read
+ * A secret that RDS manages opens the instance that it is of, and no other.
+ * @throws ApplicationFailure AccessDenied for one of another instance
+ */
+function refuseSecretOfAnother(ref: MigrationRef, side: Side, secret: string, instance: DBInstance): void {
+  if (sideInPlan(ref, side) !== 'source' || !MANAGED.test(secret)) return;
+  const own = instance.MasterUserSecret?.SecretArn;
+  // A secret may be named by its ARN, with or without the six characters at the end, or by its name.
+  const names = own === undefined ? [] : [own, own.slice(0, -7), own.slice(0, -7).split(':').slice(6).join(':')];
+  if (names.includes(secret)) return;
+  throw finalFailure(
+    'AccessDenied',
+    `source.secret ${secret} is a secret that RDS manages for another instance than ${instance.DBInstanceIdentifier}${own === undefined ? ', whose password RDS does not manage' : `: that one's is ${own}`}. It was not read. Correct source.secret.`,
+  );
+}
+
+/**
+ * Looks up where the instance listens and how to log in. The address is RDS's word, never the plan's.
+ * @throws ApplicationFailure ResourceGone when the instance doesn't exist, AccessDenied when the secret can't be read or is another instance's
  */
 export async function accessTo(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access> {
   const aws = awsOf(deps, ref);
   const instance = await requireInstance(aws, instanceOf(ref, side));
-  const credentials = await readCredentials(aws, secretOf(ref, side, instance));
+  const secret = secretOf(ref, side, instance);
+  refuseSecretOfAnother(ref, side, secret, instance);
+  const credentials = await readCredentials(aws, secret);
   return { migration: ref.id, endpoint: endpointOf(instance), credentials, rdsCaBundle: deps.rdsCaBundle };
 }
 
@@ -92,7 +115,6 @@ export async function openSession(access: Access, options: SessionOptions): Prom
     host: access.endpoint.address,
     port: access.endpoint.port,
     user: access.credentials.username,
-    password: access.credentials.password,
     database: options.database,
     application_name: applicationName(access.migration, options.step),
     ssl: { ca: access.rdsCaBundle, rejectUnauthorized: true },
@@ -105,6 +127,8 @@ export async function openSession(access: Access, options: SessionOptions): Prom
   const client = new Client(config);
   // A connection that breaks while idle emits 'error'; the next query reports it to whoever needs the session.
   client.on('error', () => undefined);
+  // RDS asks members of rds_iam for clear text, which a password is no good for.
+  answersOnly(client, access.credentials.password, ['SCRAM', 'MD5']);
   try {
     await client.connect();
     await client.query(settingsOf(options));

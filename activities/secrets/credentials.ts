@@ -6,7 +6,12 @@ import { isAwsError } from '../classify-error';
 import type { Credentials } from '../postgres/session';
 
 /** What RDS itself writes into secrets that it manages; other keys are ignored. */
-const credentials = z.object({ username: z.string().min(1), password: z.string().min(1) });
+const credentials = z.object({
+  username: z.string().min(1),
+  password: z.string().min(1),
+  /** Where the login is good, if the secret says so. */
+  host: z.string().min(1).optional().catch(undefined),
+});
 
 /**
  * Reads user and password from a secret.
@@ -14,7 +19,15 @@ const credentials = z.object({ username: z.string().min(1), password: z.string()
  * @throws ApplicationFailure ResourceGone when there is no such secret, InvalidRequest when it isn't such JSON
  */
 export async function readCredentials(aws: Aws, secretId: string): Promise<Credentials> {
-  const text = await readSecret(aws, secretId);
+  const { username, password } = parseCredentials(secretId, await readSecret(aws, secretId));
+  return { username, password };
+}
+
+/**
+ * What a secret's value says.
+ * @throws ApplicationFailure InvalidRequest when it isn't such JSON
+ */
+export function parseCredentials(secretId: string, text: string): Credentials & { readonly host?: string | undefined } {
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -49,6 +49,6 @@ export async function lookAtHooks(deps: Dependencies, ref: MigrationRef): Promis
   return looks.flatMap((why) => why ?? []);
 }
 
-/** The secret of an endpoint is not there, or is no key. */
+/** The secret of an endpoint is not there, is no key, or is not for this. */
 export const isAboutSecret = (error: unknown): error is Error =>
-  ['ResourceGone', 'InvalidRequest'].includes((error as { type?: string }).type ?? '');
+  ['ResourceGone', 'InvalidRequest', 'AccessDenied'].includes((error as { type?: string }).type ?? '');

@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { finalFailure } from '../../plan/failures';
 import type { Hook } from '../../plan/plan';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
-import { readSecret } from '../secrets/credentials';
+import type { Dependencies, MigrationRef } from '../dependencies';
+import { readSecretFor } from '../secrets/secret-use';
 import { post } from './post';
 import { HEADERS, signatureOf } from './sign';
 
@@ -37,11 +37,12 @@ export class CallRefused extends Error {
 
 /**
  * Reads the key that signs.
- * @throws ApplicationFailure ResourceGone when there is no such secret, InvalidRequest when it is empty
+ * @throws ApplicationFailure AccessDenied when the secret isn't released for webhooks, ResourceGone when there is none, InvalidRequest when it
+ * is empty
  */
 export async function openEndpoint(deps: Dependencies, ref: MigrationRef, hook: Hook): Promise<Endpoint> {
   const { url, secret, timeoutMs } = hook;
-  const key = await readSecret(awsOf(deps, ref), secret);
+  const key = await readSecretFor(deps, ref, secret, 'webhook');
   if (key === '') {
     throw finalFailure('InvalidRequest', `Secret ${secret} is empty: it has to be the key that signs requests.`);
   }

@@ -244,7 +244,7 @@ export class PreparedPair {
       admin: ADMIN,
       ca: this.lab.dependencies.rdsCaBundle,
     });
-    await this.lab.secret(POOLER_SECRET, ADMIN.user, ADMIN.password);
+    await this.lab.secret(POOLER_SECRET, ADMIN.user, ADMIN.password, 'pooler');
   }
 
   private plan(mover: Mover): PlanInput {

@@ -42,7 +42,9 @@ export async function startSamplePooler(world: World, aws: Aws, report: Report):
   });
   world.onStop('PgBouncer', () => pooler.stop());
   const SecretString = JSON.stringify({ username: admin.user, password: admin.password });
-  await aws.secrets.send(new CreateSecretCommand({ Name: SAMPLE.poolerSecret, SecretString }));
+  // Keyshift takes no other secret to a pooler.
+  const Tags = [{ Key: 'keyshift:use', Value: 'pooler' }];
+  await aws.secrets.send(new CreateSecretCommand({ Name: SAMPLE.poolerSecret, SecretString, Tags }));
   const endpoint = { Name: SAMPLE.endpointParameter, Type: 'String', Value: pooler.endpoint, Overwrite: true } as const;
   await aws.ssm.send(new PutParameterCommand(endpoint));
   report(

@@ -9,6 +9,7 @@ import type { Activities } from '../../activities';
 import { createActivities } from '../../activities';
 import { SnapshotHolder } from '../../activities/compare/snapshot-holder';
 import type { Aws, Dependencies } from '../../activities/dependencies';
+import { type SecretUse, TAG_USE } from '../../activities/secrets/secret-use';
 import type { Plan, PlanInput } from '../../plan/plan';
 import { ActivityHeartbeat } from '../../worker/interceptors/activity-heartbeat';
 import { FailureClassifier } from '../../worker/interceptors/failure-classifier';
@@ -147,12 +148,17 @@ export class ActivityLab {
     return first;
   }
 
-  /** A secret as RDS writes it; made, or given a new value. */
-  async secret(name: string, username: string, password: string): Promise<void> {
-    const SecretString = JSON.stringify({ username, password });
+  /** A secret as RDS writes it; made, or given a new value. `use`: what plans may use it for. */
+  async secret(name: string, username: string, password: string, use?: SecretUse): Promise<void> {
+    await this.value(name, JSON.stringify({ username, password }), use);
+  }
+
+  /** A secret of any value; made, or given a new one. */
+  async value(name: string, SecretString: string, use?: SecretUse): Promise<void> {
     const { secrets } = this.aws();
+    const Tags = use === undefined ? [] : [{ Key: TAG_USE, Value: use }];
     await secrets
-      .send(new CreateSecretCommand({ Name: name, SecretString }))
+      .send(new CreateSecretCommand({ Name: name, SecretString, Tags }))
       .catch(() => secrets.send(new PutSecretValueCommand({ SecretId: name, SecretString })));
   }
 

@@ -35,7 +35,7 @@ export class PoolerLab {
   ): Promise<Pooler> {
     // Before anything is waited for: two may be started at once.
     const name = `pooler-${this.#started++}`;
-    await this.lab.secret(POOLER_SECRET, ADMIN.user, ADMIN.password);
+    await this.lab.secret(POOLER_SECRET, ADMIN.user, ADMIN.password, 'pooler');
     const { path: program } = await findPgBouncer({ report: silently });
     const pooler = await Pooler.start({
       program,

@@ -5,6 +5,7 @@ import { endPause, isPaused } from '../../activities/cutover/watchdog/end-pause'
 import type { WatchOrder } from '../../activities/cutover/watchdog/watchdog';
 import type { Dependencies } from '../../activities/dependencies';
 import { awsClients } from '../aws-clients';
+import { readReleasedSecrets } from '../configuration';
 import { logger } from '../logger';
 import { type Orders, READY, type Word } from './messages';
 
@@ -61,6 +62,8 @@ async function main(): Promise<void> {
   const deps: Dependencies = {
     aws: awsClients(region),
     rdsCaBundle,
+    // Its environment is the worker's.
+    releasedSecrets: readReleasedSecrets(process.env),
     snapshots: new SnapshotHolder(),
     ownTaskQueue: 'none',
     startWatchdog: () => {

@@ -21,6 +21,15 @@ test('a version is a deployment name and a build id', () => {
   });
 });
 
+test('secrets that are not tagged are listed by use', () => {
+  expect(read({}).releasedSecrets).toEqual({ pooler: [], webhook: [] });
+  expect(read({ KEYSHIFT_POOLER_SECRETS: 'one, arn:aws:secretsmanager:eu-west-1:1:secret:two-AbCdEf,' })).toMatchObject(
+    {
+      releasedSecrets: { pooler: ['one', 'arn:aws:secretsmanager:eu-west-1:1:secret:two-AbCdEf'], webhook: [] },
+    },
+  );
+});
+
 test.each([
   [{ TEMPORAL_DEPLOYMENT_NAME: 'keyshift' }, 'the second is not set'],
   [{ TEMPORAL_WORKER_BUILD_ID: '0.2.0' }, 'the first is not set'],

@@ -6,7 +6,6 @@ import {
   ModifyDBInstanceCommand,
   RegisterDBProxyTargetsCommand,
 } from '@aws-sdk/client-rds';
-import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { Client } from 'pg';
 import { closeFences, lookAtFences, lowerOthers, openFences } from '../../../../activities/cutover/fence-set';
 import type { Fence } from '../../../../activities/cutover/fences/fence';
@@ -178,7 +177,7 @@ describe('hook', () => {
   const told: { event: string; direction: string; signature: string | string[] | undefined; key: string }[] = [];
 
   beforeAll(async () => {
-    await lab.aws().secrets.send(new CreateSecretCommand({ Name: 'hook-key', SecretString: 'a key' }));
+    await lab.value('hook-key', 'a key', 'webhook');
     server = createServer((request: IncomingMessage, response) => {
       let text = '';
       request.on('data', (chunk: Buffer) => (text += chunk.toString()));

@@ -149,7 +149,7 @@ describe('the board', () => {
       red: [`${poolerName(one)}: shop is paused already, by somebody else`],
     });
     const watched = await poolers.start(await poolers.entries('app-db', ['shop']), [APP], { stats_users: 'app' });
-    await lab.secret('watcher', APP.user, APP.password);
+    await lab.secret('watcher', APP.user, APP.password, 'pooler');
     const cutover = { poolers: [inPlan(watched, 'watcher')] };
     await expect(lookAt(refFor({ cutover }))).resolves.toMatchObject({
       red: [`${poolerName(watched)}: app is not in admin_users, so it may not PAUSE`],

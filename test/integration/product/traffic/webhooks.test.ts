@@ -5,7 +5,6 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { signatureOf } from '../../../../activities/webhooks/sign';
 import { createAuthority, createServerCertificate } from '../../../../local/postgres/certificates';
 import { SwitchLab } from '../../../support/switch-lab';
@@ -41,7 +40,7 @@ const listening = (one: Server): Promise<number> =>
 
 beforeAll(async () => {
   lab = await SwitchLab.open();
-  await lab.lab.aws().secrets.send(new CreateSecretCommand({ Name: SECRET, SecretString: KEY }));
+  await lab.lab.value(SECRET, KEY, 'webhook');
   server = createServer(listener);
   url = `http://127.0.0.1:${await listening(server)}/a-token-in-the-path`;
 });
