@@ -1,38 +1,63 @@
 import { duration } from '../plan/format';
-import { type InventoryCount, proofLine, type Report } from '../plan/report';
+import { type CutoverFacts, type InventoryCount, type Proof, proofLine, type Report } from '../plan/report';
+import { acknowledgedOf, stopsOf, storyOf, titleOf } from '../evidence/ending';
+import { otherOf, sidesOf } from '../evidence/sides';
 
 /** The report as text; `--json` has all of it. */
 export function renderReport(report: Report): string {
   return [
-    `Migration ${report.migration}: ${report.status}`,
-    ...sourceLines(report),
+    `Migration ${report.migration}: ${report.status}\n${[titleOf(report), ...storyOf(report)].join('\n')}`,
+    ...sideLines(report),
+    ...stopLines(report),
     ...waiverLines(report),
     ...positionLines(report),
     ...settingsLines(report),
     ...cutoverLines(report),
+    ...rollbackLines(report),
     ...proofLines(report),
     ...approvalLines(report),
+    ...undoneLines(report),
     ...(report.stays.length > 0
       ? [`Left on purpose:\n${report.stays.map(({ what, name, why }) => `  ${what} ${name}: ${why}`).join('\n')}`]
       : []),
   ].join('\n\n');
 }
 
-function sourceLines({ source, plan }: Report): string[] {
+function sideLines(report: Report): string[] {
+  const { source } = report;
   if (!source) return [];
-  return [
-    `Source  ${source.instance}, PostgreSQL ${source.engineVersion}, ${source.encrypted ? `encrypted under ${source.kmsKeyId}` : 'not encrypted'}\nTarget  ${plan.target.instance}, encrypted under ${source.targetKmsKeyArn}`,
-  ];
+  const sides = sidesOf(report);
+  const width = Math.max(...sides.map(({ head }) => head.length));
+  const lines = sides.map(
+    ({ head, instance, encryption, key }) =>
+      `${head.padEnd(width)}  ${instance}, PostgreSQL ${source.engineVersion}, ${encryption}${encryption === 'not encrypted' || !key ? '' : ` under ${key}`}`,
+  );
+  const other = otherOf(report);
+  return [[...lines, `${other.head}: ${other.what}`].join('\n')];
+}
+
+/** Why the preflight stopped it. */
+function stopLines(report: Report): string[] {
+  const lines = stopsOf(report).map(
+    ({ code, level, message, remedy }) =>
+      `  ${code} ${level === 'block' ? 'blocks' : 'is not acknowledged'}: ${message}${(remedy ?? '')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => `\n    ${line}`)
+        .join('')}`,
+  );
+  return lines.length > 0 ? [`Checks that stopped it\n${lines.join('\n')}`] : [];
 }
 
 /** What the plan let pass. The checks that were fine are in `--json`. */
-function waiverLines({ checks, overridden }: Report): string[] {
-  const reasons = new Map(overridden.map(({ code, reason }) => [code, reason]));
-  const lines = checks.flatMap(({ level, code, message }) => {
-    const reason = reasons.get(code);
-    if (level === 'block' && reason !== undefined) return [`  ${code} overridden: ${message}\n    because: ${reason}`];
-    return level === 'warn' ? [`  ${code} acknowledged: ${message}`] : [];
-  });
+function waiverLines(report: Report): string[] {
+  const messages = new Map(report.checks.map(({ code, message }) => [code, message]));
+  const lines = [
+    ...report.overridden.map(
+      ({ code, reason }) => `  ${code} overridden: ${messages.get(code) ?? ''}\n    because: ${reason}`,
+    ),
+    ...acknowledgedOf(report).map(({ code, message }) => `  ${code} acknowledged: ${message}`),
+  ];
   return lines.length > 0 ? [`Let pass by the plan\n${lines.join('\n')}`] : [];
 }
 
@@ -57,25 +82,51 @@ function settingsLines({ settings }: Report): string[] {
 }
 
 function cutoverLines({ cutover }: Report): string[] {
-  if (!cutover) return [];
+  return cutover ? [`Cutover ${pauseText(cutover, 'source')}`] : [];
+}
+
+/** The second pause. */
+function rollbackLines({ rollback }: Report): string[] {
+  if (!rollback) return [];
+  const asked = `asked for by ${rollback.by} at ${rollback.requestedAt}: ${rollback.reason}`;
   return [
-    `Cutover at ${cutover.switchedAt}: writes stopped for ${duration(cutover.pauseMs)}\n${cutover.timeline.map(({ step, ms }) => `  ${step.padEnd(16)} ${ms.toFixed(1).padStart(8)} ms`).join('\n')}\n  fence at ${cutover.fenceLsn}; ${cutover.sequences} sequences; roles locked out of the source: ${cutover.fencedRoles.join(', ') || 'none'}\n${cutover.traffic.map(({ what, from, to }) => `  ${what}: ${from} -> ${to}`).join('\n')}`,
+    rollback.cutover
+      ? `Rollback ${pauseText(rollback.cutover, 'target')}\n  ${asked}`
+      : `Rollback ${asked}\n  traffic is on the target until the second pause`,
   ];
 }
 
-function proofLines({ verify, proof, cutover }: Report): string[] {
+/** @param left the side that applications left in this pause */
+function pauseText(pause: CutoverFacts, left: 'source' | 'target'): string {
+  const { switchedAt, pauseMs, timeline, fenceLsn, sequences, fencedRoles, traffic } = pause;
+  return [
+    `at ${switchedAt}: writes stopped for ${duration(pauseMs)}`,
+    ...timeline.map(({ step, ms }) => `  ${step.padEnd(16)} ${ms.toFixed(1).padStart(8)} ms`),
+    `  fence at ${fenceLsn}; ${sequences} sequences; roles locked out of the ${left}: ${fencedRoles.join(', ') || 'none'}`,
+    ...traffic.map(({ what, from, to }) => `  ${what}: ${from} -> ${to}`),
+  ].join('\n');
+}
+
+function proofLines({ verify, proof, cutover, rollback }: Report): string[] {
   const lines: string[] = [];
   if (verify)
     lines.push(
       `Compared while live: ${verify.rows} rows of ${verify.tables} tables agree, ${verify.undecided} undecided`,
     );
-  if (proof) {
-    lines.push(`Proven as of the cutover: ${proofLine(proof, cutover?.switchedAt ?? '')}`);
-    const inventory = Object.entries(proof.inventory ?? {});
-    if (inventory.length > 0) lines.push(`  source and target have ${inventory.map(countText).join(', ')}`);
-    if (proof.sequencesBehind?.length) lines.push(`  sequences behind: ${proof.sequencesBehind.join(', ')}`);
+  if (proof) lines.push(`Proven as of the cutover: ${proofLine(proof, cutover?.switchedAt ?? '')}`, ...moreOf(proof));
+  if (rollback?.proof) {
+    const line = proofLine(rollback.proof, rollback.cutover?.switchedAt ?? '', 'rollback');
+    lines.push(`Proven as of the rollback: ${line}`, ...moreOf(rollback.proof));
   }
   return lines.length > 0 ? [lines.join('\n')] : [];
+}
+
+function moreOf({ inventory = {}, sequencesBehind = [] }: Proof): string[] {
+  const counts = Object.entries(inventory).map(countText);
+  return [
+    ...(counts.length > 0 ? [`  source and target have ${counts.join(', ')}`] : []),
+    ...(sequencesBehind.length > 0 ? [`  sequences behind: ${sequencesBehind.join(', ')}`] : []),
+  ];
 }
 
 const countText = ([kind, { source, target }]: [string, InventoryCount]): string =>
@@ -86,4 +137,12 @@ function approvalLines({ progress }: Report): string[] {
   return [
     `Approvals\n${progress.approvals.map(({ at, gate, decision, by, comment }) => `  ${at} ${gate} ${decision} by ${by}${comment ? `: ${comment}` : ''}`).join('\n')}`,
   ];
+}
+
+function undoneLines({ progress }: Report): string[] {
+  if (progress.undone.length === 0) return [];
+  const lines = progress.undone.map(
+    ({ name, ok, message }) => `  ${name}: ${ok ? 'undone' : `FAILED: ${message ?? ''}`}`,
+  );
+  return [`Undone\n${lines.join('\n')}`];
 }

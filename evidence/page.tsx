@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Report } from '../plan/report';
+import { titleOf } from './ending';
 import { type Element, h, toHtml } from './h';
 import { BeforeAfter } from './sections/before-after';
 import { Course, Lag, ThePause } from './sections/course';
-import { Approvals, Checks, Waivers } from './sections/decisions';
-import { Headline, titleOf } from './sections/headline';
+import { Approvals, Checks, Stopped, Waivers } from './sections/decisions';
+import { Headline } from './sections/headline';
 import { Leftovers, Notices, PlanAsJson } from './sections/leftovers';
 import { Proof } from './sections/proof';
 import { Settings } from './sections/settings';
@@ -58,6 +59,7 @@ export function renderPage(report: Report): string {
             </ol>
           </nav>
           <Shortened {...report} />
+          <Stopped {...report} />
           <BeforeAfter {...report} />
           <Course {...report} />
           <Lag {...report} />

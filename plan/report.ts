@@ -309,13 +309,13 @@ export interface Report {
 }
 
 /** The proof in one line. It exists only where nothing differs: otherwise the migration is parked. */
-export function proofLine(proof: Proof, switchedAt: string): string {
+export function proofLine(proof: Proof, switchedAt: string, pause: 'cutover' | 'rollback' = 'cutover'): string {
   const seconds = proof.provenAt ? secondsAfter(switchedAt, proof.provenAt) : proof.durationMs / 1000;
   const how =
     proof.method === 'snapshot'
       ? 'under the snapshots of the pause'
       : `by row versions, ${proof.tablesBySnapshot ?? 0} tables under the snapshots of the pause; ${proof.changedSince} rows written and ${proof.goneSince} deleted since can't be compared`;
-  return `${proof.rows} rows in ${proof.tables} tables, identical, proven in ${seconds.toFixed(1)} s after the cutover (${how})`;
+  return `${proof.rows} rows in ${proof.tables} tables, identical, proven in ${seconds.toFixed(1)} s after the ${pause} (${how})`;
 }
 
 const secondsAfter = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;

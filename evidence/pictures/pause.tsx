@@ -11,7 +11,15 @@ const ROW = 24;
 const BAR = 14;
 
 /** The steps of the pause one after another: for how long writes were stopped, and by what. */
-export function Pause({ timeline, pauseMs, switchedAt }: CutoverFacts): Element | null {
+export function Pause({
+  id,
+  title,
+  facts: { timeline, pauseMs, switchedAt },
+}: {
+  id: string;
+  title: string;
+  facts: CutoverFacts;
+}): Element | null {
   if (timeline.length === 0) return null;
   const sum = timeline.reduce((total, { ms }) => total + ms, 0);
   const x = scaleLinear()
@@ -27,9 +35,9 @@ export function Pause({ timeline, pauseMs, switchedAt }: CutoverFacts): Element 
 
   return (
     <Picture
-      id="pause"
+      id={id}
       height={bottom + 6}
-      title="The pause of writes, step by step"
+      title={title}
       description={`Writes were stopped for ${milliseconds(pauseMs)}. ${timeline.map(({ step, ms }) => `${step}: ${milliseconds(ms)}`).join('; ')}.`}
       caption={`Writes were stopped for ${milliseconds(pauseMs)} until ${moment(switchedAt)}, in ${timeline.length} steps one after another; the longest was "${longest.step}" with ${milliseconds(longest.ms)}.`}
     >

@@ -1,10 +1,19 @@
 import type { Report } from '../../plan/report';
+import { groupAfter, otherOf, type Side, sidesOf, switchesOf } from '../sides';
 import { type Child, type Element, h } from '../h';
-import { Badge, Code, Nothing, Section, Table } from '../parts';
+import { Badge, Code, type Mood, Nothing, Section, Table } from '../parts';
 import { bytes, counted } from '../words';
 
-/** Source and target side by side. */
-export function BeforeAfter({ plan, source, target, cutover }: Report): Element {
+const MOODS: Readonly<Record<Side['encryption'], Mood>> = {
+  encrypted: 'good',
+  'not encrypted': 'care',
+  'to be encrypted': 'plain',
+};
+
+/** What applications used, and what they use now; each end of a migration has its own columns. */
+export function BeforeAfter(report: Report): Element {
+  const { source } = report;
+  const sides = sidesOf(report);
   if (!source) {
     return (
       <Section id="before-after" title="Before and after">
@@ -12,55 +21,61 @@ export function BeforeAfter({ plan, source, target, cutover }: Report): Element 
       </Section>
     );
   }
-  const made = target !== undefined || cutover !== undefined;
-  const key = target?.kmsKeyArn ?? source.targetKmsKeyArn;
-  const rows: readonly (readonly Child[])[] = [
-    ['Instance', <Code>{source.instance}</Code>, <Code>{plan.target.instance}</Code>],
-    ['Resource id', <Code>{source.resourceId}</Code>, target ? <Code>{target.resourceId}</Code> : 'in AWS only'],
-    [
-      'Encryption',
-      source.encrypted ? <Badge mood="plain">encrypted</Badge> : <Badge mood="care">not encrypted</Badge>,
-      made ? <Badge mood="good">encrypted</Badge> : 'was not made',
-    ],
-    [
-      'KMS key',
-      source.kmsKeyId ? <Code>{source.kmsKeyId}</Code> : 'none',
-      <span>
-        <Code>{key}</Code>
-        {target ? ', as RDS says' : ', of the plan'}
-      </span>,
-    ],
-    ['Engine', `PostgreSQL ${source.engineVersion}`, 'the same, restored from a snapshot'],
-    [
-      'Address',
-      <Code>{`${source.address}:${source.port}`}</Code>,
-      target ? <Code>{`${target.address}:${target.port}`}</Code> : addressAfter(cutover?.traffic),
-    ],
-    ['Parameter group', <Code>{source.parameterGroup}</Code>, 'see "What stays"'],
-    [
-      'Contents',
-      `${counted(source.tables, 'table')} in ${source.databases.join(', ')}; ${bytes(source.sizeBytes)}`,
-      'see "Proof"',
-    ],
-  ];
+  const heads = sides.map(({ head }) => head);
+  const row = (title: string, cell: (side: Side, place: number) => Child) => [title, ...sides.map(cell)];
+  const switches = switchesOf(report);
+  const other = otherOf(report);
   return (
     <Section id="before-after" title="Before and after">
       <Table
         kind="compare"
-        caption="The source as the preflight found it, and the target"
-        head={['', 'Before', 'After']}
-        rows={rows}
+        caption="What applications use; the source as the preflight found it"
+        head={['', ...heads]}
+        rows={[
+          row('Instance', ({ instance }) => <Code>{instance}</Code>),
+          row('Resource id', ({ resourceId }) => (resourceId ? <Code>{resourceId}</Code> : 'in AWS only')),
+          row('Encryption', ({ encryption }) => <Badge mood={MOODS[encryption]}>{encryption}</Badge>),
+          row('KMS key', keyOf),
+          row('Engine', ({ side }) =>
+            side === 'source' ? `PostgreSQL ${source.engineVersion}` : 'the same, restored from a snapshot',
+          ),
+          row('Address', ({ address }) => (address ? <Code>{address}</Code> : 'in AWS only')),
+          row('Parameter group', ({ side }, place) =>
+            side === 'source' ? (
+              <Code>{place === 0 ? source.parameterGroup : groupAfter(report)}</Code>
+            ) : (
+              'see "What stays"'
+            ),
+          ),
+          row('Contents', ({ side }, place) =>
+            place === 0
+              ? `${counted(source.tables, 'table')} in ${source.databases.join(', ')}; ${bytes(source.sizeBytes)}`
+              : side === 'source' && !report.cutover
+                ? 'untouched'
+                : 'see "Proof"',
+          ),
+        ]}
       />
-      {cutover && cutover.traffic.length > 0 ? (
+      <p>
+        {other.head}: {other.what}.
+      </p>
+      {switches.length > 0 ? (
         <Table
           caption="What leads applications to the database"
-          head={['Switch', 'Before', 'After']}
-          rows={cutover.traffic.map(({ what, from, to }) => [what, <Code>{from}</Code>, <Code>{to}</Code>])}
+          head={['Switch', ...heads]}
+          rows={switches.map(({ what, values }) => [what, ...values.map((value) => <Code>{value}</Code>)])}
         />
       ) : null}
     </Section>
   );
 }
 
-const addressAfter = (traffic: readonly { readonly to: string }[] = []): Child =>
-  traffic[0] ? <Code>{traffic[0].to}</Code> : 'in AWS only';
+const keyOf = ({ key, keySaidBy }: Side): Child =>
+  key ? (
+    <span>
+      <Code>{key}</Code>
+      {keySaidBy === 'RDS' ? ', as RDS says' : ', of the plan'}
+    </span>
+  ) : (
+    'none'
+  );

@@ -1,4 +1,4 @@
-import type { Report } from '../../plan/report';
+import type { CutoverFacts, Report } from '../../plan/report';
 import { STEPS } from '../../plan/steps';
 import { type Child, type Element, h } from '../h';
 import { Badge, Code, Moment, type Mood, Nothing, Section, Table } from '../parts';
@@ -42,7 +42,7 @@ export const Lag = (report: Report): Element => (
 );
 
 /** What happened while writes were stopped. */
-export function ThePause({ cutover }: Report): Element {
+export function ThePause({ cutover, rollback }: Report): Element {
   if (!cutover) {
     return (
       <Section id="the-pause" title="The pause of writes">
@@ -50,19 +50,41 @@ export function ThePause({ cutover }: Report): Element {
       </Section>
     );
   }
-  const { fenceLsn, fencedRoles, sequences, attempts, wayBackFrom, carried, neighbours } = cutover;
+  const back = rollback?.cutover;
+  return (
+    <Section id="the-pause" title={back ? 'The two pauses of writes' : 'The pause of writes'}>
+      {back ? <h3>At the cutover</h3> : null}
+      <Pause id="pause" title="The pause of writes, step by step" facts={cutover} />
+      <Facts facts={cutover} from="source" to="target" />
+      {rollback && back ? (
+        <div>
+          <h3>At the rollback</h3>
+          <p>
+            {rollback.by} asked for it at <Moment at={rollback.requestedAt} />: {rollback.reason}
+          </p>
+          <Pause id="pause-back" title="The pause of the rollback, step by step" facts={back} />
+          <Facts facts={back} from="target" to="source" />
+        </div>
+      ) : null}
+    </Section>
+  );
+}
+
+/** What a pause did beside its steps. `from`: the side that applications left. */
+function Facts({ facts: pause, from, to }: { facts: CutoverFacts; from: string; to: string }): Element {
+  const { fenceLsn, fencedRoles, sequences, attempts, wayBackFrom, carried, neighbours } = pause;
   const facts: Child[] = [
     <span>
-      The fence stood at <Code>{fenceLsn}</Code>: no write of an application follows it on the source.
+      The fence stood at <Code>{fenceLsn}</Code>: no write of an application follows it on the {from}.
     </span>,
     fencedRoles.length > 0
-      ? `Roles that can't log in to the source any more: ${fencedRoles.join(', ')}.`
-      : 'No role lost its login on the source.',
-    `${counted(sequences, 'sequence')} set on the target.`,
+      ? `Roles that can't log in to the ${from} any more: ${fencedRoles.join(', ')}.`
+      : `No role lost its login on the ${from}.`,
+    `${counted(sequences, 'sequence')} set on the ${to}.`,
     attempts > 1 ? `It took ${attempts} attempts of the activity; the time is that of all.` : null,
     wayBackFrom ? (
       <span>
-        The way back begins at <Code>{wayBackFrom}</Code> on the target, before the first write there.
+        The way back begins at <Code>{wayBackFrom}</Code> on the {to}, before the first write there.
       </span>
     ) : null,
     carried?.largeObjects
@@ -73,16 +95,11 @@ export function ThePause({ cutover }: Report): Element {
       : null,
     ...(neighbours?.subscriptions ?? []).map(
       ({ database, name, slot }) =>
-        `Subscription ${name} of ${database} goes on on the target${slot ? `, slot ${slot}` : ''}.`,
+        `Subscription ${name} of ${database} goes on on the ${to}${slot ? `, slot ${slot}` : ''}.`,
     ),
     ...(neighbours?.cronJobs ?? []).map(
-      ({ database, id, name }) => `Job ${name ?? id} of pg_cron in ${database} goes on on the target.`,
+      ({ database, id, name }) => `Job ${name ?? id} of pg_cron in ${database} goes on on the ${to}.`,
     ),
   ];
-  return (
-    <Section id="the-pause" title="The pause of writes">
-      <Pause {...cutover} />
-      <ul>{facts.map((fact) => (fact === null ? null : <li>{fact}</li>))}</ul>
-    </Section>
-  );
+  return <ul>{facts.map((fact) => (fact === null ? null : <li>{fact}</li>))}</ul>;
 }

@@ -1,5 +1,6 @@
 import type { Check } from '../../plan/checks';
 import type { Report } from '../../plan/report';
+import { acknowledgedOf, stopsOf } from '../ending';
 import { type Element, h } from '../h';
 import { Badge, Code, Moment, type Mood, Nothing, Section, Table } from '../parts';
 import { counted } from '../words';
@@ -28,9 +29,30 @@ export const Approvals = ({ progress }: Report): Element => (
   </Section>
 );
 
+/** Why the preflight stopped it: the first thing to read, where there is one. */
+export function Stopped(report: Report): Element | null {
+  const stops = stopsOf(report);
+  if (stops.length === 0) return null;
+  return (
+    <Section id="stopped" title="What stopped it">
+      <Table
+        caption="Checks of the preflight that the plan did not let pass"
+        head={['Check', 'Result', 'Found', 'What to do']}
+        rows={stops.map((check) => [
+          <Code>{check.code}</Code>,
+          <Badge mood="bad">{wordOf(check, true)}</Badge>,
+          check.message,
+          check.remedy ?? '-',
+        ])}
+      />
+    </Section>
+  );
+}
+
 /** What the plan let pass, and why. */
-export function Waivers({ checks, overridden, plan, progress, waivers }: Report): Element {
-  const acknowledged = checks.filter(({ level }) => level === 'warn');
+export function Waivers(report: Report): Element {
+  const { checks, overridden, plan, progress, waivers } = report;
+  const acknowledged = acknowledgedOf(report);
   const byApproval = progress.approvals.flatMap(({ by, comment, waive }) =>
     (waive ?? []).map((code) => [<Code>{code}</Code>, by, comment ?? '-']),
   );
@@ -54,7 +76,7 @@ export function Waivers({ checks, overridden, plan, progress, waivers }: Report)
           rows={acknowledged.map(({ code, message }) => [<Code>{code}</Code>, message])}
         />
       ) : (
-        <Nothing>No warning had to be acknowledged.</Nothing>
+        <Nothing>No warning was acknowledged.</Nothing>
       )}
       {onTheBoard.length > 0 ? (
         <Table
@@ -77,8 +99,9 @@ const LEVELS: Readonly<Record<Check['level'], readonly [mood: Mood, order: numbe
 };
 
 /** Every check of the preflight; what was not fine comes first. */
-export function Checks({ checks, overridden }: Report): Element {
-  const waived = new Set<string>(overridden.map(({ code }) => code));
+export function Checks(report: Report): Element {
+  const { checks } = report;
+  const stops = new Set(stopsOf(report));
   const sorted = checks.toSorted((one, other) => LEVELS[one.level][1] - LEVELS[other.level][1]);
   const fine = checks.filter(({ level }) => level === 'ok').length;
   return (
@@ -90,12 +113,10 @@ export function Checks({ checks, overridden }: Report): Element {
           kind="checks"
           caption={`${counted(checks.length, 'check')} of the preflight, of which ${fine} found nothing to decide`}
           head={['Check', 'Result', 'Found']}
-          rows={sorted.map(({ code, level, message }) => [
-            <Code>{code}</Code>,
-            <Badge mood={LEVELS[level][0]}>
-              {level === 'block' && waived.has(code) ? 'overridden' : wordOf(level)}
-            </Badge>,
-            message,
+          rows={sorted.map((check) => [
+            <Code>{check.code}</Code>,
+            <Badge mood={stops.has(check) ? 'bad' : LEVELS[check.level][0]}>{wordOf(check, stops.has(check))}</Badge>,
+            check.message,
           ])}
         />
       )}
@@ -103,4 +124,8 @@ export function Checks({ checks, overridden }: Report): Element {
   );
 }
 
-const wordOf = (level: Check['level']): string => (level === 'warn' ? 'acknowledged' : level);
+/** `ok`, what the plan said to it, or that it stops. */
+function wordOf({ level }: Check, stops: boolean): string {
+  if (stops) return level === 'warn' ? 'not acknowledged' : 'blocks';
+  return { ok: 'ok', warn: 'acknowledged', block: 'overridden' }[level];
+}

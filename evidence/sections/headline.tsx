@@ -1,20 +1,27 @@
 import type { Approval } from '../../plan/gates';
 import type { Report } from '../../plan/report';
+import { type End, endOf, storyOf, titleOf } from '../ending';
 import { type Element, h } from '../h';
 import { Badge, Code, Moment, type Mood } from '../parts';
-import { between, counted, milliseconds, moment, number } from '../words';
+import { between, milliseconds, moment, number } from '../words';
 
-const STATUS: Readonly<Record<string, { readonly mood: Mood; readonly text: string }>> = {
+const ENDED: Readonly<Partial<Record<End, { readonly mood: Mood; readonly text: string }>>> = {
   completed: { mood: 'good', text: 'Completed' },
+  'source-kept': { mood: 'good', text: 'Completed, source kept' },
   'rolled-back': { mood: 'care', text: 'Rolled back' },
   aborted: { mood: 'care', text: 'Aborted' },
+  blocked: { mood: 'bad', text: 'Blocked by the preflight' },
   failed: { mood: 'bad', text: 'Failed' },
-  parked: { mood: 'bad', text: 'Parked' },
 };
+
+function badgeOf(report: Report): { readonly mood: Mood; readonly text: string } {
+  if (report.status === 'parked') return { mood: 'bad', text: 'Parked' };
+  return ENDED[endOf(report)] ?? { mood: 'plain', text: `Not ended: ${report.status}` };
+}
 
 /** What moved where, how it stands, when, and who approved it. */
 export function Headline(report: Report): Element {
-  const { mood, text } = STATUS[report.status] ?? { mood: 'plain', text: `Not ended: ${report.status}` };
+  const { mood, text } = badgeOf(report);
   return (
     <header>
       <p class="kicker">
@@ -24,7 +31,7 @@ export function Headline(report: Report): Element {
       <p>
         <Badge mood={mood}>{text}</Badge>
       </p>
-      <p class="lead">{leadOf(report)}</p>
+      <p class="lead">{storyOf(report).join(' ')}</p>
       <dl class="figures">
         {figuresOf(report).map(([term, value, more]) => (
           <div>
@@ -38,42 +45,9 @@ export function Headline(report: Report): Element {
   );
 }
 
-export function titleOf({ status, plan, cutover }: Report): string {
-  const [from, to] = [plan.source.instance, plan.target.instance];
-  if (cutover && status === 'completed') return `${from} was moved to the encrypted ${to}`;
-  if (cutover && (status as string) === 'rolled-back') return `${from} was moved to ${to}, and back again`;
-  if (cutover) return `${from} has been switched to ${to}`;
-  if (status === 'aborted' || status === 'failed') return `${from} was not moved to ${to}`;
-  return `${from} is on its way to ${to}`;
-}
-
-function leadOf(report: Report): string {
-  const { cutover, proof, progress } = report;
-  const sentences = [];
-  if (cutover) {
-    sentences.push(
-      `Writes were stopped for ${milliseconds(cutover.pauseMs)} until ${moment(cutover.switchedAt)}; since then the target serves.`,
-    );
-  }
-  if (proof && proof.differences.length === 0) {
-    sentences.push(
-      `${counted(proof.rows, 'row')} in ${counted(proof.tables, 'table')} were compared as of that moment: none differs.`,
-    );
-  }
-  if (!cutover && report.status === 'aborted') {
-    const failed = progress.undone.filter(({ ok }) => !ok).length;
-    sentences.push(
-      `Traffic never left the source. ${counted(progress.undone.length - failed, 'change')} undone${failed > 0 ? `, ${failed} COULD NOT BE` : ''}.`,
-    );
-  }
-  if (progress.parked) sentences.push(`It waits at ${progress.parked.step}: ${progress.parked.message}`);
-  if (progress.gate) sentences.push(`It waits for an answer to ${progress.gate.name}.`);
-  return sentences.join(' ');
-}
-
 type Figure = readonly [term: string, value: string, more?: Element | string];
 
-function figuresOf({ progress, cutover, proof, source }: Report): Figure[] {
+function figuresOf({ progress, cutover, proof, source, rollback }: Report): Figure[] {
   const started = progress.steps.find(({ startedAt }) => startedAt)?.startedAt;
   const ended = progress.steps
     .flatMap(({ endedAt }) => endedAt ?? [])
@@ -81,8 +55,16 @@ function figuresOf({ progress, cutover, proof, source }: Report): Figure[] {
     .at(-1);
   const approved = progress.approvals.findLast(({ gate, decision }) => gate === 'cutover' && decision === 'approved');
   return [
-    ...(cutover ? ([['Writes stopped', milliseconds(cutover.pauseMs)]] satisfies Figure[]) : []),
+    ...(cutover ? ([['Writes stopped', milliseconds(cutover.pauseMs), 'at the cutover']] satisfies Figure[]) : []),
+    ...(rollback?.cutover
+      ? ([['Writes stopped again', milliseconds(rollback.cutover.pauseMs), 'at the rollback']] satisfies Figure[])
+      : []),
     ...(proof ? ([['Rows proven', number(proof.rows), proofText(proof.differences.length)]] satisfies Figure[]) : []),
+    ...(rollback?.proof
+      ? ([
+          ['Rows proven again', number(rollback.proof.rows), proofText(rollback.proof.differences.length)],
+        ] satisfies Figure[])
+      : []),
     ...(approved ? ([['Cutover approved by', approved.by, <Said approval={approved} />]] satisfies Figure[]) : []),
     ...(started
       ? ([['Took', ended ? between(started, ended) : '-', `began ${moment(started)}`]] satisfies Figure[])

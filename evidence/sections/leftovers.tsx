@@ -23,7 +23,8 @@ export const Leftovers = (report: Report): Element => (
 function Deleted(report: Report): Element {
   const { progress, plan, source, sourceStopped, slots, removal, migration, status } = report;
   const step = progress.steps.find(({ name }) => name === 'decommission') && stepOf(progress, 'decommission');
-  if (status === 'aborted' || status === 'failed') return <Nothing>Nothing of the source was deleted.</Nothing>;
+  if (['aborted', 'failed', 'rolled-back'].includes(status))
+    return <Nothing>Nothing of the source was deleted.</Nothing>;
   const costs = (removal?.costs ?? []).map(costLine);
   if (step?.status !== 'done') {
     const cost = costs.length > 0 ? ` Until then, by the price list: ${costs.join('; ')}.` : '';

@@ -4,7 +4,7 @@ import { Badge, Code, Nothing, Section, Table } from '../parts';
 import { counted, duration, number } from '../words';
 
 /** How it is known that nothing was lost. */
-export function Proof({ verify, proof, cutover, position }: Report): Element {
+export function Proof({ verify, proof, cutover, position, rollback }: Report): Element {
   return (
     <Section id="proof" title="Proof">
       {proof ? (
@@ -17,6 +17,7 @@ export function Proof({ verify, proof, cutover, position }: Report): Element {
       ) : (
         <Nothing>No proof was made: traffic was not switched, or it is still to come.</Nothing>
       )}
+      {rollback?.cutover ? <ProofOfRollback proof={rollback.proof} switchedAt={rollback.cutover.switchedAt} /> : null}
       {verify ? (
         <p>
           Before the cutover, while both sides lived, {counted(verify.rows, 'row')} of {counted(verify.tables, 'table')}{' '}
@@ -47,6 +48,19 @@ export function Proof({ verify, proof, cutover, position }: Report): Element {
     </Section>
   );
 }
+
+/** The second comparison: the old source has what was written on the target. */
+const ProofOfRollback = ({ proof, switchedAt }: { proof: ProofOfAll | undefined; switchedAt: string }): Element =>
+  proof ? (
+    <p>
+      <Badge mood={proof.differences.length === 0 ? 'good' : 'bad'}>
+        {proof.differences.length === 0 ? 'identical' : 'DIFFERENT'}
+      </Badge>{' '}
+      At the rollback: {proofLine(proof, switchedAt, 'rollback')}.
+    </p>
+  ) : (
+    <Nothing>The rollback is not proven yet.</Nothing>
+  );
 
 function Inventory({ proof }: { proof: ProofOfAll | undefined }): Element | null {
   const kinds = Object.entries(proof?.inventory ?? {});

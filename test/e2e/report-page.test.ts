@@ -7,15 +7,16 @@ import type { Browser, Page } from 'playwright-core';
 import { renderPage } from '../../evidence/page';
 import type { Report } from '../../plan/report';
 import { browserPath, openBrowser } from '../support/browser';
-import { recordedReport, reportsOfHistories } from '../support/reports';
+import { ENDED } from '../support/ended-reports';
+import { recordedReport } from '../support/reports';
 
 /** The page of the report in a real browser, as an auditor opens it: from a file. */
 
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const SCREENSHOT = join(__dirname, '..', '..', 'docs', 'images', 'report.png');
 
-const ABORTED = reportsOfHistories().filter(([, { status }]) => status === 'aborted');
-const REPORTS: [string, Report][] = [['a whole migration', recordedReport()], ...ABORTED];
+/** Each end has a page of its own. */
+const REPORTS: [string, Report][] = ENDED.map(([end, make]) => [end, make()]);
 const SCHEMES = ['light', 'dark'] as const;
 /** A desk, a telephone. */
 const WIDTHS = [1_100, 390];

@@ -95,8 +95,10 @@ describe('the report as text', () => {
     const text = renderReport(complete());
     for (const line of [
       'Migration encrypt-app-db: completed',
-      'Source  app-db, PostgreSQL 16.4, not encrypted',
-      'Target  app-db-encrypted, encrypted under arn:key',
+      'app-db was moved to the encrypted app-db-encrypted',
+      'Before  app-db, PostgreSQL 16.4, not encrypted',
+      'After   app-db-encrypted, PostgreSQL 16.4, encrypted under arn:key',
+      'Old instance: app-db: deleted',
       'Position 0/5000',
       '  seed-function: logical_seed_lsn() = 0/5000',
       '  walinspect: not asked or silent: not available',
@@ -118,6 +120,7 @@ describe('the report as text', () => {
   it('says what the plan let pass, and why', () => {
     const report = {
       ...bare(),
+      plan: { ...parsedPlan(), acknowledge: ['fence-roles'] },
       checks: [
         { code: 'quota', level: 'ok', message: 'enough' },
         { code: 'fence-roles', level: 'warn', message: 'the master user is connected' },
@@ -128,9 +131,9 @@ describe('the report as text', () => {
     expect(renderReport(report)).toContain(
       [
         'Let pass by the plan',
-        '  fence-roles acknowledged: the master user is connected',
         '  source-capacity overridden: too few slots',
         '    because: raised at the reboot',
+        '  fence-roles acknowledged: the master user is connected',
       ].join('\n'),
     );
   });
@@ -146,6 +149,12 @@ describe('the report as text', () => {
   });
 
   it('of a migration that was aborted early leaves out what did not happen', () => {
-    expect(renderReport(bare())).toBe('Migration encrypt-app-db: aborted');
+    expect(renderReport(bare())).toBe(
+      [
+        'Migration encrypt-app-db: aborted',
+        'app-db was not moved to app-db-encrypted: the migration was aborted',
+        'Traffic never left app-db and is there as before.',
+      ].join('\n'),
+    );
   });
 });

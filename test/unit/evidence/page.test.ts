@@ -111,7 +111,7 @@ test('a migration that was aborted says that nothing of the source was lost', ()
   const text = words(renderPage(aborted));
   for (const part of [
     'app-db was not moved to app-db-encrypted',
-    'Traffic never left the source. 11 changes undone.',
+    'Traffic never left app-db, which is not encrypted, and is there as before. 11 changes undone.',
     'Nothing of the source was deleted.',
     'Traffic was never switched: writes went on on the source.',
   ])
