@@ -2,6 +2,7 @@ import type { Dependencies, MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { accessTo, escapeIdentifier, inEachDatabase, queryRows, type Session } from '../postgres/session';
 import { throwIfCancelled } from '../wait';
+import { orderViews, type Uses } from './order-views';
 
 const STATEMENT_TIMEOUT_MS = 6 * 3_600_000;
 const LOCK_TIMEOUT_MS = 60_000;
@@ -19,28 +20,30 @@ export interface RefreshedViews {
   readonly left: readonly { readonly view: string; readonly why: string }[];
 }
 
+/** By oid and name: what PostgreSQL has no order for keeps this one. */
+const VIEWS = `SELECT c.oid::int8::float8 AS oid, c.relkind = 'm' AND c.relispopulated AS listed, n.nspname AS schema, c.relname AS name,
+         pg_get_userbyid(c.relowner) AS owner, CASE c.relkind WHEN 'm' THEN pg_table_size(c.oid) ELSE 0 END::float8 AS bytes
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('v', 'm') ORDER BY 3, 4`;
+
+/** What a view is made of is what its SELECT rule depends on; its other rules (`INSTEAD`) may well read a view that is made of it. */
+const USES = `SELECT DISTINCT r.ev_class::int8::float8 AS view, d.refobjid::int8::float8 AS used
+    FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+    JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
+   WHERE r.ev_type = '1'`;
+
 /**
  * The populated materialized views, those that others are made of first. One `WITH NO DATA` stays without.
- * A view depends on what its rule (`pg_rewrite`) depends on.
+ * @see https://www.postgresql.org/docs/current/catalog-pg-rewrite.html
  */
 export async function listMaterializedViews(session: Session): Promise<MaterializedView[]> {
-  return queryRows<MaterializedView>(
-    session,
-    `WITH RECURSIVE uses AS (
-       SELECT DISTINCT r.ev_class AS view, d.refobjid AS used
-         FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-          AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-         JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
-     ), depths(view, depth) AS (
-       SELECT oid, 0 FROM pg_class WHERE relkind IN ('v', 'm')
-       UNION
-       SELECT uses.view, depths.depth + 1 FROM uses JOIN depths ON depths.view = uses.used
-     )
-     SELECT n.nspname AS schema, c.relname AS name, pg_get_userbyid(c.relowner) AS owner, pg_table_size(c.oid)::float8 AS bytes
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-       JOIN (SELECT view, max(depth) AS depth FROM depths GROUP BY view) AS deepest ON deepest.view = c.oid
-      WHERE c.relkind = 'm' AND c.relispopulated ORDER BY deepest.depth, 1, 2`,
-  );
+  const views = await queryRows<MaterializedView & { oid: number; listed: boolean }>(session, VIEWS);
+  const uses = await queryRows<Uses>(session, USES);
+  const byOid = new Map(views.map((view) => [view.oid, view]));
+  return orderViews([...byOid.keys()], uses)
+    .flatMap((oid) => byOid.get(oid) ?? [])
+    .filter(({ listed }) => listed)
+    .map(({ schema, name, owner, bytes }) => ({ schema, name, owner, bytes }));
 }
 
 /**
