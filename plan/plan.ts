@@ -62,7 +62,7 @@ export const planSchema = z.strictObject({
   strategy: z
     .enum(STRATEGIES, { error: `is not a strategy that this version has: ${STRATEGIES.join(', ')}` })
     .default('snapshot-cdc'),
-  /** Default: every database that accepts connections, `rdsadmin` and templates apart. */
+  /** Default: every database but `template0`, `template1` and `rdsadmin`. One that accepts no connections stops the preflight. */
   databases: z.array(nonEmpty('a database name')).min(1).optional(),
   gates: gatesPlan,
   /** Codes of warnings of the preflight that are accepted. One that is not stops the migration before it begins. */

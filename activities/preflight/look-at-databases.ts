@@ -5,7 +5,7 @@ import { reportProgress } from '../heartbeat';
 import { type Access, escapeIdentifier, queryOne, type Session, withSession } from '../postgres/session';
 import { SQLSTATE } from '../postgres/sqlstates';
 import { capacity } from './check-capacity';
-import { checkDatabaseList, type DatabaseRow, listDatabases } from './check-database-list';
+import { checkDatabaseList, type DatabaseList, listDatabases } from './check-database-list';
 import { checkFence } from './check-fence';
 import { checkPrivileges, databaseLacks, type Lack, serverLacks } from './check-privileges';
 import { DATABASE_CHECKS, SERVER_CHECKS } from './sql-checks';
@@ -70,9 +70,9 @@ export async function sightOf(
   access: Access,
   plan: Plan,
   parameterGroup: string,
-  list: readonly DatabaseRow[],
+  { open }: DatabaseList,
 ): Promise<Sight> {
-  const migrated = list.filter(({ name }) => plan.databases?.includes(name) ?? true);
+  const migrated = open.filter(({ name }) => plan.databases?.includes(name) ?? true);
   const { version } = await queryOne<{ version: number }>(
     session,
     `SELECT current_setting('server_version_num')::int AS version`,
@@ -171,14 +171,14 @@ export const privilegesWithin = (access: Access, serverWide: readonly Lack[]): D
     { essential: true },
   );
 
-const fenceCheck = (access: Access, list: readonly DatabaseRow[]): ServerCheck => ({
+const fenceCheck = (access: Access, { open }: DatabaseList): ServerCheck => ({
   code: 'fence-roles',
   look: (session, { plan }) =>
     checkFence(
       session,
       access,
       plan,
-      list.map(({ name }) => name),
+      open.map(({ name }) => name),
     ),
 });
 

@@ -1,3 +1,4 @@
+import { databasesOf } from '../postgres/left-out';
 import { finalFailure } from '../../plan/failures';
 import { publicationName } from '../../plan/names';
 import { type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
@@ -133,11 +134,7 @@ async function stopCronJobs(access: Access, input: QuarantineInput, home: Sessio
 }
 
 async function connectableDatabases(session: Session): Promise<string[]> {
-  const rows = await queryRows<{ name: string }>(
-    session,
-    `SELECT datname AS name FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> 'rdsadmin' ORDER BY 1`,
-  );
-  return rows.map(({ name }) => name);
+  return (await databasesOf(session)).flatMap(({ name, closed }) => (closed ? [] : [name]));
 }
 
 /**

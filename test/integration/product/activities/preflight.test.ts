@@ -11,6 +11,7 @@ import { blocking, type Check, type CheckCode, type Preflight } from '../../../.
 import type { PlanInput } from '../../../../plan/plan';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { SMALLEST_PLAN } from '../../../support/plan';
+import { runRemedy } from '../../../support/run-remedy';
 
 const { source, target } = SMALLEST_PLAN;
 let lab: ActivityLab;
@@ -188,6 +189,45 @@ describe('what is in the databases', () => {
   it('blocks where the plan names a database that there is not', async () => {
     const blocks = await blocksOf({ databases: ['shop', 'ledger'] });
     expectOnly(blocks, 'source-databases', 'no database ledger');
+  });
+
+  it('carries a database that is marked as a template, and names what is left out by name', async () => {
+    await lab.sql(source.instance, 'CREATE DATABASE crm IS_TEMPLATE true');
+    try {
+      const { checks, source: facts } = await preflight();
+      expect(facts?.databases).toContain('crm');
+      expect(checks.find(({ code }) => code === 'source-databases')).toMatchObject({
+        level: 'ok',
+        message: expect.stringMatching(/crm.*left out by name: template0, template1, rdsadmin.*TEMPLATE crm fails/),
+      });
+    } finally {
+      await lab.sql(source.instance, 'ALTER DATABASE crm IS_TEMPLATE false');
+      await lab.sql(source.instance, 'DROP DATABASE crm');
+    }
+  });
+
+  it('blocks for a database that accepts no connections, until the remedy has been run as printed', async () => {
+    await lab.sql(source.instance, 'CREATE DATABASE "Crm old" ALLOW_CONNECTIONS false');
+    try {
+      const blocks = await blocksOf();
+      expectOnly(blocks, 'source-databases', 'Crm old is not replicated: it does not accept connections');
+      const kept = await preflight({ keep: { source: true } });
+      expect(kept.checks.find(({ code }) => code === 'source-databases')?.level).toBe('warn');
+      await runRemedy(lab, source.instance, blocks[0]?.remedy);
+      await expect(blocksOf()).resolves.toEqual([]);
+    } finally {
+      await lab.sql(source.instance, 'DROP DATABASE "Crm old"');
+    }
+  });
+
+  it('blocks for a database postgres that the plan leaves out, unless nothing is in it', async () => {
+    await expect(blocksOf({ databases: ['shop'] })).resolves.toEqual([]);
+    await lab.sql(source.instance, 'CREATE TABLE notes (id int PRIMARY KEY)');
+    try {
+      expectOnly(await blocksOf({ databases: ['shop'] }), 'source-databases', 'postgres as of the snapshot only');
+    } finally {
+      await lab.sql(source.instance, 'DROP TABLE notes');
+    }
   });
 });
 
