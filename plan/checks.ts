@@ -57,7 +57,7 @@ export const CHECKS = {
   'foreign-publications': never,
   'cron-jobs': waivableAgain,
   'partition-maintenance': never,
-  'background-workers': never,
+  'background-workers': waivableAgain,
   'calling-out': never,
   'target-name': never,
   'target-network': never,

@@ -1,4 +1,5 @@
-import { cronJobs, backgroundWorkers, partitionMaintenance } from './neighbours/jobs';
+import { backgroundWorkers } from './neighbours/background-workers';
+import { cronJobs, partitionMaintenance } from './neighbours/jobs';
 import { callingOut, foreignPublications, replicationSlots, sourceSubscriptions } from './neighbours/replication';
 import { collations } from './schema/collations';
 import { generatedColumns, regColumns, sequenceRanges } from './schema/columns';

@@ -1,7 +1,7 @@
 import { queryOne, queryRows } from '../../postgres/session';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
-import { databaseCheck, RELATION, USER_SCHEMAS, type ServerCheck } from '../sql-check';
+import { databaseCheck, RELATION, USER_SCHEMAS } from '../sql-check';
 import type { Session } from '../../postgres/session';
 
 const exists = async (session: Session, table: string): Promise<boolean> =>
@@ -94,45 +94,3 @@ export const partitionMaintenance = databaseCheck<Maintained>(
     };
   },
 );
-
-/** Processes that PostgreSQL itself starts; what else there is comes from an extension. */
-const OWN_WORKERS = [
-  'logical replication launcher',
-  'logical replication worker',
-  'logical replication apply worker',
-  'logical replication parallel worker',
-  'logical replication tablesync worker',
-  'slotsync worker',
-  'parallel worker',
-  'autoprewarm leader',
-  'autoprewarm worker',
-];
-
-/**
- * Background workers of extensions. The target gets the same parameter group and starts them, too: what they write there
- * would be of their own.
- */
-export const backgroundWorkers: ServerCheck = {
-  code: 'background-workers',
-  look: async (session) => {
-    const code = 'background-workers';
-    const found = await queryRows<{ type: string; database: string | null; pid: number }>(
-      session,
-      `SELECT a.backend_type AS type, a.datname AS database, a.pid FROM pg_stat_activity a
-        WHERE a.backend_type <> ALL ($1::text[])
-          AND a.backend_type !~ '^(autovacuum|client backend|background writer|checkpointer|archiver|startup|standalone backend|walreceiver|walsender|walwriter|walsummarizer|wal|io worker|stats collector|logger|dead-end client backend|postmaster)'
-        ORDER BY 1`,
-      [OWN_WORKERS],
-    );
-    if (found.length === 0) return [{ code, level: 'ok', message: 'no extension has a background worker' }];
-    const lines = found.map(({ type, database }) => `${type}${database === null ? '' : ` in ${database}`}`);
-    return [
-      {
-        code,
-        level: 'ok',
-        message: `${counted(found.length, 'background worker')} of extensions, which the parameter group starts on the target, too: ${named(lines)}`,
-        evidence: evidenceOf(lines),
-      },
-    ];
-  },
-};
