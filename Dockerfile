@@ -65,5 +65,7 @@ USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.KEYSHIFT_HEALTH_PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# Node is process 1 and handles SIGTERM itself: it drains for up to 30 s, so give it that long.
+# The first process only starts the worker and passes signals on: nothing in a container may kill the first process, so the watchdog of a
+# pause could not end a worker that stands still there. An init (docker run --init) is neither needed nor enough: it ends with the worker,
+# and the watchdog with it. On SIGTERM the worker drains for up to 30 s, so give it that long (docker stop --time 30).
 CMD ["node", "dist/worker/main.js"]

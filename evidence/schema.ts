@@ -283,6 +283,10 @@ const cutover = z.object({
   sequences: count(),
   traffic: z.array(z.object({ what: z.string(), from: z.string(), to: z.string() })),
   attempts: count(),
+  finishedBy: z
+    .literal('watchdog')
+    .describe('the worker ended after the first switch; its watchdog finished the pause')
+    .optional(),
   wayBackFrom: lsn('on the target, before the first write there: where the way back begins').optional(),
   neighbours: z
     .object({

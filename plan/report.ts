@@ -59,6 +59,8 @@ export interface CutoverFacts {
   /** What each traffic switch held before and holds now; no secrets. */
   readonly traffic: readonly { readonly what: string; readonly from: string; readonly to: string }[];
   readonly attempts: number;
+  /** The worker ended after the first switch, and its watchdog moved the rest of the traffic and let clients go on. */
+  readonly finishedBy?: 'watchdog';
   /**
    * Position on the side that applications are on now, before their first write there: where the way back begins. A transaction of
    * theirs commits behind it; what replication brought there lies before it.

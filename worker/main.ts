@@ -5,6 +5,7 @@ import { readConfiguration } from './configuration';
 import { createWorkers } from './create-worker';
 import { serveHealth } from './health';
 import { logger, temporalLogger } from './logger';
+import { isFirstProcess, supervise } from './supervise';
 import { registerSearchAttributes } from '../plan/register-search-attributes';
 
 /** Ends a shutdown that hangs; longer than the grace time of the activities. */
@@ -59,9 +60,11 @@ async function release(): Promise<void> {
   for (let releaser = releasers.pop(); releaser; releaser = releasers.pop()) await releaser();
 }
 
-main()
-  .catch((error: unknown) => {
-    logger.fatal(error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
-  })
-  .finally(() => release());
+if (isFirstProcess()) void supervise().then((code) => process.exit(code));
+else
+  void main()
+    .catch((error: unknown) => {
+      logger.fatal(error instanceof Error ? error.message : String(error));
+      process.exitCode = 1;
+    })
+    .finally(() => release());

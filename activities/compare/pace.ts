@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { ourSession } from '../postgres/ours';
 import { queryOne, type Session } from '../postgres/session';
 import type { Pace } from './reader';
 
@@ -61,7 +62,7 @@ class Load {
       this.session,
       // Running, or waiting for what others are using up.
       `SELECT count(*)::int AS busy FROM pg_stat_activity
-        WHERE backend_type = 'client backend' AND state = 'active' AND application_name NOT LIKE 'keyshift/%'
+        WHERE backend_type = 'client backend' AND state = 'active' AND NOT ${ourSession(`'keyshift/'`)}
           AND (wait_event_type IS NULL OR wait_event_type IN ('IO', 'LWLock', 'BufferPin', 'Lock'))`,
     );
     this.#usual ??= busy;

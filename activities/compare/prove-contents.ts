@@ -1,10 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { applicationName } from '../../plan/names';
 import type { InventoryCount, Proof } from '../../plan/report';
 import { isSqlState } from '../classify-error';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
+import { endSessionsFor } from '../postgres/ours';
 import { type Access, accessTo, withSession } from '../postgres/session';
 import { compareDatabase, type Decided, type SnapshotNames } from './compare-database';
 import { contentsDiffer } from './differences';
@@ -182,13 +182,9 @@ async function prove(
 
 /** Ends the sessions of a process that held the snapshots and can't use them any more: they would hold back vacuum. */
 async function endLostSnapshots(migration: string, sides: readonly Access[]): Promise<void> {
-  const names = ['proof', 'proof-reader', 'proof-now'].map((step) => applicationName(migration, step));
   for (const access of sides) {
     await withSession(access, { step: 'end-snapshots', database: 'postgres' }, (session) =>
-      session.query(
-        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY ($1::text[])',
-        [names],
-      ),
+      endSessionsFor(session, migration, ['proof', 'proof-reader', 'proof-now']),
     );
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
@@ -14,11 +15,11 @@ import { closeFences, openFences } from './fence-set';
 import type { Fence } from './fences/fence';
 import { isCutOverForSure } from './is-cut-over';
 import { lowerFenceOf } from './lower-fence';
-import { forgetWayThere, openOldSource } from './open-target';
 import { type Pause, pause } from './pause';
 import { endOf, noteEnd, pausedFor, UNATTENDED } from './pause-mark';
+import { takePause } from './pause-owner';
 import { endEarlierAttempt, openPauseSessions, type PauseSessions } from './pause-sessions';
-import { moveTraffic, releaseFences } from './release';
+import { rollForward } from './roll-forward';
 
 /**
  * The pause: fence writes, drain, sequences, switch traffic. One activity, since every round trip to the server in it is
@@ -32,25 +33,39 @@ export async function cutOver(deps: Dependencies, given: CutOverInput): Promise<
   const input = await finishRenaming(deps, given);
   const earlierPause = await lookAtEarlierPause(deps, input, activity);
   if ('ended' in earlierPause) return earlierPause.ended;
+  const owner = randomUUID();
   const watchdog = deps.startWatchdog();
   let attempt: 'failed' | 'done' = 'failed';
   try {
     const late = new AbortController();
-    const guarded = async (): Promise<Prepared> => {
+    const guarded = async (): Promise<Prepared | undefined> => {
       const prepared = await prepare(deps, input, late.signal);
       try {
         late.signal.throwIfAborted();
-        const { pids } = prepared.sessions;
-        await watchdog.guard({ input, activity, pids, alreadyMs: earlierPause.msNow() });
-        return prepared;
+        const alreadyMs = earlierPause.msNow();
+        await watchdog.guard({
+          input,
+          activity,
+          owner,
+          sessions: prepared.sessions.ours,
+          mayBeSwitched: alreadyMs > 0 || context.info.attempt > 1,
+          alreadyMs,
+        });
+        // Under guard by now: until here the watchdog of the attempt before this one may have ended the pause.
+        const ended = await takePause(prepared.sessions.first.source, input, { owner, activity });
+        if (!ended || earlierPause.isSwitched) return prepared;
       } catch (error) {
         await close(prepared);
         throw error;
       }
+      await close(prepared);
+      return undefined;
     };
     const prepared = await inTime(guarded(), earlierPause.remainingMs, late, close);
     if (!prepared) return await endOverdue(deps, input, activity);
-    const result = await attend({ deps, input, context, activity, earlierMs: earlierPause.msNow() }, prepared);
+    const pastReturn = () => watchdog.pastReturn();
+    const earlierMs = earlierPause.msNow();
+    const result = await attend({ deps, input, context, activity, earlierMs, pastReturn }, prepared);
     attempt = 'done';
     return result;
   } finally {
@@ -97,7 +112,7 @@ async function close(
 
 /** One attempt, when nothing is missing but the pause itself. */
 async function attend(
-  attempt: Pick<Pause, 'deps' | 'input' | 'context' | 'activity' | 'earlierMs'>,
+  attempt: Pick<Pause, 'deps' | 'input' | 'context' | 'activity' | 'earlierMs' | 'pastReturn'>,
   { sessions, switches, fences, earlier }: Prepared,
 ): Promise<CutOverResult> {
   const { input, context, earlierMs } = attempt;
@@ -123,8 +138,8 @@ async function attend(
  * The result, or undefined when it comes later than `ms`; then it is told to end, and released when it comes all the same.
  * @param ms undefined: no limit
  */
-async function inTime<T>(
-  work: Promise<T>,
+async function inTime<T extends object>(
+  work: Promise<T | undefined>,
   ms: number | undefined,
   late: AbortController,
   release: (result: T) => Promise<void>,
@@ -137,7 +152,7 @@ async function inTime<T>(
   const found = await Promise.race([work, over]).finally(() => clearTimeout(timer));
   if (found === undefined) {
     late.abort();
-    void work.then(release).catch(() => undefined);
+    void work.then((result) => result && release(result)).catch(() => undefined);
   }
   return found;
 }
@@ -148,6 +163,8 @@ interface EarlierPause {
   msNow(): number;
   /** What is left of the budget; absent where there is nothing to be in time for: the fence is down, or traffic is switched. */
   readonly remainingMs?: number;
+  /** Its end was noted, or is due, and traffic is switched all the same: there is only a way forward. */
+  readonly isSwitched?: true;
 }
 
 /**
@@ -162,7 +179,7 @@ async function lookAtEarlierPause(
 ): Promise<{ ended: CutOverResult } | EarlierPause> {
   const [database] = input.databases;
   if (database === undefined) throw new Error('no database to cut over');
-  if (renames(input.plan) && (await isRenaming(deps, input))) return { msNow: () => 0 };
+  if (renames(input.plan) && (await isRenaming(deps, input))) return { msNow: () => 0, isSwitched: true };
   const access = await accessTo(deps, input, 'source');
   return withSession(access, { step: 'pause-budget', database }, async (source) => {
     const ms = await pausedFor(source, input);
@@ -174,7 +191,7 @@ async function lookAtEarlierPause(
     if (!isOverdue && !ended) return { msNow, remainingMs: input.plan.cutover.pauseBudgetMs - (ms ?? 0) };
     // It may live, cut off from Temporal alone: without its sessions it neither records nor lowers anything any more.
     await endEarlierAttempt(input.id, [access]);
-    if (await isCutOverForSure(deps, input)) return { msNow };
+    if (await isCutOverForSure(deps, input)) return { msNow, isSwitched: true };
     const pauseMs = Math.round(ended?.pauseMs ?? ms ?? 0);
     const reason = ended?.reason ?? UNATTENDED;
     await noteEnd(source, input, { activity, pauseMs, reason });
@@ -183,22 +200,12 @@ async function lookAtEarlierPause(
   });
 }
 
-/** The budget ended while this attempt was still connecting: the target may be what does not answer. */
+/**
+ * The budget ended while this attempt was still connecting (the target may be what does not answer), or the watchdog of the attempt
+ * before it has ended the pause.
+ */
 async function endOverdue(deps: Dependencies, input: CutOverInput, activity: string): Promise<CutOverResult> {
   const found = await lookAtEarlierPause(deps, input, activity);
   if ('ended' in found) return found.ended;
-  throw ApplicationFailure.retryable('the budget ended while this attempt was connecting, and traffic is switched');
-}
-
-/** An attempt before this one died behind the switch: finish what it left. */
-async function rollForward(
-  { deps, input, sessions, switches, fences }: Pause,
-  facts: CutoverFacts,
-): Promise<CutOverResult> {
-  await openOldSource(deps, input, sessions);
-  await moveTraffic(switches);
-  await releaseFences(fences);
-  await forgetWayThere(input, sessions);
-  const { holder: _gone, ...rest } = facts;
-  return { switched: true, ...rest };
+  throw ApplicationFailure.retryable('the pause ended while this attempt was connecting, and traffic is switched');
 }

@@ -7,8 +7,9 @@ import { copyUnloggedTables } from '../carry/unlogged-tables';
 import { readMark, writeMark } from '../postgres/fence-table';
 import { queryOne, type Session } from '../postgres/session';
 import { originsProgress } from '../postgres/subscriptions';
+import { foreignAppliers } from './appliers';
 import { type CutOverInput, orSay, PauseGivenUp } from './cut-over-input';
-import { type ForeignSession, foreignSessions, rolesLeftOpen, terminateForeignSessions } from './fence';
+import { type ForeignSession, foreignSessions, rolesLeftOpen, type Spared, terminateForeignSessions } from './fence';
 import { untilLoginsAreDecided } from './late-logins';
 import { preparedTransactions } from './open-transactions';
 import { openTarget } from './open-target';
@@ -21,10 +22,9 @@ import type { Timeline } from './timeline';
 const LOOK_EVERY_MS = 2;
 
 /** Ends sessions in batches until none is left. */
-async function endForeignSessions(input: CutOverInput, { source }: DatabasePair, mayGoOn: () => void): Promise<void> {
-  const spared = input.plan.cutover.spareRoles;
+async function endForeignSessions(source: Session, spared: Spared, mayGoOn: () => void): Promise<void> {
   for (;;) {
-    const ended = await terminateForeignSessions(source, input.id, spared);
+    const ended = await terminateForeignSessions(source, spared);
     if (ended.length === 0) return;
     await orSay(mayGoOn, () => [`sessions kept coming back behind the fence: ${ended.map(describe).join(', ')}`]);
     await sleep(LOOK_EVERY_MS);
@@ -32,10 +32,12 @@ async function endForeignSessions(input: CutOverInput, { source }: DatabasePair,
 }
 
 /**
- * A role that could log in after the switch would write where nobody reads any more.
+ * A role that could log in after the switch would write where nobody reads any more, and so would a subscription of somebody else.
  * @throws PauseGivenUp when there is one: the next board has it
  */
-async function refuseOpenRoles({ id, plan }: CutOverInput, { source }: DatabasePair): Promise<void> {
+async function refuseOpenWays({ id, plan }: CutOverInput, { source }: DatabasePair): Promise<void> {
+  const appliers = await foreignAppliers(source, id);
+  if (appliers.length > 0) throw new PauseGivenUp(appliers.join('; '));
   const open = await rolesLeftOpen(source, id, plan.cutover.spareRoles);
   if (open.length === 0) return;
   throw new PauseGivenUp(
@@ -68,12 +70,13 @@ export async function drainUntilStill(
   timeline: Timeline,
   mayGoOn: () => void,
 ): Promise<Drained> {
-  const { first, pairs } = sessions;
-  await refuseOpenRoles(input, first);
+  const { first, pairs, ours } = sessions;
+  const spared = { migration: input.id, roles: input.plan.cutover.spareRoles, ours: ours.source };
+  await refuseOpenWays(input, first);
   await untilLoginsAreDecided(first.source, mayGoOn);
   for (let mayHaveCome = true; ;) {
     if (mayHaveCome) {
-      await endForeignSessions(input, first, mayGoOn);
+      await endForeignSessions(first.source, spared, mayGoOn);
       timeline.done('sessions ended');
     }
     const before = await nextXidWhenIdle(first);
@@ -94,10 +97,10 @@ export async function drainUntilStill(
       positionThenOpen(input, sessions),
     ]);
     timeline.done('snapshots');
-    const foreign = await foreignSessions(first.source, input.id, input.plan.cutover.spareRoles);
+    const foreign = await foreignSessions(first.source, spared);
     const after = await takeXid(first);
     // Until its sessions were ended, a role with CREATEROLE could make another.
-    await refuseOpenRoles(input, first);
+    await refuseOpenWays(input, first);
     timeline.done('fence verified');
     if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
       return { fenceLsn, wayBackFrom, targetSnapshots, sequences, ...(carried ? { carried } : {}) };

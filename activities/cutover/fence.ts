@@ -1,4 +1,5 @@
 import { applicationNamePrefix, replicationRole } from '../../plan/names';
+import { isOneOf, type OurSession, ourSession, parametersOf } from '../postgres/ours';
 import { escapeIdentifier, escapeLiteral, queryRows, type Session } from '../postgres/session';
 
 /** Roles of RDS's own; they must keep their access. */
@@ -117,38 +118,57 @@ export async function rolesLeftOpen(
   return rows.map(({ rolname }) => rolname);
 }
 
-/**
- * Sessions that could write on the source: client backends that are neither ours nor RDS's own nor of a spared role. A
- * session of the master user that isn't ours counts, too: the fence can't lock that role out, so it has to be gone. Whoever is still
- * logging in (seen from PostgreSQL 18 on) is none yet, and nobody but a superuser could end that.
- */
-export async function foreignSessions(
-  source: Session,
-  migration: string,
-  spared: readonly string[],
-): Promise<ForeignSession[]> {
-  return queryRows<ForeignSession>(source, FOREIGN_SESSIONS, [
-    applicationNamePrefix(migration),
-    [...RDS_ROLES, ...spared],
-  ]);
+/** Which sessions on the source are not foreign. */
+export interface Spared {
+  readonly migration: string;
+  /** `cutover.spareRoles`. */
+  readonly roles: readonly string[];
+  /**
+   * Inside the pause: exactly these are ours, and whoever else calls itself so is ended. Absent where sessions are only looked at: ours are
+   * those with our name in the role that looks.
+   */
+  readonly ours?: readonly OurSession[];
 }
 
-const FOREIGN = `FROM pg_stat_activity
-  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
-    AND NOT starts_with(application_name, $1) AND coalesce(usename, '') <> ALL ($2::text[])`;
-
-const FOREIGN_SESSIONS = `SELECT pid, coalesce(usename, '(dropped)') AS "user", application_name AS application, client_addr::text AS client,
-  datname AS database ${FOREIGN} ORDER BY pid`;
+/**
+ * Sessions that could write on the source: client backends that are neither ours nor RDS's own nor of a spared role. A
+ * session of the master user that isn't ours counts, too: the fence can't lock that role out, so it has to be gone. So does a walsender of
+ * a database that reads from no slot at the moment: it takes SQL. Ours are those of the replication role. Whoever is still
+ * logging in (seen from PostgreSQL 18 on) is none yet, and nobody but a superuser could end that.
+ * @see https://www.postgresql.org/docs/current/protocol-replication.html
+ */
+export async function foreignSessions(source: Session, spared: Spared): Promise<ForeignSession[]> {
+  const { sql, parameters } = foreign(spared);
+  return queryRows<ForeignSession>(source, sql, parameters);
+}
 
 /** Ends the foreign sessions. Returns those that there still were. */
-export async function terminateForeignSessions(
-  source: Session,
-  migration: string,
-  spared: readonly string[],
-): Promise<ForeignSession[]> {
+export async function terminateForeignSessions(source: Session, spared: Spared): Promise<ForeignSession[]> {
+  const { sql, parameters } = foreign(spared);
   return queryRows<ForeignSession>(
     source,
-    `WITH found AS MATERIALIZED (${FOREIGN_SESSIONS}) SELECT found.*, pg_terminate_backend(pid) FROM found`,
-    [applicationNamePrefix(migration), [...RDS_ROLES, ...spared]],
+    `WITH found AS MATERIALIZED (${sql}) SELECT found.*, pg_terminate_backend(pid) FROM found`,
+    parameters,
   );
+}
+
+function foreign({ migration, roles, ours }: Spared): { sql: string; parameters: unknown[] } {
+  const isOurs = ours ? isOneOf('$3', '$4') : ourSession('$3');
+  return {
+    sql: `SELECT pid, coalesce(usename, '(dropped)') AS "user", application_name AS application, client_addr::text AS client,
+         datname AS database
+    FROM pg_stat_activity
+   WHERE pid <> pg_backend_pid() AND usesysid IS NOT NULL AND coalesce(usename, '') <> ALL ($1::text[])
+     AND CASE backend_type
+           WHEN 'client backend' THEN NOT ${isOurs}
+           WHEN 'walsender' THEN datid IS NOT NULL AND usename IS DISTINCT FROM $2
+            AND pid NOT IN (SELECT active_pid FROM pg_replication_slots WHERE active_pid IS NOT NULL)
+           ELSE false END
+   ORDER BY pid`,
+    parameters: [
+      [...RDS_ROLES, ...roles],
+      replicationRole(migration),
+      ...(ours ? parametersOf(ours) : [applicationNamePrefix(migration)]),
+    ],
+  };
 }

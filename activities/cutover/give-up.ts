@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationRef } from '../dependencies';
-import { accessTo, pidOf, queryRows, type Session, withSession } from '../postgres/session';
+import { endSessionsOf } from '../postgres/ours';
+import { accessTo, pidOf, type Session, withSession } from '../postgres/session';
 import { isOpaque } from '../traffic/prepared-switches';
 import { forgetCutover } from './cutover-facts';
 import { lowerFenceOf } from './lower-fence';
@@ -14,8 +15,6 @@ import type { Timeline } from './timeline';
 /** So long a target that does not answer is waited for to close it; the next pause does so in any case. */
 const CLOSE_LATE_MS = 60_000;
 const CLOSE_AGAIN_MS = 200;
-/** Between two looks whether they have ended. */
-const END_LOOK_MS = 5;
 
 /** A pause that is given up. */
 export interface GivenUp extends Pause {
@@ -39,7 +38,7 @@ export interface GivenUp extends Pause {
 export async function giveUp(pauseOf: GivenUp): Promise<number> {
   const { deps, input, sessions, activity, clock, timeline, reason, recorded, isCut } = pauseOf;
   const { target } = sessions.first;
-  await closeTargetAgain(input, target, sessions.closed);
+  await closeTargetAgain(input, target, sessions);
   if (recorded && isOpaque(input.plan.cutover.traffic))
     await (isCut() ? onTarget(pauseOf, (anew) => forgetCutover(anew, input)) : forgetCutover(target, input));
   if (isCut()) await endStatements(sessions);
@@ -61,7 +60,7 @@ async function closeLate(pauseOf: Pause): Promise<void> {
     try {
       await endEarlierAttempt(input.id, [await accessTo(deps, input, 'target')]);
       return await onTarget(pauseOf, async (anew) => {
-        await closeTargetAgain(input, anew, sessions.closed);
+        await closeTargetAgain(input, anew, sessions);
         await forgetCutover(anew, input);
       });
     } catch {
@@ -90,15 +89,9 @@ async function onTarget({ deps, input }: Pause, work: (target: Session) => Promi
  * The source goes on with statements whose session was cut off: these end before the fence comes down, or it might go up behind
  * that.
  */
-async function endStatements({ pids, spare }: PauseSessions): Promise<void> {
-  const others = pids.filter((pid) => pid !== pidOf(spare));
-  for (;;) {
-    const alive = await queryRows(
-      spare,
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY ($1::integer[])',
-      [others],
-    );
-    if (alive.length === 0) return;
-    await sleep(END_LOOK_MS);
-  }
+async function endStatements({ ours, spare }: PauseSessions): Promise<void> {
+  await endSessionsOf(
+    spare,
+    ours.source.filter(({ pid }) => pid !== pidOf(spare)),
+  );
 }

@@ -126,8 +126,8 @@ async function lookAtSource(
   const options = { step: 'go-no-go', database: 'postgres', readOnly: true };
   const { fence, sessions, long, prepared } = await withSession(access, options, async (session) => ({
     fence: await planFence(session, input.id, username, input.databases, spareRoles),
-    sessions: await foreignSessions(session, input.id, spareRoles),
-    long: await longTransactions(session),
+    sessions: await foreignSessions(session, { migration: input.id, roles: spareRoles }),
+    long: await longTransactions(session, input.id),
     prepared: await preparedTransactions(session),
   }));
   return {

@@ -1,21 +1,22 @@
 import type { Dependencies } from '../dependencies';
 import { closeAgainSql, openTargetSql } from '../quarantine/read-only';
+import type { OurSessions } from '../postgres/ours';
 import type { Session } from '../postgres/session';
 import type { QuarantineRecord } from '../quarantine/records';
 import type { CutOverInput } from './cut-over-input';
 import { forgetCutover } from './cutover-facts';
 import { fenceSql, terminateForeignSessions, unfenceSql, withoutDroppedRoles } from './fence';
 import { lowerOthers } from './fence-set';
-import type { PauseSessions } from './pause-sessions';
+import type { FirstPair, PauseSessions } from './pause-sessions';
 
 /**
  * Lets applications write on the target: its databases have their own defaults again, and sessions that began with ours, or
  * that would have written there already, end.
  */
-export async function openTarget(input: CutOverInput, { first, closed }: PauseSessions): Promise<void> {
+export async function openTarget(input: CutOverInput, { first, closed, ours }: PauseSessions): Promise<void> {
   if (closed.length === 0) return;
   await first.target.query(openTargetSql(closed));
-  await terminateForeignSessions(first.target, input.id, []);
+  await terminateForeignSessions(first.target, { migration: input.id, roles: [], ours: ours.target });
 }
 
 /** The same migration in the direction of its plan. */
@@ -27,7 +28,11 @@ function wayThere({ direction: _back, ...there }: CutOverInput): CutOverInput {
  * The way back only: takes down the fence that the cutover left on the old source. In the last moment before the switch, since
  * clients that never noticed the cutover may still knock there.
  */
-export async function openOldSource(deps: Dependencies, input: CutOverInput, { first }: PauseSessions): Promise<void> {
+export async function openOldSource(
+  deps: Dependencies,
+  input: CutOverInput,
+  { first }: { readonly first: FirstPair },
+): Promise<void> {
   const { fenceThere } = input;
   if (!fenceThere) return;
   await lowerOthers(deps, wayThere(input), fenceThere, ({ staysUp }) => staysUp);
@@ -35,7 +40,7 @@ export async function openOldSource(deps: Dependencies, input: CutOverInput, { f
 }
 
 /** The way back only: what the cutover recorded is of the past, or somebody who asks where traffic is would believe it. */
-export async function forgetWayThere(input: CutOverInput, { first }: PauseSessions): Promise<void> {
+export async function forgetWayThere(input: CutOverInput, { first }: { readonly first: FirstPair }): Promise<void> {
   if (input.direction !== 'back') return;
   await forgetCutover(first.source, wayThere(input));
 }
@@ -44,14 +49,18 @@ export async function forgetWayThere(input: CutOverInput, { first }: PauseSessio
 export async function closeTargetAgain(
   input: CutOverInput,
   target: Session,
-  closed: readonly QuarantineRecord[],
+  { closed, ours }: { readonly closed: readonly QuarantineRecord[]; readonly ours: Pick<OurSessions, 'target'> },
 ): Promise<void> {
   if (closed.length > 0) await target.query(closeAgainSql(closed)).catch(() => undefined);
   const { fenceThere } = input;
   if (!fenceThere) return;
   try {
     await target.query(fenceSql(await withoutDroppedRoles(target, fenceThere.fence)));
-    await terminateForeignSessions(target, input.id, input.plan.cutover.spareRoles);
+    await terminateForeignSessions(target, {
+      migration: input.id,
+      roles: input.plan.cutover.spareRoles,
+      ours: ours.target,
+    });
   } catch {
     // The next attempt of the pause raises it again.
   }

@@ -41,6 +41,10 @@ export async function forgetPause(source: Session, ref: MigrationRef): Promise<v
 /** Why a pause was ended by somebody other than its attempt. */
 export const UNATTENDED = 'the budget ended while no worker attended to the pause';
 
+/** Why a pause was ended by the watchdog of its attempt. */
+export const WORKER_ENDED =
+  'the process of the worker ended inside the pause, before the switch; its watchdog ended the pause at once';
+
 /** A pause that was ended before its switch. */
 export interface EndedPause {
   /** The activity whose pause it was, the same for all its attempts. */

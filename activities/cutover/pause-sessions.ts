@@ -1,4 +1,4 @@
-import { applicationName, subscriptionName } from '../../plan/names';
+import { subscriptionName } from '../../plan/names';
 import type { Plan } from '../../plan/plan';
 import { exportSnapshot } from '../compare/exported-snapshot';
 import type { HeldPair } from '../compare/snapshot-holder';
@@ -17,6 +17,7 @@ import {
 } from '../postgres/session';
 import { closedDatabases } from '../quarantine/read-only';
 import type { QuarantineRecord } from '../quarantine/records';
+import { endSessionsFor, identify, type OurSessions } from '../postgres/ours';
 import { originOf, requireSubscription } from '../postgres/subscriptions';
 import { type NeighbourPlan, planNeighbours } from './neighbours';
 import { listSequences, type SequenceName } from './sequences';
@@ -34,6 +35,9 @@ export interface DatabasePair {
   readonly carry?: { readonly source: Session; readonly target: Session };
 }
 
+/** Sessions of both sides in the first database, where roles are changed and the cutover is noted. */
+export type FirstPair = Pick<DatabasePair, 'source' | 'target'>;
+
 /** Where both sides listen. */
 export interface Endpoints {
   readonly sourceEndpoint: Endpoint;
@@ -47,8 +51,8 @@ export interface PauseSessions extends Endpoints {
   readonly first: DatabasePair;
   /** On the source, idle until the pause is given up: then nothing has to be connected any more. */
   readonly spare: Session;
-  /** Server processes on the source that these sessions are. */
-  readonly pids: readonly number[];
+  /** All of them, as server processes: whoever else has our name is not ours. */
+  readonly ours: OurSessions;
   /** What writes on the source by itself and has to be stopped, if there is any. */
   readonly neighbours?: NeighbourPlan;
   /** Databases of the target that the quarantine closed for writes. */
@@ -98,11 +102,13 @@ async function openAll(
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const pairs = new Map<string, DatabasePair>();
   const held = new Map<string, HeldPair>();
+  const pids = { source: [] as number[], target: [] as number[] };
   const open: typeof openSession = async (...options) => {
     // Whoever comes late must not end sessions of the pause behind this one, nor open any.
     signal.throwIfAborted();
     const session = await openSession(...options);
     opened.push(session);
+    pids[options[0] === source ? 'source' : 'target'].push(pidOf(session));
     return session;
   };
   const openPair = async (options: SessionOptions) => ({
@@ -138,10 +144,7 @@ async function openAll(
     pairs,
     first,
     spare,
-    pids: [
-      pidOf(spare),
-      ...[...pairs.values()].flatMap((pair) => [pidOf(pair.source), ...(pair.carry ? [pidOf(pair.carry.source)] : [])]),
-    ],
+    ours: { source: await identify(spare, pids.source), target: await identify(first.target, pids.target) },
     async dropSnapshots() {
       await Promise.all(
         [...pairs.values()]
@@ -177,13 +180,9 @@ async function openAll(
  * a cutover, so it can't switch either.
  */
 export async function endEarlierAttempt(migration: string, sides: readonly Access[]): Promise<void> {
-  const names = ['pause', 'proof'].map((step) => applicationName(migration, step));
   for (const access of sides) {
     await withSession(access, { step: 'take-over', database: 'postgres' }, (session) =>
-      session.query(
-        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY ($1::text[])',
-        [names],
-      ),
+      endSessionsFor(session, migration, ['pause', 'proof']),
     );
   }
 }

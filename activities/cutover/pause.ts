@@ -16,6 +16,7 @@ import { giveUp } from './give-up';
 import { isCutOver, isCutOverForSure } from './is-cut-over';
 import { holdNeighbours, withPositions } from './neighbours';
 import { forgetWayThere, openOldSource } from './open-target';
+import { pointOfNoReturn } from './point-of-no-return';
 import { PauseBudget } from './pause-budget';
 import { notePause } from './pause-mark';
 import type { PauseSessions } from './pause-sessions';
@@ -36,6 +37,8 @@ export interface Pause {
   readonly context: Context;
   /** The activity, the same for all its attempts. */
   readonly activity: string;
+  /** Right before the point of no return: whoever guards this attempt must not lower the fence unasked any more. */
+  readonly pastReturn: () => Promise<void>;
   /** How long the fence has been up, in milliseconds, where this attempt takes a pause over; otherwise 0. */
   readonly earlierMs: number;
 }
@@ -78,6 +81,8 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     const facts = () => factsOf(pauseOf, timeline, clock, drained, neighbours);
     const recordingSince = Date.now();
     recorded = true;
+    const noReturn = pointOfNoReturn(input.plan.cutover.traffic);
+    if (noReturn === 'record') await pauseOf.pastReturn();
     await writeCutover(first.target, input, facts());
     timeline.done('recorded');
     clock.mayGoOn();
@@ -90,6 +95,7 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     }
     // A watchdog of the cutover that is still there would bring that renaming to its end again. The reboots end this session.
     if (renames(input.plan)) await forgetWayThere(input, sessions);
+    if (noReturn === 'first switch') await pauseOf.pastReturn();
     switched = 'under way';
     const [decisive, ...rest] = switches;
     await decisive?.apply(clock.mayGoOn, () => requireRecord(deps, input));

@@ -1,6 +1,6 @@
 import { applicationNamePrefix, fenceSchema, postgresName } from '../../plan/names';
 import type { MigrationRef } from '../dependencies';
-import { escapeIdentifier, escapeLiteral, type Session } from '../postgres/session';
+import { escapeIdentifier, escapeLiteral, queryOne, type Session } from '../postgres/session';
 
 /** Event triggers of ours, by what fires them. */
 const triggers = (migration: string) =>
@@ -11,7 +11,7 @@ const PASS = ['REFRESH MATERIALIZED VIEW', 'REINDEX', 'CLUSTER', 'COMMENT'];
 
 /**
  * With `ddl.mode: block`, refuses every change of the schema of a database of the source, with a message that names the migration and
- * says how to ask. Temporary objects pass, our own sessions, rds_superuser, and members of `ddl.passRole`. At the end of the command, since only
+ * says how to ask. Temporary objects pass, our own sessions (in the role that makes this: anybody can take their name), rds_superuser, and members of `ddl.passRole`. At the end of the command, since only
  * then is it known what was touched; an error there takes it back. The function lies in our schema, so it goes with it, event triggers
  * included; RDS lets rds_superuser make event triggers.
  * @see https://www.postgresql.org/docs/current/functions-event-triggers.html
@@ -19,6 +19,7 @@ const PASS = ['REFRESH MATERIALIZED VIEW', 'REINDEX', 'CLUSTER', 'COMMENT'];
 export async function createDdlBlock(source: Session, { id, plan }: MigrationRef): Promise<void> {
   if (plan.ddl.mode !== 'block') return;
   const refuse = `${escapeIdentifier(fenceSchema(id))}.refuse_ddl`;
+  const { ours } = await queryOne<{ ours: string }>(source, 'SELECT session_user AS ours');
   const passing = ['rds_superuser', ...(plan.ddl.passRole === undefined ? [] : [plan.ddl.passRole])];
   const hint =
     plan.ddl.passRole === undefined
@@ -28,7 +29,7 @@ export async function createDdlBlock(source: Session, { id, plan }: MigrationRef
     `CREATE OR REPLACE FUNCTION ${refuse}() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $keyshift$
      DECLARE touched text;
      BEGIN
-       IF starts_with(current_setting('application_name'), ${escapeLiteral(applicationNamePrefix(id))})
+       IF (session_user = ${escapeLiteral(ours)} AND starts_with(current_setting('application_name'), ${escapeLiteral(applicationNamePrefix(id))}))
           OR tg_tag = ANY (${escapeLiteral(`{${PASS.map((tag) => `"${tag}"`).join(',')}}`)}::text[])
           OR EXISTS (SELECT FROM pg_roles WHERE rolname = ANY (${escapeLiteral(`{${passing.map((role) => JSON.stringify(role)).join(',')}}`)}::text[])
                       AND pg_has_role(session_user, oid, 'MEMBER')) THEN RETURN; END IF;

@@ -39,7 +39,7 @@ async function storesThatNameIt(deps: Dependencies, input: MigrationRef): Promis
 }
 
 async function usersOf(session: Session, input: SourceUnusedInput): Promise<string[]> {
-  const sessions = await foreignSessions(session, input.id, input.plan.cutover.spareRoles);
+  const sessions = await foreignSessions(session, { migration: input.id, roles: input.plan.cutover.spareRoles });
   const unlocked = await queryRows<{ rolname: string }>(
     session,
     'SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = ANY ($1::text[]) ORDER BY 1',

@@ -87,7 +87,7 @@ async function endEarlierCreation(session: Session, migration: string, slot: str
     const ended = await queryRows(
       session,
       `SELECT pg_terminate_backend(a.pid) FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid
-        WHERE s.slot_name = $1 AND a.pid <> pg_backend_pid() AND a.application_name = $2`,
+        WHERE s.slot_name = $1 AND a.pid <> pg_backend_pid() AND a.application_name = $2 AND a.usename = session_user`,
       [slot, applicationName(migration, 'slot')],
     );
     return ended.length === 0 ? { done: undefined } : { waitingFor: `an earlier creation of ${slot} to end` };

@@ -48,6 +48,9 @@ export type MarkPurpose =
   /** Whose pause was ended while no worker attended to it. */
   | 'pause-ended'
   | 'pause-back-ended'
+  /** Which attempt of a pause may decide what becomes of it. */
+  | 'pause-owner'
+  | 'pause-back-owner'
   | 'catch-up'
   | 'verify'
   /** How long a mark takes, for the forecast of the pause. */

@@ -15,7 +15,7 @@ export async function checkFence(
   const { username } = access.credentials;
   const { spareRoles } = plan.cutover;
   const { unlockable, roles } = await planFence(session, access.migration, username, databases, spareRoles);
-  const masters = (await foreignSessions(session, access.migration, spareRoles)).filter(
+  const masters = (await foreignSessions(session, { migration: access.migration, roles: spareRoles })).filter(
     ({ user }) => user === username,
   );
   const checks: Check[] = [];

@@ -13,7 +13,7 @@ export interface Strays {
  * although the quarantine closed it was opened by somebody.
  */
 export async function findStrays(target: Session, migration: string): Promise<Strays> {
-  const connected = await foreignSessions(target, migration, []);
+  const connected = await foreignSessions(target, { migration, roles: [] });
   const writing = await queryRows<{ pid: number; user: string; application: string; database: string; client: string }>(
     target,
     `SELECT pid, usename AS "user", application_name AS application, datname AS database, coalesce(client_addr::text, 'local') AS client

@@ -1,4 +1,4 @@
-import { postgresName } from '../../plan/names';
+import { subscriptionName } from '../../plan/names';
 import { escapeIdentifier, queryRows, type Session } from '../postgres/session';
 
 /** A subscription that isn't ours. */
@@ -14,13 +14,13 @@ export interface ForeignSubscription {
 
 /** Subscriptions of the whole server but ours; `pg_subscription` is shared by all databases. */
 export async function foreignSubscriptions(session: Session, migration: string): Promise<ForeignSubscription[]> {
-  return queryRows<ForeignSubscription>(
+  const all = await queryRows<ForeignSubscription>(
     session,
     `SELECT d.datname AS database, s.subname AS name, s.subslotname AS slot, s.subenabled AS enabled, s.subpublications AS publications
        FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
-      WHERE NOT starts_with(s.subname, $1) ORDER BY 1, 2`,
-    [`${postgresName(migration)}_`],
+      ORDER BY 1, 2`,
   );
+  return all.filter(({ database, name }) => name !== subscriptionName(migration, database));
 }
 
 /**

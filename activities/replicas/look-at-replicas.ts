@@ -55,7 +55,7 @@ export async function replicasToRemove(
   for (const { like, name } of rebuilt) {
     const options = { step: 'watch', database: 'postgres', readOnly: true };
     const sessions = await withSession(accessToReplica(source, like), options, (session) =>
-      foreignSessions(session, ref.id, ref.plan.cutover.spareRoles),
+      foreignSessions(session, { migration: ref.id, roles: ref.plan.cutover.spareRoles }),
     );
     removed.push({
       instance: like.DBInstanceIdentifier ?? '',

@@ -54,7 +54,7 @@ async function watch({ id, plan: { cutover } }: MigrationRef, source: Session, t
   for (;;) {
     await throwIfCancelled();
     const [onSource, onTarget] = await Promise.all(
-      [source, target].map((session) => foreignSessions(session, id, cutover.spareRoles)),
+      [source, target].map((session) => foreignSessions(session, { migration: id, roles: cutover.spareRoles })),
     );
     noteSeen(seen, onSource ?? []);
     const stragglers = [...seen].filter(([, { left }]) => left).map(([kind]) => kind);

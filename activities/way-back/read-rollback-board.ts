@@ -1,5 +1,6 @@
 import type { Lag } from '../../plan/progress';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { foreignAppliers } from '../cutover/appliers';
 import { foreignSessions, planFence, type FencePlan } from '../cutover/fence';
 import { lookAtFences } from '../cutover/fence-set';
 import { longTransactions, preparedTransactions } from '../cutover/open-transactions';
@@ -43,8 +44,12 @@ export async function readRollbackBoard(
   const options = { step: 'rollback', database: 'postgres', readOnly: true };
   const { fence, sessions, open } = await withSession(access, options, async (session) => ({
     fence: await planFence(session, input.id, access.credentials.username, input.databases, spareRoles),
-    sessions: await foreignSessions(session, input.id, spareRoles),
-    open: [...(await longTransactions(session)), ...(await preparedTransactions(session))],
+    sessions: await foreignSessions(session, { migration: input.id, roles: spareRoles }),
+    open: [
+      ...(await longTransactions(session, input.id)),
+      ...(await preparedTransactions(session)),
+      ...(input.plan.carry.subscriptions === 'move' ? [] : await foreignAppliers(session, input.id)),
+    ],
   }));
   red.push(...open);
   if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);

@@ -11,6 +11,8 @@ import type { Writers } from './writers';
 const HEARTBEAT_TIMEOUT_MS = 6_000;
 /** What a pause may take beyond its budget. */
 const GRACE_MS = 1_000;
+/** What a worker may cost that is killed alone: its watchdog acts at once. */
+const KILLED_MS = 2_000;
 /** Target or pooler are back after this: later than writers have to be. */
 const CUT_OFF_MS = BUDGET_MS + 4_000;
 /** The same, where traffic has been switched to it. */
@@ -55,7 +57,8 @@ export async function runCell(world: World, crew: Crew, step: Step, fault: Fault
     judge(switched || !step.pastSwitch, 'went back behind the switch');
     await writersOn(writers, switched ? world.servers.to : world.servers.from);
     const stoppedMs = writers.longestGapMs(since);
-    judge(stoppedMs - awayMs <= BUDGET_MS + GRACE_MS, `writers waited for ${Math.round(stoppedMs)} ms`);
+    const limitMs = fault === 'worker killed' ? KILLED_MS : BUDGET_MS + GRACE_MS;
+    judge(stoppedMs - awayMs <= limitMs, `writers waited for ${Math.round(stoppedMs)} ms`);
     if (!switched) {
       judge(await world.isWritable('from'), 'the side that writers are on is not writable');
       judge(!(await world.isWritable('to')), 'both sides are writable');
@@ -139,6 +142,9 @@ async function pauseWith(
   switch (fault) {
     case 'worker killed':
       worker.kill();
+      break;
+    case 'host lost':
+      worker.loseHost();
       break;
     case 'activity fails':
       worker.order({ what: 'fail' });

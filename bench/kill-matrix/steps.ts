@@ -57,6 +57,7 @@ export const STEPS: Readonly<Record<FenceName, readonly Step[]>> = {
 
 const EVERYWHERE = [
   'worker killed',
+  'host lost',
   'activity fails',
   'operator aborts',
   'source fails over',

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { CutOverInput } from '../../activities/cutover/cut-over-input';
+import { childrenOf, signalIfThere } from '../../local/postgres/processes';
 import type { HoldAt, Order, Outcome, Report, WorkerOptions } from './messages';
 
 /** An attempt of the pause that runs. */
@@ -53,6 +54,16 @@ export class WorkerProcess {
 
   kill(): void {
     this.child.kill('SIGKILL');
+  }
+
+  /** As when its host fails: the watchdogs go with it, and before they could notice. */
+  loseHost(): void {
+    const { pid } = this.child;
+    if (pid === undefined) return;
+    // Stopped, it starts no other child meanwhile.
+    this.child.kill('SIGSTOP');
+    for (const watchdog of childrenOf(pid)) signalIfThere(watchdog.pid, 'SIGKILL');
+    this.kill();
   }
 
   private report(what: Report['what']): Promise<Report> {

@@ -72,7 +72,7 @@ export function ThePause({ cutover, rollback }: Report): Element {
 
 /** What a pause did beside its steps. `from`: the side that applications left. */
 function Facts({ facts: pause, from, to }: { facts: CutoverFacts; from: string; to: string }): Element {
-  const { fenceLsn, fencedRoles, sequences, attempts, wayBackFrom, carried, neighbours } = pause;
+  const { fenceLsn, fencedRoles, sequences, attempts, finishedBy, wayBackFrom, carried, neighbours } = pause;
   const facts: Child[] = [
     <span>
       The fence stood at <Code>{fenceLsn}</Code>: no write of an application follows it on the {from}.
@@ -81,6 +81,7 @@ function Facts({ facts: pause, from, to }: { facts: CutoverFacts; from: string; 
       ? `Roles that can't log in to the ${from} any more: ${fencedRoles.join(', ')}.`
       : `No role lost its login on the ${from}.`,
     `${counted(sequences, 'sequence')} set on the ${to}.`,
+    finishedBy ? 'The worker ended after the first traffic switch; its watchdog finished the pause.' : null,
     attempts > 1 ? `It took ${attempts} attempts of the activity; the time is that of all.` : null,
     wayBackFrom ? (
       <span>

@@ -22,16 +22,20 @@ const PAUSE_MS = 120;
 export interface Victim {
   /** SIGKILL, and a new one at once. */
   killAndReplace(): Promise<void>;
+  /** The same, with the watchdogs that it started, as when its host fails. */
+  loseHostAndReplace(): Promise<void>;
   /** The new one works. */
   ready(): Promise<void>;
 }
 
 /**
  * Kills the worker a given number of times at random moments of the migration. One kill is kept for the pause, and one, if there are
- * two, for the end.
+ * two, for the end. The watchdog ends a pause whose worker was killed before the switch, so there is another one: of three kills or more, one
+ * is kept for that, and takes the watchdog along.
  */
 export class Chaos {
   private left: number;
+  private pauses = 0;
   private stopped = false;
   private wake: () => void = () => undefined;
   private wandering: Promise<void> = Promise.resolve();
@@ -50,17 +54,20 @@ export class Chaos {
 
   /** The migration has started. */
   start(): void {
-    const kept = Math.min(2, this.times);
+    const kept = Math.min(3, this.times);
     const averageMs = EXPECTED_MS / Math.max(1, this.times - kept);
     this.wandering = this.wander(kept, averageMs);
   }
 
-  /** The cutover was approved: the kill that was kept for the pause comes as soon as the application is turned out. */
+  /** The cutover was approved: a kill that was kept for a pause comes as soon as the application is turned out. */
   async cutoverApproved(turnedOut: Promise<void>): Promise<void> {
     await this.stop();
-    if (this.left === 0) return;
+    this.pauses += 1;
+    // The last one is kept for the end.
+    const isWanted = this.pauses === 1 ? this.left > 0 : this.pauses === 2 && this.left > 1;
+    if (!isWanted) return;
     await turnedOut;
-    await this.killAfter(this.random() * PAUSE_MS);
+    await this.killAfter(this.random() * PAUSE_MS, this.pauses === 1 ? 'worker' : 'host');
   }
 
   /** The migration waits for its last approval: all kills but one happen before it. */
@@ -95,10 +102,13 @@ export class Chaos {
     if (!this.stopped) await Promise.race([wait.catch(() => undefined), stop]);
   }
 
-  private async killAfter(ms: number): Promise<void> {
+  private async killAfter(ms: number, what: 'worker' | 'host' = 'worker'): Promise<void> {
     this.left -= 1;
     await new Promise((resolve) => setTimeout(resolve, ms));
-    this.report(`chaos: SIGKILL to the worker (${this.times - this.left} of ${this.times})`);
-    await this.victim.killAndReplace().catch((error: unknown) => this.report(`chaos: ${messageOf(error)}`));
+    const whom = what === 'worker' ? 'the worker' : 'the worker and its watchdog, as when a host fails';
+    this.report(`chaos: SIGKILL to ${whom} (${this.times - this.left} of ${this.times})`);
+    await (what === 'worker' ? this.victim.killAndReplace() : this.victim.loseHostAndReplace()).catch(
+      (error: unknown) => this.report(`chaos: ${messageOf(error)}`),
+    );
   }
 }

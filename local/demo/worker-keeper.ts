@@ -1,3 +1,4 @@
+import { childrenOf, signalIfThere } from '../postgres/processes';
 import type { WorkerProcess } from '../world/worker-process';
 import type { World } from '../world/world';
 
@@ -20,6 +21,12 @@ export class WorkerKeeper {
     await this.worker.kill('SIGKILL');
     this.kills += 1;
     this.worker = this.world.launchWorker();
+  }
+
+  /** The same, with the watchdogs that it started. */
+  async loseHostAndReplace(): Promise<void> {
+    for (const watchdog of childrenOf(this.worker.pid)) signalIfThere(watchdog.pid, 'SIGKILL');
+    await this.killAndReplace();
   }
 
   /** Resolves when the present one polls. */

@@ -4,6 +4,7 @@ import { SnapshotHolder } from '../../activities/compare/snapshot-holder';
 import type { CutOverInput } from '../../activities/cutover/cut-over-input';
 import { ActivityHeartbeat } from '../../worker/interceptors/activity-heartbeat';
 import { awsClients } from '../../worker/aws-clients';
+import { isFirstProcess, supervise } from '../../worker/supervise';
 import { startWatchdog } from '../../worker/watchdog/start';
 
 /** What the test writes into stdin, as one line. */
@@ -35,4 +36,5 @@ async function main(): Promise<void> {
   process.exit();
 }
 
-void main();
+if (isFirstProcess()) void supervise().then((code) => process.exit(code));
+else void main();

@@ -16,17 +16,26 @@ export interface WatchdogOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** What a watchdog runs; among its arguments. */
+export const WATCHDOG_PROGRAM = path.join(__dirname, `main${path.extname(__filename)}`);
+
 /** Built code runs as it is, a checkout by tsx. */
 function programOf(): string[] {
-  const main = path.join(__dirname, `main${path.extname(__filename)}`);
-  return path.extname(__filename) === '.ts' ? ['--import', require.resolve('tsx'), main] : [main];
+  return path.extname(__filename) === '.ts'
+    ? ['--import', require.resolve('tsx'), WATCHDOG_PROGRAM]
+    : [WATCHDOG_PROGRAM];
 }
 
 /**
  * Starts a watchdog: a process in a session of its own, so that nothing that ends the worker ends it, too. Whatever it has to
  * know goes through its stdin: nothing is in its arguments, and its environment is the worker's.
+ * @throws Error in the first process of a container: nobody there may kill it, so a pause could not be guarded
  */
 export function startWatchdog({ env = process.env, ...rest }: WatchdogOptions): Watchdog {
+  if (process.pid === 1)
+    throw new Error(
+      'no pause in the first process of a container: nobody could end it if it stood still. Start the worker by worker/main.js, which begins a process of its own for it.',
+    );
   const child = spawn(process.execPath, programOf(), {
     detached: true,
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -48,7 +57,7 @@ export function startWatchdog({ env = process.env, ...rest }: WatchdogOptions): 
   };
   return {
     async guard(order: WatchOrder) {
-      const orders: Orders = { order, ...rest };
+      const orders: Orders = { order, worker: process.pid, ...rest };
       stdin.write(`${JSON.stringify(orders)}\n`);
       beats = setInterval(() => say('beat'), BEAT_EVERY_MS);
       beats.unref();
@@ -58,6 +67,13 @@ export function startWatchdog({ env = process.env, ...rest }: WatchdogOptions): 
       child.unref();
       child.stdout.destroy();
     },
+    // In the pipe, it is heard whatever becomes of this process.
+    pastReturn: () =>
+      new Promise((resolve, reject) => {
+        stdin.write(`${'past return' satisfies Word}\n`, (error) =>
+          error ? reject(new Error(`the watchdog of the pause is gone: ${error.message}`)) : resolve(),
+        );
+      }),
     done: () => bye('done'),
     failed: () => bye('failed'),
   };

@@ -14,6 +14,10 @@ const LONGEST_WAIT_MS = 3_600_000;
 /** After so many pauses that were given up a person is asked, whatever the plan says: each was an outage for nothing. */
 const MAX_GIVEN_UP = 3;
 
+/** What an operator reads where the worker ended in the midst of the switch. */
+export const FINISHED_BY_WATCHDOG =
+  'the worker ended inside the pause, after the first traffic switch; its watchdog moved the rest of the traffic and let clients go on';
+
 const fencesOf = ({ fence, others }: GoNoGo): FenceSet => ({ fence, ...(others ? { others } : {}) });
 
 /** What the cutover came to, and the fences that it left on the source. */
@@ -91,6 +95,7 @@ async function pauseOnce(
       const result = await migration.uninterrupted(() => act('cutOver', input, pauseOptions(migration.plan)), unfence);
       if (result.switched) {
         note(`writes stopped for ${duration(result.pauseMs)}`);
+        if (result.finishedBy) migration.notice(FINISHED_BY_WATCHDOG);
         return result;
       }
       migration.notice(

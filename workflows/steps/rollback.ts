@@ -7,6 +7,7 @@ import { type CutoverFacts, proofLine, type RollbackFacts } from '../../plan/rep
 import { act, pauseOptions } from '../act';
 import type { Guard } from '../guard';
 import type { Migration } from '../migration';
+import { FINISHED_BY_WATCHDOG } from './cutover';
 import { prove } from './proof';
 
 type Board = Awaited<ReturnType<Activities['readRollbackBoard']>>;
@@ -107,6 +108,7 @@ async function pauseOnce(
       const result = await act('cutOver', input, pauseOptions(migration.plan));
       if (result.switched) {
         note(`writes stopped for ${duration(result.pauseMs)}`);
+        if (result.finishedBy) migration.notice(FINISHED_BY_WATCHDOG);
         return result;
       }
       migration.notice(`rollback: pause given up after ${duration(result.pauseMs)}, nothing lost: ${result.reason}`);

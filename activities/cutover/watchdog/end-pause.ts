@@ -1,19 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { applicationName } from '../../../plan/names';
+import { applicationName, applicationNamePrefix } from '../../../plan/names';
 import { renames } from '../../../plan/instance-names';
 import type { Dependencies } from '../../dependencies';
+import { endSessionsFor, endSessionsOf, isOneOf, ourSession, parametersOf } from '../../postgres/ours';
 import { accessTo, queryRows, type Session, withSession } from '../../postgres/session';
 import { presentNames } from '../../rds/present-names';
 import { finishRenaming, isRenaming } from '../behind-rename';
-import { closeFences, openFences } from '../fence-set';
 import { isCutOverForSure } from '../is-cut-over';
 import { lowerFenceOf } from '../lower-fence';
-import { noteEnd, pausedFor, UNATTENDED } from '../pause-mark';
-import { releaseFences } from '../release';
+import { pausedFor, UNATTENDED, WORKER_ENDED } from '../pause-mark';
+import { endAsOwner, ownerOf } from '../pause-owner';
+import { pointOfNoReturn } from '../point-of-no-return';
+import { closeTargetLater, endOnTarget, goForwardAnew } from './other-side';
 import type { WatchOrder } from './watchdog';
 
 /** What became of a pause that nobody attended to. */
-export type Ended = 'was down' | 'another pause' | 'lowered' | 'released';
+export type Ended = 'was down' | 'another attempt' | 'lowered' | 'released';
 
 /** Another attempt that is under way gets this long: the longest time that one request of it may take, with the SDK's retries. */
 const OTHERS_MS = 90_000;
@@ -28,9 +30,32 @@ export async function isPaused(deps: Dependencies, order: WatchOrder): Promise<b
 }
 
 /**
- * Ends a pause whose worker is gone, as an attempt after it would: asks the world whether traffic is switched. If so, clients are let
- * go on, on the target, and nothing is undone; otherwise everything is as before the pause. May run twice, and beside an attempt that
- * has taken over: that one is left alone as long as it may still be alive. So is a fence that went up when the worker had been gone
+ * Ends a pause whose worker has ended this moment, without waiting for the budget. Before the point of no return everything is as before
+ * the pause; after it the world is asked, and the switch is finished where it was made. May run twice. As soon as another attempt owns the
+ * pause, nothing is done: that one has a watchdog of its own.
+ * @param pastReturn whether the worker had come to the point of no return
+ */
+export async function endOrphanedPause(deps: Dependencies, given: WatchOrder, pastReturn: boolean): Promise<Ended> {
+  const order = { ...given, input: await presentNames(deps, given.input) };
+  const { input } = order;
+  if (renames(input.plan) && (await isRenaming(deps, input))) return goForward(deps, order);
+  return onSource(deps, input, async (source) => {
+    if ((await ownerOf(source, input)) !== order.owner) return 'another attempt';
+    // What the worker sent last is carried out, or ended: from here on nothing of it changes what is read.
+    await endSessionsOf(source, order.sessions.source);
+    if (pastReturn || order.mayBeSwitched) {
+      // Where the record on the target stands for the switch, one that is under way must not come later than the question.
+      if (pointOfNoReturn(input.plan.cutover.traffic) === 'record') await endOnTarget(deps, order);
+      if (await isCutOverForSure(deps, input)) return goForward(deps, order);
+    }
+    return lower(deps, source, order, { owner: order.owner, reason: WORKER_ENDED });
+  });
+}
+
+/**
+ * Ends a pause whose budget is over and whose worker says nothing any more, as an attempt after it would: asks the world whether traffic is
+ * switched. If so, the switch is finished, and nothing is undone; otherwise everything is as before the pause. May run twice, and beside an
+ * attempt that has taken over: that one is left alone. So is a fence that went up when the worker had been gone
  * for long: that is another pause, which somebody else guards.
  * @param silentMs since the worker was last heard of, in milliseconds
  */
@@ -38,22 +63,17 @@ export async function endPause(deps: Dependencies, given: WatchOrder, silentMs: 
   const order = { ...given, input: await presentNames(deps, given.input) };
   const { input } = order;
   // Between the two names there is nothing that clients could be let go on to.
-  if (renames(input.plan) && (await isRenaming(deps, input))) {
-    return release(deps, { ...order, input: await finishRenaming(deps, input) });
-  }
+  if (renames(input.plan) && (await isRenaming(deps, input))) return goForward(deps, order);
   return onSource(deps, input, async (source) => {
     const pausedMs = await pausedFor(source, input);
     if (pausedMs === undefined) return 'was down';
-    if (pausedMs < silentMs - LAST_STATEMENT_MS) return 'another pause';
-    if (await isCutOverForSure(deps, input)) return release(deps, order);
-    await untilOthersEnded(source, order);
-    await endSessions(source, order);
-    const ms = await pausedFor(source, input);
-    if (ms === undefined) return 'was down';
-    if (await isCutOverForSure(deps, input)) return release(deps, order);
-    await noteEnd(source, input, { activity: order.activity, pauseMs: Math.round(ms), reason: UNATTENDED });
-    await lowerFenceOf(deps, input, source);
-    return 'lowered';
+    if (pausedMs < silentMs - LAST_STATEMENT_MS) return 'another attempt';
+    if (await isCutOverForSure(deps, input)) return goForward(deps, order);
+    const owner = await ownerOf(source, input);
+    if (!(await othersEnded(source, order)) && owner !== order.owner) return 'another attempt';
+    await endSessionsFor(source, input.id, ['pause']);
+    if (await isCutOverForSure(deps, input)) return goForward(deps, order);
+    return lower(deps, source, order, { owner, reason: UNATTENDED });
   });
 }
 
@@ -67,31 +87,42 @@ async function onSource<T>(
   return withSession(await accessTo(deps, input, 'source'), { step: 'watchdog', database }, work);
 }
 
-async function release(deps: Dependencies, { input }: WatchOrder): Promise<Ended> {
-  const fences = await openFences(deps, input, input);
-  try {
-    await releaseFences(fences);
-    return 'released';
-  } finally {
-    await closeFences(fences);
-  }
+async function goForward(deps: Dependencies, { input }: WatchOrder): Promise<Ended> {
+  await goForwardAnew(deps, renames(input.plan) ? await finishRenaming(deps, input) : input);
+  return 'released';
 }
 
-/** An attempt that has taken over has sessions of the same name; its own watchdog sees to it. */
-async function untilOthersEnded(source: Session, { input, pids }: WatchOrder): Promise<void> {
+/** Decided by one record: from its commit on no attempt of this activity begins another pause, and without it nothing is lowered. */
+async function lower(
+  deps: Dependencies,
+  source: Session,
+  order: WatchOrder,
+  { owner, reason }: { readonly owner: string | undefined; readonly reason: string },
+): Promise<Ended> {
+  const { input, activity } = order;
+  const ms = await pausedFor(source, input);
+  if (ms === undefined) return 'was down';
+  if (!(await endAsOwner(source, input, owner, { activity, pauseMs: Math.round(ms), reason })))
+    return 'another attempt';
+  await lowerFenceOf(deps, input, source);
+  await closeTargetLater(deps, order, source);
+  return 'lowered';
+}
+
+/** Whether no other attempt has sessions: one that has taken over has some of the same name, and is waited for. */
+async function othersEnded(source: Session, { input, sessions }: WatchOrder): Promise<boolean> {
+  const parameters = [
+    applicationNamePrefix(input.id),
+    applicationName(input.id, 'pause'),
+    ...parametersOf(sessions.source),
+  ];
   for (const deadline = Date.now() + OTHERS_MS; Date.now() < deadline; await sleep(LOOK_EVERY_MS)) {
     const others = await queryRows(
       source,
-      'SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND pid <> ALL ($2::integer[])',
-      [applicationName(input.id, 'pause'), pids],
+      `SELECT 1 FROM pg_stat_activity WHERE ${ourSession('$1')} AND application_name = $2 AND NOT ${isOneOf('$3', '$4')}`,
+      parameters,
     );
-    if (others.length === 0 || (await pausedFor(source, input)) === undefined) return;
+    if (others.length === 0 || (await pausedFor(source, input)) === undefined) return true;
   }
-}
-
-/** Without its sessions an attempt can neither take down the fence nor record a cutover, so it can't switch either. */
-async function endSessions(source: Session, { input }: WatchOrder): Promise<void> {
-  await source.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [
-    applicationName(input.id, 'pause'),
-  ]);
+  return false;
 }

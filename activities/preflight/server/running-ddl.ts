@@ -1,4 +1,5 @@
 import { applicationNamePrefix } from '../../../plan/names';
+import { ourSession } from '../../postgres/ours';
 import { queryRows } from '../../postgres/session';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
@@ -18,7 +19,7 @@ const QUERY = `
           UNION ALL SELECT l.pid, 'a lock as DDL takes it', 3 FROM pg_locks l JOIN pg_stat_activity held USING (pid)
                      WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock'
                        AND clock_timestamp() - held.xact_start > make_interval(secs => ${HELD_S})) found USING (pid)
-   WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' AND NOT starts_with(a.application_name, $1)
+   WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' AND NOT ${ourSession('$1', 'a')}
    ORDER BY a.pid, found.rank`;
 
 interface Running {

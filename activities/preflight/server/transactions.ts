@@ -1,5 +1,6 @@
 import type { Check } from '../../../plan/checks';
 import { applicationNamePrefix } from '../../../plan/names';
+import { ourSession } from '../../postgres/ours';
 import { escapeLiteral, queryRows } from '../../postgres/session';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
@@ -28,7 +29,7 @@ export const longTransactions: ServerCheck = {
       `SELECT pid, coalesce(usename, '') AS "user", application_name AS application, coalesce(datname, '') AS database,
               extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds, backend_xid IS NOT NULL AS wrote
          FROM pg_stat_activity
-        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND NOT starts_with(application_name, $1)
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND NOT ${ourSession('$1')}
           AND clock_timestamp() - xact_start > make_interval(secs => CASE WHEN backend_xid IS NULL THEN ${LONG_READ_S} ELSE ${LONG_WRITE_S} END)
         ORDER BY xact_start`,
       [applicationNamePrefix(migration)],

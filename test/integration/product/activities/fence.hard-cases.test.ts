@@ -116,6 +116,37 @@ function reconnecting(user: Role): { stop: () => Promise<string[]>; refused: () 
   return running;
 }
 
+/** A session that writes row after row for as long as it is let, and what it was told of each. */
+function writing(client: Client, name: string): { acknowledged: string[]; ended: Promise<string> } {
+  opened.push(client);
+  const acknowledged: string[] = [];
+  const loop = async () => {
+    for (let n = 1; ; n += 1) {
+      try {
+        await client.query(order(`of ${name} ${n}.`));
+        acknowledged.push(`of ${name} ${n}.`);
+      } catch (error) {
+        return (error as Error).message;
+      }
+    }
+  };
+  return { acknowledged, ended: loop() };
+}
+
+/** Whoever takes the name of our sessions, and one who writes by the replication protocol. */
+async function impostors(): Promise<ReturnType<typeof writing>[]> {
+  const options = `-c application_name=keyshift/${ref.id}/pause`;
+  const at = { database: 'shop', options };
+  return [
+    writing(await connect('app', options), 'an application with our name'),
+    writing(await lab.standIn.connect('app-db', at), 'a master user with our name'),
+    writing(
+      await lab.standIn.connect('app-db', { ...at, user: 'boss', password: 'boss-password', replication: true }),
+      'a walsender',
+    ),
+  ];
+}
+
 /** Server processes that somebody of whom no view tells yet is logging in to. */
 async function loginsUnderWay(): Promise<number> {
   const [row] = await onSource<{ count: number }>(
@@ -240,6 +271,45 @@ describe('a prepared transaction of an application', () => {
   });
 });
 
+it('gives the pause up for a subscription that came behind the board: no fence stops its worker', async () => {
+  const fence = await fenceOf(lab, steps);
+  const before = await rights();
+  // Its publisher is another database of the same server.
+  await onSource('CREATE TABLE fed (id int PRIMARY KEY); CREATE PUBLICATION feeding FOR TABLE fed', 'ledger');
+  await onSource('CREATE TABLE fed (id int PRIMARY KEY)');
+  await onSource(`SELECT pg_create_logical_replication_slot('feeding', 'pgoutput')`, 'ledger');
+  const { Endpoint } = await lab.standIn.instance('app-db');
+  const conninfo = `host=${Endpoint?.Address} port=${Endpoint?.Port} dbname=ledger user=boss password=boss-password sslmode=require`;
+  try {
+    await onSource(
+      `CREATE SUBSCRIPTION fed CONNECTION '${conninfo}' PUBLICATION feeding WITH (create_slot = false, slot_name = feeding, copy_data = false)`,
+    );
+    await waitFor(
+      'it applies',
+      async () =>
+        (await onSource(`SELECT 1 FROM pg_stat_subscription WHERE subname = 'fed' AND pid IS NOT NULL`)).length > 0,
+      { everyMs: 50 },
+    );
+    await expect(givenUp(pauseWith(fence))).resolves.toMatch(/subscription fed in database shop goes on writing/);
+    await expect(rights()).resolves.toEqual(before);
+    const { lines } = await lab.run('readGoNoGo', { ...input, onlyLook: true });
+    expect(lines).toContainEqual(expect.objectContaining({ code: 'source-subscriptions', red: true, final: true }));
+  } finally {
+    await onSource('ALTER SUBSCRIPTION fed DISABLE');
+    await onSource('ALTER SUBSCRIPTION fed SET (slot_name = NONE)');
+    await onSource('DROP SUBSCRIPTION fed');
+    await onSource('DROP TABLE fed');
+    await onSource('DROP PUBLICATION feeding; DROP TABLE fed', 'ledger');
+    await waitFor(
+      'its slot is free',
+      async () =>
+        (await onSource(`SELECT 1 FROM pg_replication_slots WHERE slot_name = 'feeding' AND active`)).length === 0,
+      { everyMs: 50 },
+    );
+    await onSource(`SELECT pg_drop_replication_slot('feeding')`);
+  }
+});
+
 it('gives the pause up for a role that came behind the board: it could log in on the source after the switch', async () => {
   const fence = await fenceOf(lab, steps);
   const creator = await connect('creator');
@@ -263,6 +333,7 @@ describe('a pause that switches', () => {
     held = await sessions();
     const loop = reconnecting('app');
     const fence = await fenceOf(lab, steps);
+    const named = await impostors();
     await lab.run('preparePause', input);
     // The server lets this one in, then waits: until then no view shows the session.
     late = connect('stubborn', '-c post_auth_delay=5').then(
@@ -280,6 +351,11 @@ describe('a pause that switches', () => {
     if (result.switched) rounds = result.timeline.filter(({ step }) => step === 'drain').length;
     expect(result).toMatchObject({ switched: true, fencedRoles: [...ROLES] });
     const acknowledged = await loop.stop();
+    for (const one of named) {
+      await expect(one.ended).resolves.toMatch(/terminat/);
+      expect(one.acknowledged).not.toEqual([]);
+      acknowledged.push(...one.acknowledged);
+    }
     const orders = await notesOf(TARGET);
     for (const note of acknowledged) expect(orders).toContain(note);
     // It may be faster than we are: then what it wrote is drained.

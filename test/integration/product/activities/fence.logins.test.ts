@@ -5,7 +5,7 @@ import { untilLoginsAreDecided } from '../../../../activities/cutover/late-login
 import { waitFor } from '../../../../local/world/wait-for';
 import { ActivityLab } from '../../../support/activity-lab';
 
-const ID = 'fenced';
+const SPARED = { migration: 'fenced', roles: ['master'] };
 let lab: ActivityLab;
 /** As rds_superuser is: may end sessions, but is no superuser. */
 let operator: Client;
@@ -40,7 +40,7 @@ it('leaves a login that is under way alone until it is a session, and waits for 
     lab.sql('app-db', `SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND usesysid IS NULL`);
   await waitFor('the login is seen', async () => (await seen()).length > 0, { everyMs: 20 });
 
-  await expect(terminateForeignSessions(operator, ID, ['master'])).resolves.toEqual([]);
+  await expect(terminateForeignSessions(operator, SPARED)).resolves.toEqual([]);
   const impatient = () => {
     throw new PauseGivenUp('the budget ended');
   };
@@ -51,7 +51,7 @@ it('leaves a login that is under way alone until it is a session, and waits for 
   const decided = untilLoginsAreDecided(operator, () => undefined);
   answer('app-password');
   await Promise.all([login, decided]);
-  await expect(foreignSessions(operator, ID, ['master'])).resolves.toMatchObject([{ user: 'app' }]);
-  await expect(terminateForeignSessions(operator, ID, ['master'])).resolves.toHaveLength(1);
-  await waitFor('it is gone', async () => (await foreignSessions(operator, ID, ['master'])).length === 0);
+  await expect(foreignSessions(operator, SPARED)).resolves.toMatchObject([{ user: 'app' }]);
+  await expect(terminateForeignSessions(operator, SPARED)).resolves.toHaveLength(1);
+  await waitFor('it is gone', async () => (await foreignSessions(operator, SPARED)).length === 0);
 });

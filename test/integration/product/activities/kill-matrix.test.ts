@@ -1,9 +1,10 @@
 import { type Cell, runCell } from '../../../../bench/kill-matrix/cell';
 import { type FaultName, STEPS } from '../../../../bench/kill-matrix/steps';
 import { WorkerCrew } from '../../../../bench/kill-matrix/worker-crew';
+import { WORKER_ENDED } from '../../../../activities/cutover/pause-mark';
 import { World } from '../../../../bench/kill-matrix/world';
 
-/** Two cells of the matrix that `npm run kill-matrix` runs as a whole (docs/reliability.md). */
+/** Cells of the matrix that `npm run kill-matrix` runs as a whole (docs/reliability.md). */
 let world: World;
 let crew: WorkerCrew;
 
@@ -31,4 +32,27 @@ it('an answer of the switch that gets lost changes nothing: traffic is on the ta
     ended: 'went forward',
     broken: [],
   });
+});
+
+describe('a worker that is killed alone', () => {
+  it('costs two seconds and the pause, before the switch', async () => {
+    await expect(cell('drain', 'worker killed')).resolves.toMatchObject({
+      ended: 'given up',
+      reason: WORKER_ENDED,
+      broken: [],
+    });
+  });
+
+  it('costs two seconds and nothing else, after it', async () => {
+    await expect(cell('switch, answer under way', 'worker killed')).resolves.toMatchObject({
+      ended: 'went forward',
+      broken: [],
+    });
+  });
+});
+
+it('a host that is lost costs the heartbeat timeout: another worker takes the pause over', async () => {
+  const lost = await cell('drain', 'host lost');
+  expect(lost).toMatchObject({ ended: 'went forward', attempts: 2, broken: [] });
+  expect(lost.stoppedMs).toBeGreaterThan(6_000);
 });

@@ -68,8 +68,13 @@ describe.each([13, 18] as const)('PostgreSQL %s', (major) => {
       await app.query(statement);
     }
     await (await connect('boss')).query('CREATE TABLE public.of_boss (id int)');
-    await (await connect('app', `keyshift/${ID}/step`)).query('CREATE TABLE public.of_ours (id int)');
+    await (await connect('rdsadmin', `keyshift/${ID}/step`)).query('CREATE TABLE public.of_ours (id int)');
     await master.query('CREATE TABLE public.of_master (id int)');
+  });
+
+  test('who only takes the name of our sessions is refused', async () => {
+    const app = await connect('app', `keyshift/${ID}/step`);
+    await expect(app.query('CREATE TABLE public.n (id int)')).rejects.toMatchObject({ code: '42501' });
   });
 
   test('goes with our schema', async () => {

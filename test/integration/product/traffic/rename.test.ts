@@ -293,7 +293,14 @@ describe('a cutover by renaming', () => {
     const { pid, watchdog } = await inProcess(back, 'killed on the way back');
     await untilRenaming(SOURCE);
     // The watchdog of a cutover that is over may still be there: it must not rename forward again.
-    const late = { input: { ...input(), ...forward }, activity: 'late', pids: [], alreadyMs: 0 };
+    const late = {
+      input: { ...input(), ...forward },
+      activity: 'late',
+      owner: 'late',
+      sessions: { source: [], target: [] },
+      mayBeSwitched: true,
+      alreadyMs: 0,
+    };
     await expect(endPause(lab.dependencies, late, 0)).rejects.toMatchObject({ type: 'AlreadySwitched' });
     const guarding = watchdog();
     expect(guarding).toBeGreaterThan(0);

@@ -14,12 +14,16 @@ describe('Chaos', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it.each([0, 1, 2, 10])(
+  it.each([0, 1, 2, 3, 10])(
     'kills %i times in all, one of them in the pause, however short the migration',
     async (times) => {
       const kills: string[] = [];
       let moment = 'under way';
-      const victim = { killAndReplace: async () => void kills.push(moment), ready: async () => undefined };
+      const victim = {
+        killAndReplace: async () => void kills.push(moment),
+        loseHostAndReplace: async () => void kills.push('host'),
+        ready: async () => undefined,
+      };
       const chaos = new Chaos(times, 7, victim, silently);
       chaos.start();
       await jest.advanceTimersByTimeAsync(12_000);
@@ -27,6 +31,10 @@ describe('Chaos', () => {
       const inPause = chaos.cutoverApproved(Promise.resolve());
       await jest.advanceTimersByTimeAsync(1_000);
       await inPause;
+      // The first one was given up.
+      const again = chaos.cutoverApproved(Promise.resolve());
+      await jest.advanceTimersByTimeAsync(1_000);
+      await again;
       moment = 'before the end';
       const before = chaos.beforeFinish();
       await jest.advanceTimersByTimeAsync(60_000);
@@ -37,6 +45,7 @@ describe('Chaos', () => {
       await end;
       expect(kills).toHaveLength(times);
       expect(kills.filter((when) => when === 'in the pause')).toHaveLength(Math.min(times, 1));
+      expect(kills.filter((when) => when === 'host')).toHaveLength(times >= 3 ? 1 : 0);
       expect(kills.filter((when) => when === 'at the end')).toHaveLength(times >= 2 ? 1 : 0);
       if (times === 10) expect(kills).toContain('under way');
     },
@@ -47,7 +56,11 @@ describe('Chaos', () => {
     const chaos = new Chaos(
       5,
       1,
-      { killAndReplace: async () => void (kills += 1), ready: async () => undefined },
+      {
+        killAndReplace: async () => void (kills += 1),
+        loseHostAndReplace: async () => void (kills += 1),
+        ready: async () => undefined,
+      },
       silently,
     );
     chaos.start();

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Dependencies } from '../../dependencies';
+import { endSessionsOf } from '../../postgres/ours';
+import { type Access, accessTo, endSession, openSession, type Session, withSession } from '../../postgres/session';
+import { closedDatabases } from '../../quarantine/read-only';
+import { preparedSwitches } from '../../traffic/prepared-switches';
+import type { PreparedSwitch } from '../../traffic/traffic-switch';
+import type { CutOverInput } from '../cut-over-input';
+import { forgetCutover, readCutover, writeCutover } from '../cutover-facts';
+import { closeFences, openFences } from '../fence-set';
+import { closeTargetAgain } from '../open-target';
+import { ENDED, ownerOf } from '../pause-owner';
+import { goForward } from '../roll-forward';
+import type { WatchOrder } from './watchdog';
+
+/** So long a target that does not answer is waited for to close it; the next pause does so in any case. */
+const CLOSE_LATE_MS = 60_000;
+const CLOSE_AGAIN_MS = 200;
+/** A statement that waits for longer than this is tried again. */
+const STATEMENT_TIMEOUT_MS = 2_000;
+
+/** Ends what the attempt has open on the target, and waits until it is gone. */
+export async function endOnTarget(deps: Dependencies, { input, sessions }: WatchOrder): Promise<void> {
+  await onTarget(deps, input, (target) => endSessionsOf(target, sessions.target));
+}
+
+/**
+ * Nobody is to write on the target again: the pause may have opened it. Once writers are back on the source, since the target may be what
+ * does not answer; not any more once another pause has begun.
+ */
+export async function closeTargetLater(deps: Dependencies, order: WatchOrder, source: Session): Promise<void> {
+  const { input } = order;
+  for (const giveUpAt = Date.now() + CLOSE_LATE_MS; Date.now() < giveUpAt; await sleep(CLOSE_AGAIN_MS)) {
+    if ((await ownerOf(source, input).catch(() => undefined)) !== ENDED) return;
+    try {
+      return await onTarget(deps, input, async (target) => {
+        await endSessionsOf(target, order.sessions.target);
+        await closeTargetAgain(input, target, {
+          closed: await closedDatabases(target, input.id),
+          ours: { target: [] },
+        });
+        await forgetCutover(target, input);
+      });
+    } catch {
+      // It does not answer yet.
+    }
+  }
+}
+
+/** Finishes a pause that has switched, as the next attempt would, and notes that it did. */
+export async function goForwardAnew(deps: Dependencies, input: CutOverInput): Promise<void> {
+  const [there, here] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const opened: Session[] = [];
+  let switches: readonly PreparedSwitch[] = [];
+  const open = async (access: Access) => {
+    const session = await openSession(access, { step: 'watchdog', database: input.databases[0] ?? '' });
+    opened.push(session);
+    return session;
+  };
+  const fences = await openFences(deps, input, input);
+  try {
+    const first = { source: await open(there), target: await open(here) };
+    switches = await preparedSwitches({ deps, ref: input, from: there.endpoint, to: here.endpoint });
+    await goForward({ deps, input, switches, fences, sessions: { first } });
+    const facts = await readCutover(first.target, input);
+    if (facts) await writeCutover(first.target, input, { ...facts, finishedBy: 'watchdog' });
+  } finally {
+    await closeFences(fences);
+    await Promise.allSettled([...switches.map(async (one) => one.close?.()), ...opened.map(endSession)]);
+  }
+}
+
+async function onTarget(
+  deps: Dependencies,
+  input: CutOverInput,
+  work: (target: Session) => Promise<void>,
+): Promise<void> {
+  const [database] = input.databases;
+  if (database === undefined) throw new Error('no database to cut over');
+  const options = { step: 'unfence', database, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  await withSession(await accessTo(deps, input, 'target'), options, work);
+}
