@@ -68,9 +68,11 @@ export async function endPause(deps: Dependencies, given: WatchOrder, silentMs: 
     const pausedMs = await pausedFor(source, input);
     if (pausedMs === undefined) return 'was down';
     if (pausedMs < silentMs - LAST_STATEMENT_MS) return 'another attempt';
-    if (await isCutOverForSure(deps, input)) return goForward(deps, order);
     const owner = await ownerOf(source, input);
-    if (!(await othersEnded(source, order)) && owner !== order.owner) return 'another attempt';
+    if (owner !== order.owner && !(await othersEnded(source, order))) return 'another attempt';
+    if (await isCutOverForSure(deps, input)) return goForward(deps, order);
+    // A worker of an older version owns nothing.
+    await othersEnded(source, order);
     await endSessionsFor(source, input.id, ['pause']);
     if (await isCutOverForSure(deps, input)) return goForward(deps, order);
     return lower(deps, source, order, { owner, reason: UNATTENDED });

@@ -273,7 +273,6 @@ describe('a prepared transaction of an application', () => {
 
 it('gives the pause up for a subscription that came behind the board: no fence stops its worker', async () => {
   const fence = await fenceOf(lab, steps);
-  const before = await rights();
   // Its publisher is another database of the same server.
   await onSource('CREATE TABLE fed (id int PRIMARY KEY); CREATE PUBLICATION feeding FOR TABLE fed', 'ledger');
   await onSource('CREATE TABLE fed (id int PRIMARY KEY)');
@@ -290,6 +289,7 @@ it('gives the pause up for a subscription that came behind the board: no fence s
         (await onSource(`SELECT 1 FROM pg_stat_subscription WHERE subname = 'fed' AND pid IS NOT NULL`)).length > 0,
       { everyMs: 50 },
     );
+    const before = await rights();
     await expect(givenUp(pauseWith(fence))).resolves.toMatch(/subscription fed in database shop goes on writing/);
     await expect(rights()).resolves.toEqual(before);
     const { lines } = await lab.run('readGoNoGo', { ...input, onlyLook: true });
