@@ -34,6 +34,8 @@ const AT_ONCE_MS = 2_000;
 /** What worker/watchdog/main.ts adds, and what a busy machine does. */
 const GRACE_MS = 3_000;
 const BUSY_MS = 4_000;
+/** Two processes that compile what they load, on a busy machine. */
+const START_MS = 150_000;
 /** What a worker that stands still is waited for. */
 const SILENCE_MS = 7_000;
 
@@ -80,22 +82,27 @@ async function beginPause(
 ): Promise<PauseProcess> {
   await blocker.query(`BEGIN; LOCK TABLE keyshift_${id.replaceAll('-', '_')}.fence IN SHARE MODE`);
   const started = start(input, activityId, container);
-  await until('the fence is up', async () => {
-    const fenced = lab.sql('app-db', `SELECT 1 FROM pg_roles WHERE rolname = 'app' AND NOT rolcanlogin`);
-    // The fence ends sessions of the master user that aren't ours, and so those of this test.
-    return fenced.then(
-      (rows) => rows.length > 0,
-      () => false,
-    );
-  });
+  await until(
+    'the fence is up',
+    async () => {
+      const fenced = lab.sql('app-db', `SELECT 1 FROM pg_roles WHERE rolname = 'app' AND NOT rolcanlogin`);
+      // The fence ends sessions of the master user that aren't ours, and so those of this test.
+      return fenced.then(
+        (rows) => rows.length > 0,
+        () => false,
+      );
+    },
+    START_MS,
+  );
   // In a container: unshare, the first process, the worker, the watchdog.
   const pid = container.length > 0 ? childOf(childOf(started.pid)) : started.pid;
-  return { ...started, pid, watchdog: childOf(pid) };
+  return { ...started, pid, watchdog: childOf(pid, 'watchdog') };
 }
 
-function childOf(pid: number): number {
-  const [child] = childrenOf(pid);
-  if (!child) throw new Error(`process ${pid} has no child`);
+/** The compiler is a child, too. */
+function childOf(pid: number, program = 'pause-process'): number {
+  const child = childrenOf(pid).find((one) => readFileSync(`/proc/${one.pid}/cmdline`, 'utf8').includes(program));
+  if (!child) throw new Error(`process ${pid} has no child that runs ${program}`);
   return child.pid;
 }
 
@@ -298,7 +305,8 @@ const ownerNow = async (): Promise<string> => {
 describe('in a container, of which the program is the first process', () => {
   it('kills a worker that stands still before its fence comes down', async () => {
     const before = await state();
-    const { pid, watchdog, child } = await beginPause(await inputOf(sqlOnly()), 'in a container', CONTAINER);
+    const input = await inputOf(planWith({ pauseBudgetMs: 8_000 }));
+    const { pid, watchdog, child } = await beginPause(input, 'in a container', CONTAINER);
     process.kill(pid, 'SIGSTOP');
     const seen: string[] = [];
     await until('the fence is down', async () => {
