@@ -92,6 +92,8 @@ async function main(): Promise<void> {
       throw new Error('a watchdog has none');
     },
   };
+  // Once, while nobody waits for it: the first call of AWS and the first session take longest.
+  await isPaused(deps, order).catch(() => undefined);
   process.stdout.write(`${READY}\n`);
   await guard(deps, order, worker);
 }
