@@ -23,6 +23,7 @@ export const CHECKS = {
   'source-databases': neverAgain,
   'source-capacity': never,
   'source-subscriptions': neverAgain,
+  'other-migration': neverAgain,
   'replica-identity': neverAgain,
   'server-version': never,
   'wal-level': never,

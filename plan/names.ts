@@ -49,6 +49,20 @@ export function postgresName(migration: string, what?: string): string {
   return name.slice(0, MAX_IDENTIFIER_BYTES - suffix.length) + suffix;
 }
 
+/** The id in the comment on something of ours: `keyshift <id>`, or `keyshift <id> <mark>`. */
+export const idInComment = (comment: string | null): string | undefined =>
+  /^keyshift ([a-z][a-z0-9-]*)(?: |$)/.exec(comment ?? '')?.[1];
+
+/**
+ * The id in a PostgreSQL name of ours, of any migration: ids have no underscores. Where a database is part of it, it is taken off; of
+ * names that were cut, what is left is the beginning.
+ */
+export function idInName(name: string, database?: string): string {
+  const text = name.replace(/^keyshift_/, '');
+  const end = database === undefined ? -1 : text.lastIndexOf(`_${database.replaceAll(/[^a-z0-9_]/g, '_')}`);
+  return (end > 0 ? text.slice(0, end) : text).replaceAll('_', '-');
+}
+
 /** Role with which the target's subscription reads from the source. */
 export const replicationRole = (migration: string): string => postgresName(migration);
 /** Slot of one database; slots are unique in a whole server, so the database is part of the name. */

@@ -1,5 +1,6 @@
 import { applicationNamePrefix, replicationRole } from '../../plan/names';
 import { isOneOf, type OurSession, ourSession, parametersOf } from '../postgres/ours';
+import { IS_REPLICATION_ROLE } from '../postgres/other-migrations';
 import { escapeIdentifier, escapeLiteral, queryRows, type Session } from '../postgres/session';
 
 /** Roles of RDS's own; they must keep their access. */
@@ -25,7 +26,8 @@ export interface ForeignSession {
 }
 
 /**
- * Lists whom the fence will lock out: every login role but the spared ones, RDS's own, the master user and ours. To alter
+ * Lists whom the fence will lock out: every login role but the spared ones, RDS's own, the master user, and those with which a migration,
+ * ours or another, replicates. To alter
  * a role takes CREATEROLE before PostgreSQL 16 (one that may replicate: a superuser), and ADMIN OPTION on it since; to alter a database, to own it. Where we
  * don't own a database its default stays as it is: NOLOGIN and the ended sessions are the fence, the default a second lock.
  * @see https://www.postgresql.org/docs/current/sql-alterrole.html
@@ -45,6 +47,7 @@ export async function planFence(
               ELSE me.rolcreaterole AND pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION') END AS ours
        FROM pg_roles r, pg_roles me
       WHERE me.rolname = current_user AND r.rolcanlogin AND r.rolname <> ALL ($1::text[]) AND r.rolname NOT LIKE 'pg\\_%'
+        AND NOT ${IS_REPLICATION_ROLE}
       ORDER BY r.rolname`,
     [[...RDS_ROLES, masterUser, replicationRole(migration), ...spared]],
   );
@@ -111,8 +114,9 @@ export async function rolesLeftOpen(
 ): Promise<readonly string[]> {
   const rows = await queryRows<{ rolname: string }>(
     source,
-    `SELECT rolname FROM pg_roles
-      WHERE rolcanlogin AND rolname <> current_user AND rolname <> ALL ($1::text[]) AND rolname NOT LIKE 'pg\\_%' ORDER BY 1`,
+    `SELECT rolname FROM pg_roles r
+      WHERE rolcanlogin AND rolname <> current_user AND rolname <> ALL ($1::text[]) AND rolname NOT LIKE 'pg\\_%'
+        AND NOT ${IS_REPLICATION_ROLE} ORDER BY 1`,
     [[...RDS_ROLES, replicationRole(migration), ...spared]],
   );
   return rows.map(({ rolname }) => rolname);

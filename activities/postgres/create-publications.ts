@@ -4,6 +4,7 @@ import type { Dependencies, MigrationRef } from '../dependencies';
 import { bareTables } from '../preflight/schema/replica-identity';
 import { createDdlBlock } from '../drift/ddl-block';
 import { createFenceTable, dropFenceTable } from './fence-table';
+import { refuseOtherMigrations } from './other-migrations';
 import {
   accessIfThere,
   accessTo,
@@ -40,6 +41,7 @@ export async function createPublications(deps: Dependencies, input: Publications
       );
     }
     if (found) return;
+    await refuseOtherMigrations(session, input.id, input.plan.source.instance);
     await refuseBareTables(session, database);
     await createFenceTable(session, input.id);
     await createDdlBlock(session, input);

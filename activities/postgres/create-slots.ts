@@ -7,6 +7,7 @@ import { waitUntil } from '../wait';
 import { fingerprintSchema } from '../drift/fingerprint';
 import { slotLost } from '../follow/read-lag';
 import { readMark, writeOnce } from './fence-table';
+import { refuseOtherMigrations } from './other-migrations';
 import { type Access, accessIfThere, accessTo, queryOne, queryRows, type Session, withSession } from './session';
 
 /** Creating a slot waits for every transaction that is open; an hour is longer than any of them should be. */
@@ -33,12 +34,12 @@ export async function createSlots(deps: Dependencies, input: SlotsInput): Promis
   const slots: SlotFacts[] = [];
   for (const database of input.databases) {
     reportProgress(() => ({ waitingFor: `slot in ${database}: open transactions of the source have to end` }));
-    slots.push(await createSlot(access, input.id, database));
+    slots.push(await createSlot(access, input, database));
   }
   return slots;
 }
 
-async function createSlot(access: Access, migration: string, database: string): Promise<SlotFacts> {
+async function createSlot(access: Access, { id: migration, plan }: MigrationRef, database: string): Promise<SlotFacts> {
   const slot = slotName(migration, database);
   // It waits for open transactions by lock, and holds up nobody while it does.
   const options = { step: 'slot', database, statementTimeoutMs: SLOT_CREATION_TIMEOUT_MS, lockTimeoutMs: 0 };
@@ -51,6 +52,7 @@ async function createSlot(access: Access, migration: string, database: string): 
         `Replication slot ${slot} exists and is ${existing.active ? 'read by somebody' : `of database ${existing.database}, plugin ${existing.plugin}`}. Find out whose it is, drop it, and send retry.`,
       );
     }
+    if (!existing) await refuseOtherMigrations(session, migration, plan.source.instance);
     const madeAt = await readMark(session, migration, 'slot');
     if (madeAt !== undefined) refuseAnother(slot, existing, madeAt);
     if (!existing) await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);

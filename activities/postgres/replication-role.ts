@@ -1,6 +1,7 @@
 import { replicationRole } from '../../plan/names';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
+import { claimInstance } from './claim';
 import { scramVerifier } from './scram';
 import {
   accessIfThere,
@@ -24,6 +25,7 @@ const RDS_REPLICATION = 'rds_replication';
 export async function createAccess(deps: Dependencies, ref: MigrationRef): Promise<{ role: string }> {
   const { username, password } = await ensureReplicationCredentials(awsOf(deps, ref), ref.id);
   const access = await accessTo(deps, ref, 'source');
+  await claimInstance(access, ref.id, ref.plan.source.instance);
   await withSession(access, { step: 'access', database: 'postgres' }, async (session) => {
     const role = escapeIdentifier(username);
     if (!(await roleExists(session, username))) await session.query(`CREATE ROLE ${role} LOGIN`);

@@ -9,6 +9,7 @@ import { checkOptionGroup, checkParameterGroup, ownCeilingMiB } from './look-at-
 import { checkNetworkPath } from './look-at-network-path';
 import { checkPerformance } from './look-at-performance';
 import { checkStorage } from './look-at-storage';
+import { otherMigrationInAws } from './neighbours/other-migrations';
 import { checkClass, checkDeletionProtection, checkIamAuthentication, checkStack } from './look-at-surroundings';
 import { checkBlueGreen, checkProxies, checkReplicas, checkTopology } from './look-at-topology';
 import { checkBackups, checkCertificate, checkPendingMaintenance, checkPendingModifications } from './look-at-upcoming';
@@ -26,7 +27,7 @@ export interface AwsSeen {
  */
 export async function lookAtAws(
   aws: Aws,
-  { plan }: MigrationRef,
+  { id, plan }: MigrationRef,
   source: DBInstance,
   denials: Denials,
 ): Promise<AwsSeen> {
@@ -38,6 +39,7 @@ export async function lookAtAws(
     each('rds:DescribeOptionGroups', () => checkOptionGroup(aws, source)),
     each('rds:DescribeOrderableDBInstanceOptions', () => checkClass(aws, plan, source)),
     each('cloudwatch:GetMetricData', () => checkPerformance(aws, source)),
+    each('rds:DescribeDBSnapshots', () => otherMigrationInAws(aws, id, source)),
     each('rds:DescribeDBProxies', () => checkProxies(aws, plan, source)),
     each('rds:DescribeBlueGreenDeployments', () => checkBlueGreen(aws, source)),
     each('rds:DescribePendingMaintenanceActions', () => checkPendingMaintenance(aws, source)),

@@ -1,6 +1,7 @@
 import { backgroundWorkers } from './neighbours/background-workers';
 import { cronJobs, partitionMaintenance } from './neighbours/jobs';
 import { callingOut, foreignPublications, replicationSlots, sourceSubscriptions } from './neighbours/replication';
+import { otherMigrationInServer } from './neighbours/other-migrations';
 import { collations } from './schema/collations';
 import { generatedColumns, regColumns, sequenceRanges } from './schema/columns';
 import { extensions, extensionTables } from './schema/extensions';
@@ -32,6 +33,7 @@ export const SERVER_CHECKS: readonly ServerCheck[] = [
 
 /** What is asked in each database. */
 export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
+  otherMigrationInServer,
   replicaIdentity,
   fullIdentityTypes,
   generatedColumns,

@@ -11,6 +11,7 @@ import {
 import { awsName, ourTags } from '../../plan/names';
 import { isAwsError, isDenied } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { claimInstance } from '../postgres/claim';
 import { accessTo, queryOne, withSession } from '../postgres/session';
 import { parameterGroupOf, requireInstance } from './find-instance';
 import { readFreeStorage } from './metrics';
@@ -42,6 +43,7 @@ export async function prepareParameters(deps: Dependencies, ref: MigrationRef): 
   const aws = awsOf(deps, ref);
   const name = parameterGroupName(ref.id);
   const source = await requireInstance(aws, ref.plan.source.instance);
+  await claimInstance(await accessTo(deps, ref, 'source'), ref.id, ref.plan.source.instance);
   const current = parameterGroupOf(source);
   if (current.name !== name && (await decodesWithCeiling(deps, ref))) {
     return { previousGroup: current.name, rebootNeeded: false };

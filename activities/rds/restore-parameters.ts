@@ -1,6 +1,7 @@
 import { DeleteDBParameterGroupCommand } from '@aws-sdk/client-rds';
 import { isAwsError } from '../classify-error';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { releaseInstance } from '../postgres/claim';
 import { accessTo, queryRows, withSession } from '../postgres/session';
 import { findInstance, parameterGroupOf } from './find-instance';
 import { parameterGroupName, useGroup, waitForGroup } from './prepare-parameters';
@@ -27,6 +28,7 @@ export async function restoreParameters(
     const { settled } = await waitForGroup(aws, input.plan.source.instance, input.previousGroup);
     rebootNeeded = settled !== 'in-sync';
     slots = await logicalSlots(deps, input);
+    await releaseInstance(await accessTo(deps, input, 'source'), input.id);
   }
   // After a rollback the target stays, and uses it.
   const target = await findInstance(aws, input.plan.target.instance);

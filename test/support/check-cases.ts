@@ -3,6 +3,7 @@ import type { CheckCode } from '../../plan/checks';
 const FINDINGS = 'integration/product/activities/findings.test.ts';
 const PREFLIGHT = 'integration/product/activities/preflight.test.ts';
 const AWS = 'integration/product/activities/preflight-aws.test.ts';
+const OTHER_MIGRATIONS = 'integration/product/activities/other-migrations.test.ts';
 const JUDGEMENTS = 'unit/activities/preflight/judgements.test.ts';
 const WINDOW = 'unit/activities/cutover/window.test.ts';
 
@@ -17,6 +18,7 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   'source-databases': PREFLIGHT,
   'source-capacity': FINDINGS,
   'source-subscriptions': FINDINGS,
+  'other-migration': OTHER_MIGRATIONS,
   'replica-identity': FINDINGS,
   'server-version': JUDGEMENTS,
   'wal-level': FINDINGS,

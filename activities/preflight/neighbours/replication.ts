@@ -1,4 +1,5 @@
-import { publicationName, slotName, subscriptionName } from '../../../plan/names';
+import { publicationName } from '../../../plan/names';
+import { IS_MIGRATION_SLOT, IS_MIGRATION_SUBSCRIPTION } from '../../postgres/other-migrations';
 import { escapeLiteral, queryRows } from '../../postgres/session';
 import { MOVES } from '../../way-back/downstream-slots';
 import { counted, evidenceOf, named } from '../findings';
@@ -21,22 +22,22 @@ interface ForeignSlot {
 /**
  * Slots of others: Debezium, DMS, Fivetran... They are on the source only, so from the cutover on their readers see
  * nothing new, and none of them may begin on the target before it has a slot there. Slots of RDS's own (`rds_`) belong
- * to read replicas.
+ * to read replicas, and those of a migration have a check of their own: no command of this one takes a slot from it.
  */
 export const replicationSlots: ServerCheck = {
   code: 'replication-slots',
-  look: async (session, { migration, plan, databases }) => {
+  look: async (session, { plan, databases }) => {
     const code = 'replication-slots';
     const found = await queryRows<ForeignSlot>(
       session,
       `SELECT s.slot_name AS name, s.plugin, s.database, s.active, s.active_pid AS pid,
               a.application_name || ' as ' || a.usename || ' from ' || coalesce(host(a.client_addr), 'the server') AS reader,
               pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(s.confirmed_flush_lsn, s.restart_lsn))::text AS behind,
-              ${MOVES} AND s.database = ANY ($2::text[]) AS moves
+              ${MOVES} AND s.database = ANY ($1::text[]) AS moves
          FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid
-        WHERE NOT s.temporary AND NOT (s.slot_type = 'physical' AND starts_with(s.slot_name, 'rds_')) AND s.slot_name <> ALL ($1::text[])
+        WHERE NOT s.temporary AND NOT (s.slot_type = 'physical' AND starts_with(s.slot_name, 'rds_')) AND ${IS_MIGRATION_SLOT} IS NOT TRUE
         ORDER BY 1`,
-      [databases.map((database) => slotName(migration, database)), databases],
+      [databases],
     );
     if (found.length === 0) return [{ code, level: 'ok', message: 'nobody else has a replication slot' }];
     const moving = plan.carry.slots === 'recreate' ? found.filter(({ moves }) => moves) : [];
@@ -79,13 +80,12 @@ interface Subscribed {
 /** A copied subscription starts by itself on the clone and takes its upstream slot away from the source. */
 export const sourceSubscriptions: ServerCheck = {
   code: 'source-subscriptions',
-  look: async (session, { migration, plan, databases }) => {
+  look: async (session, { plan }) => {
     const code = 'source-subscriptions';
     const found = await queryRows<Subscribed>(
       session,
       `SELECT s.subname AS name, d.datname AS database, format('%I', s.subname) AS quoted
-         FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE s.subname <> ALL ($1::text[]) ORDER BY 2, 1`,
-      [databases.map((database) => subscriptionName(migration, database))],
+         FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE NOT ${IS_MIGRATION_SUBSCRIPTION} ORDER BY 2, 1`,
     );
     if (found.length === 0) return [{ code, level: 'ok', message: 'the source subscribes to nothing' }];
     const names = found.map(({ database, name }) => `${database}.${name}`);

@@ -1,6 +1,6 @@
 import { type Check, EVIDENCE_MAX } from '../../../plan/checks';
 import { bytes } from '../../../plan/format';
-import { postgresName } from '../../../plan/names';
+import { IS_MIGRATION_SLOT } from '../../postgres/other-migrations';
 import { queryRows } from '../../postgres/session';
 import type { ServerCheck } from '../sql-check';
 import { ceilingInForce, readSettings } from './settings';
@@ -39,8 +39,7 @@ export const slotCeiling: ServerCheck = {
     const slots = await queryRows<ForeignSlot>(
       session,
       `SELECT slot_name AS slot, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 AS "retainedBytes"
-         FROM pg_replication_slots WHERE restart_lsn IS NOT NULL AND NOT starts_with(slot_name, $1) ORDER BY 1`,
-      [`${postgresName(sight.migration)}_`],
+         FROM pg_replication_slots s WHERE restart_lsn IS NOT NULL AND ${IS_MIGRATION_SLOT} IS NOT TRUE ORDER BY 1`,
     );
     return [judgeSlotCeiling(slots, ceilingInForce(await readSettings(session), sight))];
   },
