@@ -19,7 +19,7 @@ COPY evidence evidence
 COPY worker worker
 COPY client client
 # The preflight holds the caller's permissions against it.
-COPY docs/iam-policy.json docs/iam-policy.json
+COPY docs/iam-policy.json docs/iam-policy-options.json docs/
 # Compiles, and bundles the workflow code into dist/worker/workflow-bundle.js, so that a worker starts without webpack.
 RUN npm run build
 

@@ -1,5 +1,6 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
-import policy from '../../docs/iam-policy.json';
+import core from '../../docs/iam-policy.json';
+import options from '../../docs/iam-policy-options.json';
 import { oldSourceName, renames } from '../../plan/instance-names';
 import { stopsSource } from '../../plan/last-lock';
 import { awsName } from '../../plan/names';
@@ -37,6 +38,7 @@ const TRIED_ELSEWHERE = [
   'TargetKeyGrantForRds',
   'MasterSecret',
   'ManagedMasterSecret',
+  'NewManagedMasterSecret',
   'TrafficSwitchSecret',
   'PoolerAndWebhookSecrets',
 ];
@@ -53,7 +55,7 @@ function isNeeded(sid: string, { source, plan }: Surroundings): boolean {
   if (sid === 'LogGroupsOfRenamedSource') return renames(plan) && logs;
   if (sid === 'LastLock') return stopsSource(plan) && !renames(plan);
   if (sid === 'LastLockOfRenamedSource') return stopsSource(plan) && renames(plan);
-  if (sid === 'ReadReplicas') return replicas;
+  if (['SourceReplicas', 'TargetReplicas', 'ReplicasOfTarget'].includes(sid)) return replicas;
   if (sid === 'LogGroups' || sid === 'LookAtLogGroups') return logs;
   if (sid === 'LogGroupsOfReplicas') return logs && replicas;
   if (sid === 'SecurityGroupFence') return cutover.fence.some(({ type }) => type === 'security-group');
@@ -65,7 +67,7 @@ function isNeeded(sid: string, { source, plan }: Surroundings): boolean {
 
 const asList = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value);
 
-/** The statements of docs/iam-policy.json, with what this migration puts in the place of its placeholders and wildcards. */
+/** The statements of both policies in docs/, with what this migration puts in the place of its placeholders and wildcards. */
 export function neededPermissions(around: Surroundings): NeededPermission[] {
   const { plan } = around;
   const { traffic } = plan.cutover;
@@ -77,8 +79,9 @@ export function neededPermissions(around: Surroundings): NeededPermission[] {
     ['TRAFFIC-PARAMETER', parameters],
     ['HOSTED-ZONE-ID', zones],
   ] as const;
-  return policy.Statement.filter(({ Sid }) => !TRIED_ELSEWHERE.includes(Sid) && isNeeded(Sid, around)).flatMap(
-    (statement): NeededPermission[] => {
+  return [...core.Statement, ...options.Statement]
+    .filter(({ Sid }) => !TRIED_ELSEWHERE.includes(Sid) && isNeeded(Sid, around))
+    .flatMap((statement): NeededPermission[] => {
       const resources = asList(statement.Resource).flatMap((pattern) => {
         const [placeholder, values] = several.find(([name]) => pattern.includes(name)) ?? ['', ['']];
         return values.map((value) => fill(pattern.replace(placeholder, value), around));
@@ -88,13 +91,16 @@ export function neededPermissions(around: Surroundings): NeededPermission[] {
       if (known.length === 0) return [];
       const { Condition } = statement as { Condition?: Record<string, Record<string, string | string[]>> };
       const context = Object.fromEntries(
-        Object.values(Condition ?? {}).flatMap((tests) =>
-          Object.entries(tests).map(([key, value]) => [key, asList(value)[0] ?? '']),
+        Object.entries(Condition ?? {}).flatMap(([operator, tests]) =>
+          // What has to be there at all is our tag.
+          Object.entries(tests).map(([key, value]) => [
+            key,
+            operator === 'Null' ? around.migration : (asList(value)[0] ?? ''),
+          ]),
         ),
       );
       return [{ sid: statement.Sid, actions: asList(statement.Action), resources: known, context }];
-    },
-  );
+    });
 }
 
 /** What the report is kept as; a plan that keeps it in no bucket leaves the placeholder. */

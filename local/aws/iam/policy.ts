@@ -54,11 +54,12 @@ export function decide(
   return applying.length > 0 ? 'allowed' : 'implicitDeny';
 }
 
-/** Of operators only equality is looked at (`Bool`, `StringEquals`, `StringLike`); others are not fulfilled. */
+/** Of operators only equality and presence are looked at (`Bool`, `StringEquals`, `StringLike`, `Null`); others are not fulfilled. */
 function fulfils(condition: PolicyDocument['Statement'][number]['Condition'], context: RequestContext): boolean {
   return Object.entries(condition ?? {}).every(([operator, tests]) =>
     Object.entries(tests).every(([key, wanted]) => {
       const values = context.get(key.toLowerCase()) ?? [];
+      if (operator === 'Null') return wanted.includes(String(values.length === 0));
       if (!/^(Bool|StringEquals|StringLike)(IfExists)?$/.test(operator)) return false;
       if (values.length === 0) return operator.endsWith('IfExists');
       return values.some((value) => wanted.some((pattern) => matches(pattern, value)));

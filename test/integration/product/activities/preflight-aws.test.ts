@@ -420,7 +420,11 @@ describe('permissions', () => {
   });
 
   it('are all there with docs/iam-policy.json, filled in', async () => {
-    const filled = readFileSync(join(__dirname, '../../../../docs/iam-policy.json'), 'utf8')
+    const statements = ['iam-policy.json', 'iam-policy-options.json'].flatMap((name) => {
+      const text = readFileSync(join(__dirname, '../../../../docs', name), 'utf8');
+      return (JSON.parse(text) as { Statement: object[] }).Statement;
+    });
+    const filled = JSON.stringify({ Statement: statements })
       .replaceAll('REGION', 'eu-central-1')
       .replaceAll('ACCOUNT', '123456789012')
       .replaceAll('SOURCE-INSTANCE', source.instance)
