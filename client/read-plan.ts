@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse, YAMLParseError } from 'yaml';
 import { checkPlan } from '../plan/parse-plan';
 import type { PlanInput } from '../plan/plan';
-import { MIGRATION_ID } from '../plan/temporal';
+import { isNewMigrationId } from '../plan/temporal';
 import { CommandError, EXIT } from './exit-codes';
 
 /**
@@ -35,9 +35,9 @@ export async function readPlan(file: string): Promise<PlanInput> {
 
 /** @throws CommandError when the text can't name a migration */
 export function checkMigrationId(id: string): string {
-  if (MIGRATION_ID.test(id)) return id;
+  if (isNewMigrationId(id)) return id;
   throw new CommandError(
     EXIT.usage,
-    `"${id}" can't name a migration: give 1-41 lower case letters, digits and hyphens, beginning with a letter`,
+    `"${id}" can't name a migration: give 1-41 lower case letters, digits and hyphens, beginning with a letter, no hyphen at the end and no two in a row`,
   );
 }

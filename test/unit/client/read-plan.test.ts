@@ -68,6 +68,7 @@ target:
 describe('the id of a migration', () => {
   it('is taken or refused before Temporal is asked', () => {
     expect(checkMigrationId('encrypt-app-db')).toBe('encrypt-app-db');
+    for (const id of ['a--b', 'a-']) expect(() => checkMigrationId(id)).toThrow('no two in a row');
     expect(() => checkMigrationId('Encrypt_App_DB')).toThrow('beginning with a letter');
   });
 });

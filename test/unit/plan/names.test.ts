@@ -4,6 +4,8 @@ import {
   applicationNamePrefix,
   awsName,
   fenceSchema,
+  idInComment,
+  idInName,
   ourTags,
   postgresName,
   publicationName,
@@ -53,6 +55,27 @@ describe('a PostgreSQL name of ours', () => {
     ['letters of other scripts', 'größe', 'grüße'],
   ])('tells apart names that differ only in %s', (_, one, other) => {
     expect(postgresName('m', one)).not.toBe(postgresName('m', other));
+  });
+});
+
+describe('the id in a name', () => {
+  it('is the one that the name was made of, so role, publication and schema of two ids never meet', () => {
+    fc.assert(fc.property(migrationId, (id) => idInName(replicationRole(id)) === id));
+  });
+
+  it('is found beside a database that needs no change', () => {
+    fc.assert(
+      fc.property(migrationId, fc.stringMatching(/^[a-z][a-z0-9_]{0,11}$/), (id, name) => {
+        fc.pre(slotName(id, name).length < 63);
+        expect(idInName(slotName(id, name), name)).toBe(id);
+      }),
+    );
+  });
+
+  it('is in the comment, too', () => {
+    expect(idInComment('keyshift a-b')).toBe('a-b');
+    expect(idInComment('keyshift a-b 6f9619ff')).toBe('a-b');
+    for (const comment of [null, '', 'keyshift', 'made by keyshift a']) expect(idInComment(comment)).toBeUndefined();
   });
 });
 
