@@ -171,6 +171,10 @@ describe('transactions of the clone itself', () => {
   it('are not taken for some of the source', async () => {
     const instance = 'second-clone';
     const clone = migrationRef({ ...SMALLEST_PLAN, target: { ...SMALLEST_PLAN.target, instance } });
+    // A source has one migration at a time.
+    await lab.run('dropSlots', steps.input);
+    await lab.run('dropPublications', steps.input);
+    await lab.run('dropAccess', ref);
     const { slots } = await captureAndClone(lab, clone);
     for (let n = 1; n <= 5; n++) await lab.sql(instance, `CREATE TABLE own_${n} (id int)`, 'shop');
     const { lsn, evidence } = await lab.run('readPosition', { ...clone, slots });
