@@ -106,22 +106,17 @@ async function quarantinedTriggers(access: Access, input: DriftInput): Promise<M
   const records = await withSession(access, { step: 'drift', database: first, readOnly: true }, async (session) => {
     const there = await queryRows(session, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [notes]);
     if (there.length === 0) return [];
-    return queryRows<{ database: string; was: object }>(
+    // Quoted by the server, as the keys of the catalog are: it alone knows every reserved word.
+    return queryRows<{ database: string; key: string }>(
       session,
-      `SELECT database, was FROM ${notes} WHERE kind = 'trigger'`,
+      `SELECT database, format('trigger state %I.%I %I', was->>'schema', was->>'table', was->>'trigger') AS key
+         FROM ${notes} WHERE kind = 'trigger'`,
     );
   });
   const found = new Map<string, Set<string>>();
-  for (const { database, was } of records) {
-    const { schema, table, trigger } = was as { schema: string; table: string; trigger: string };
-    const key = `trigger state ${quoteIdent(schema)}.${quoteIdent(table)} ${quoteIdent(trigger)}`;
-    found.set(database, (found.get(database) ?? new Set()).add(key));
-  }
+  for (const { database, key } of records) found.set(database, (found.get(database) ?? new Set()).add(key));
   return found;
 }
-
-/** As PostgreSQL's quote_ident: only where it is needed. Reserved words apart. */
-const quoteIdent = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : escapeIdentifier(name));
 
 /** @throws ApplicationFailure SchemaDrifted, with the statements that make the target like the source */
 export async function refuseDrift(deps: Dependencies, input: DriftInput): Promise<void> {

@@ -61,6 +61,9 @@ describe.each(['15'])('the way back on PostgreSQL %s', (version) => {
        CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit (what) VALUES (new.note); RETURN NULL; END $$;
        CREATE TRIGGER always AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION audit();
        ALTER TABLE orders ENABLE ALWAYS TRIGGER always;
+       CREATE TABLE "user" (id int PRIMARY KEY, note text);
+       CREATE TRIGGER "select" AFTER INSERT ON "user" FOR EACH ROW EXECUTE FUNCTION audit();
+       ALTER TABLE "user" ENABLE ALWAYS TRIGGER "select";
        GRANT ALL ON audit TO app`,
       'shop',
     );
