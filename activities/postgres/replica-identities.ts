@@ -64,11 +64,11 @@ async function setOne(session: Session, migration: string, database: string, tab
   if (identity === undefined) {
     throw finalFailure(
       'InvalidRequest',
-      `Database ${database}: ${table.name} has no usable replica identity, and REPLICA IDENTITY FULL would not do: ${table.unequalColumns.join(', ')} are of types without equality. Give it a primary key, then send retry.`,
+      `Database ${database}: ${table.name} has no usable replica identity, and REPLICA IDENTITY FULL would not do: ${whyNotFull(table)}. Give it a primary key, then send retry.`,
     );
   }
   // A table whose index is of no use is as one without.
-  const before = table.identity === 'd' ? 'DEFAULT' : 'NOTHING';
+  const before = table.identity === 'd' ? 'DEFAULT' : table.identity === 'f' ? 'FULL' : 'NOTHING';
   await whenLockIsFree(session, `${database}: ${table.name}`, [
     {
       sql: `INSERT INTO ${identityTable(migration)} (relation, before, set_to) VALUES ($1, $2, $3)
@@ -78,6 +78,11 @@ async function setOne(session: Session, migration: string, database: string, tab
     { sql: `ALTER TABLE ${table.name} REPLICA IDENTITY ${identity}`, values: [] },
   ]);
 }
+
+const whyNotFull = ({ unequalColumns, fullRefused }: BareTable): string =>
+  fullRefused
+    ? 'it has generated columns, for which this version of PostgreSQL refuses it'
+    : `${unequalColumns.join(', ')} are of types without equality`;
 
 /**
  * Undo: each table on one side that still has what we set gets back what it had. Does nothing where nothing was recorded.

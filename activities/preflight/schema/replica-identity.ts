@@ -8,9 +8,10 @@ const code = 'replica-identity';
 
 /** A table on which UPDATE and DELETE fail as soon as it is published. */
 export interface BareTable {
+  readonly oid: string;
   /** Qualified and quoted. */
   readonly name: string;
-  /** `pg_class.relreplident`: d (primary key), i (index), n (nothing). */
+  /** `pg_class.relreplident`: d (primary key), i (index), n (nothing), f (full). */
   readonly identity: string;
   /** Its index, where `identity` is `i`. */
   readonly identityIndex: string | null;
@@ -20,6 +21,8 @@ export interface BareTable {
   readonly index: string | null;
   /** FULL would not do either: columns of types that have no equality. */
   readonly unequalColumns: readonly string[];
+  /** The server refuses FULL for it, once it is published: it has generated columns. */
+  readonly fullRefused: boolean;
   /** Rows updated and deleted since the statistics were reset: what FULL would write twice. */
   readonly changedRows: string;
   readonly bytes: string;
@@ -40,22 +43,30 @@ export const HAS_NO_EQUALITY = `EXISTS (
           SELECT FROM pg_cast k WHERE k.castsource = t.oid AND k.casttarget = o.opcintype AND k.castmethod = 'b' AND k.castcontext = 'i'))))`;
 
 /**
+ * From 18 on UPDATE and DELETE of a published table `c` with REPLICA IDENTITY FULL fail if it has generated columns, unless the publication
+ * sends them. Ours doesn't: the target computes its own.
+ * @see https://www.postgresql.org/docs/18/logical-replication-gencols.html
+ */
+const FULL_REFUSED = `(current_setting('server_version_num')::int >= 180000 AND EXISTS (
+  SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attnum > 0 AND NOT g.attisdropped AND g.attgenerated <> ''))`;
+
+/**
  * A deferrable primary key is of no use as replica identity, nor is a partial or deferrable unique index, or one over an
  * expression or a column that may be null.
  * @see https://www.postgresql.org/docs/current/logical-replication-publication.html#LOGICAL-REPLICATION-PUBLICATION-REPLICA-IDENTITY
  */
 const BARE = `
   WITH bare AS MATERIALIZED (
-    SELECT c.oid, ${RELATION} AS name, c.relreplident AS identity
+    SELECT c.oid, ${RELATION} AS name, c.relreplident AS identity, ${FULL_REFUSED} AS full_refused
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ${USER_SCHEMAS}
        AND CASE c.relreplident
-             WHEN 'f' THEN false
+             WHEN 'f' THEN ${FULL_REFUSED}
              WHEN 'n' THEN true
              WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate)
              ELSE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND i.indimmediate)
            END)
-  SELECT bare.name, bare.identity,
+  SELECT bare.oid::text AS oid, bare.name, bare.identity,
          (SELECT format('%I', r.relname) FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid
            WHERE i.indrelid = bare.oid AND i.indisreplident LIMIT 1) AS "identityIndex",
          EXISTS (SELECT FROM pg_index i WHERE i.indrelid = bare.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate) AS "primaryKey",
@@ -70,6 +81,7 @@ const BARE = `
          ARRAY(SELECT a.attname::text FROM pg_attribute a
                 WHERE a.attrelid = bare.oid AND a.attnum > 0 AND NOT a.attisdropped AND ${HAS_NO_EQUALITY}
                 ORDER BY a.attnum) AS "unequalColumns",
+         bare.full_refused AS "fullRefused",
          (coalesce(pg_stat_get_tuples_updated(bare.oid), 0) + coalesce(pg_stat_get_tuples_deleted(bare.oid), 0))::text AS "changedRows",
          pg_table_size(bare.oid)::text AS bytes
     FROM bare ORDER BY bare.name`;
@@ -93,15 +105,19 @@ export async function countTables(session: Session): Promise<number> {
 export function cheapestIdentity(table: BareTable): string | undefined {
   if (table.primaryKey) return 'DEFAULT';
   if (table.index !== null) return `USING INDEX ${table.index}`;
-  return table.unequalColumns.length === 0 ? 'FULL' : undefined;
+  return table.unequalColumns.length === 0 && !table.fullRefused ? 'FULL' : undefined;
+}
+
+/** A key column of its own. Names of constraints are names of indexes, and unique in a schema: so this one has the oid of the table. */
+function newKey({ oid, name }: Pick<BareTable, 'oid' | 'name'>): string {
+  const key = `keyshift_key_${oid}`;
+  return `ALTER TABLE ${name} ADD COLUMN keyshift_key bigint GENERATED ALWAYS AS IDENTITY, ADD CONSTRAINT ${key} UNIQUE (keyshift_key), REPLICA IDENTITY USING INDEX ${key};`;
 }
 
 /** The statement that gives a table a usable replica identity. */
 export function remedyOf(table: BareTable): string {
   const identity = cheapestIdentity(table);
-  return identity === undefined
-    ? `ALTER TABLE ${table.name} ADD COLUMN keyshift_key bigint GENERATED ALWAYS AS IDENTITY, ADD CONSTRAINT keyshift_key UNIQUE (keyshift_key), REPLICA IDENTITY USING INDEX keyshift_key;`
-    : `ALTER TABLE ${table.name} REPLICA IDENTITY ${identity};`;
+  return identity === undefined ? newKey(table) : `ALTER TABLE ${table.name} REPLICA IDENTITY ${identity};`;
 }
 
 const FULL_COSTS =
@@ -136,7 +152,7 @@ function judge(bare: readonly In<BareTable>[], mode: 'require' | 'set'): Check {
     level: 'block',
     message: `${left.length} table${left.length === 1 ? ' has' : 's have'} no usable replica identity: ${names(left)}. UPDATE and DELETE on them would fail on the source as soon as they are published.${
       mode === 'require' && full.length > 0 ? ` ${FULL_COSTS}.` : ''
-    }${unsettable.length > 0 ? ` ${names(unsettable)}: columns whose type has no equality, so only a key of its own does, and to add one rewrites the table.` : ''}`,
+    }${unsettable.length > 0 ? ` ${names(unsettable)}: FULL would not do (columns whose type has no equality, or, from 18 on, generated columns), so only a key of its own does, and to add one rewrites the table.` : ''}`,
     remedy: script(
       left.map((table) => ({ database: table.database, sql: remedyOf(table) })),
       ...(mode === 'require' && unsettable.length < bare.length
@@ -155,6 +171,7 @@ export const replicaIdentity = databaseCheck<BareTable>(
 );
 
 interface FullTable {
+  readonly oid: string;
   readonly name: string;
   readonly columns: readonly string[];
   readonly index: string | null;
@@ -166,7 +183,7 @@ interface FullTable {
  * it.)
  */
 const FULL_WITHOUT_EQUALITY = `
-  SELECT ${RELATION} AS name, u.columns,
+  SELECT c.oid::text AS oid, ${RELATION} AS name, u.columns,
          (SELECT format('%I', r.relname) FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid
            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
              AND NOT EXISTS (SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum)
@@ -197,12 +214,9 @@ export const fullIdentityTypes = databaseCheck<FullTable>(
       level: 'block',
       message: `${counted(tables.length, 'table')} with REPLICA IDENTITY FULL and columns whose type has no equality: ${named(lines)}. The first UPDATE or DELETE on them stops replication for good.`,
       remedy: script(
-        tables.map(({ database, name, index }) => ({
+        tables.map(({ database, oid, name, index }) => ({
           database,
-          sql:
-            index === null
-              ? `ALTER TABLE ${name} ADD COLUMN keyshift_key bigint GENERATED ALWAYS AS IDENTITY, ADD CONSTRAINT keyshift_key UNIQUE (keyshift_key), REPLICA IDENTITY USING INDEX keyshift_key;`
-              : `ALTER TABLE ${name} REPLICA IDENTITY USING INDEX ${index};`,
+          sql: index === null ? newKey({ oid, name }) : `ALTER TABLE ${name} REPLICA IDENTITY USING INDEX ${index};`,
         })),
         'or, where such a table is only ever inserted into, override it in the plan',
       ),

@@ -81,6 +81,8 @@ describe('replica-identity', () => {
     primaryKey: false,
     index: null,
     unequalColumns: [],
+    oid: '16384',
+    fullRefused: false,
     changedRows: '0',
     bytes: '0',
     ...change,
@@ -96,6 +98,7 @@ describe('replica-identity', () => {
     expect(cheapestIdentity(table({ index: 'u', unequalColumns: ['doc'] }))).toBe('USING INDEX u');
     expect(cheapestIdentity(table())).toBe('FULL');
     expect(cheapestIdentity(table({ unequalColumns: ['doc'] }))).toBeUndefined();
+    expect(cheapestIdentity(table({ fullRefused: true }))).toBeUndefined();
   });
 
   it('blocks, unless the plan lets Keyshift set it; a table that needs a new column blocks in any case', () => {
