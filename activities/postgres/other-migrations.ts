@@ -13,8 +13,8 @@ export interface OtherMigration {
 export interface Trace {
   readonly kind: 'role' | 'replication slot' | 'subscription' | 'publication' | 'schema';
   readonly name: string;
-  /** Of slots and subscriptions, whose names hold it. */
-  readonly database: string | null;
+  /** The database of a slot or a subscription, whose name holds it; not the one that was looked in, which sees those of all. */
+  readonly belongsTo: string | null;
   readonly comment: string | null;
 }
 
@@ -33,7 +33,7 @@ export const IS_MIGRATION_SUBSCRIPTION = `(s.subname LIKE 'keyshift\\_%')`;
 export const readTraces = (session: Session): Promise<Trace[]> =>
   queryRows<Trace>(
     session,
-    `SELECT 'role' AS kind, r.rolname AS name, NULL AS database, shobj_description(r.oid, 'pg_authid') AS comment
+    `SELECT 'role' AS kind, r.rolname AS name, NULL AS "belongsTo", shobj_description(r.oid, 'pg_authid') AS comment
        FROM pg_roles r WHERE ${IS_REPLICATION_ROLE}
      UNION ALL
      SELECT 'replication slot', s.slot_name, s.database, NULL FROM pg_replication_slots s WHERE ${IS_MIGRATION_SLOT}
@@ -66,9 +66,9 @@ export function otherMigrations(traces: readonly Trace[], own: string): OtherMig
 }
 
 /** The name of a slot holds id and database; whoever of those that are known makes exactly this name is its owner. */
-function idOf({ name, database, comment }: Trace, known: ReadonlySet<string>): string {
-  if (database === null) return idInComment(comment) ?? idInName(name);
-  return [...known].find((id) => postgresName(id, database) === name) ?? idInName(name, database);
+function idOf({ name, belongsTo, comment }: Trace, known: ReadonlySet<string>): string {
+  if (belongsTo === null) return idInComment(comment) ?? idInName(name);
+  return [...known].find((id) => postgresName(id, belongsTo) === name) ?? idInName(name, belongsTo);
 }
 
 /** What an operator is told: who, what of it is there, and where to look. */

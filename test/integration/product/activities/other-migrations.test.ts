@@ -8,11 +8,12 @@ import { SMALLEST_PLAN } from '../../../support/plan';
 const INSTANCE = SMALLEST_PLAN.source.instance;
 const first = migrationRef(SMALLEST_PLAN, 'first-one');
 const second = migrationRef(SMALLEST_PLAN, 'second');
-const databases = ['postgres'];
+const databases = ['postgres', 'shop'];
 let lab: ActivityLab;
 
 beforeAll(async () => {
   lab = await ActivityLab.open('16');
+  await lab.sql(INSTANCE, 'CREATE DATABASE shop');
 });
 afterAll(() => lab?.close());
 
@@ -52,6 +53,7 @@ describe('two migrations of one source', () => {
       expect.arrayContaining([
         'role keyshift_first_one',
         'replication slot keyshift_first_one_postgres',
+        'replication slot keyshift_first_one_shop',
         'publication keyshift_first_one',
         'schema keyshift_first_one',
         'parameter group keyshift-first-one-logical',
@@ -87,9 +89,11 @@ describe('two migrations of one source', () => {
   });
 
   it('what an ended one left behind has a way out', async () => {
-    await lab.sql(INSTANCE, `SELECT pg_drop_replication_slot('keyshift_first_one_postgres')`);
-    await lab.sql(INSTANCE, 'DROP PUBLICATION keyshift_first_one');
-    await lab.sql(INSTANCE, 'DROP SCHEMA keyshift_first_one CASCADE');
+    for (const database of databases) {
+      await lab.sql(INSTANCE, `SELECT pg_drop_replication_slot('keyshift_first_one_${database}')`, database);
+      await lab.sql(INSTANCE, 'DROP PUBLICATION keyshift_first_one', database);
+      await lab.sql(INSTANCE, 'DROP SCHEMA keyshift_first_one CASCADE', database);
+    }
     await lab.sql(INSTANCE, 'DROP ROLE keyshift_first_one');
     await lab.run('restoreParameters', { ...first, previousGroup: 'default.postgres16' });
     expect(found(await lab.run('runPreflight', second))).toEqual([]);
