@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { type FailureType, finalFailure } from '../plan/failures';
+import { NO_CREDENTIALS } from '../plan/temporal';
 import { SQLSTATE } from './postgres/sqlstates';
 
 /** Codes of AWS that no retry mends, by what they mean for us. Both spellings: of the wire, and of the SDK's classes. */
@@ -45,6 +46,22 @@ const FINAL_AWS_CODES: Record<string, FailureType> = {
   InvalidParameterException: 'InvalidRequest',
 };
 
+/**
+ * Names of errors that say that the worker has no credentials, or had. Not final: a role's credentials are renewed, and a worker that has
+ * some can take over.
+ */
+const WITHOUT_CREDENTIALS: ReadonlySet<string> = new Set([
+  'CredentialsProviderError',
+  'TokenProviderError',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'RequestExpired',
+]);
+
+/** True for an error that comes of missing or expired credentials of AWS. */
+export const isWithoutCredentials = (error: unknown): boolean =>
+  error instanceof Error && WITHOUT_CREDENTIALS.has(error.name);
+
 /** SQLSTATEs that no retry mends. */
 const FINAL_SQLSTATES: Record<string, FailureType> = {
   [SQLSTATE.invalidPassword]: 'AccessDenied',
@@ -74,11 +91,16 @@ export function isSqlState(error: unknown, ...states: string[]): boolean {
 
 /**
  * What an activity throws for an error of AWS or PostgreSQL: a typed final failure for what no retry mends, the error
- * itself for everything else, which Temporal then retries for as long as it takes (a throttled API, a failover).
+ * itself for everything else, which Temporal then retries for as long as it takes (a throttled API, a failover). Missing credentials are
+ * retried as well, under a type that `keyshift` knows.
  */
 export function classifyError(error: unknown, activity: string): unknown {
   if (!(error instanceof Error) || error instanceof ApplicationFailure || error instanceof CancelledFailure)
     return error;
+  if (isWithoutCredentials(error)) {
+    const message = `The worker has no valid AWS credentials (${error.name}: ${error.message}): give it a role or AWS_* (docs/operating.md, The worker).`;
+    return ApplicationFailure.retryable(message, NO_CREDENTIALS);
+  }
   const { code, $metadata } = error as CodedError;
   const type = $metadata ? FINAL_AWS_CODES[error.name] : FINAL_SQLSTATES[String(code)];
   if (!type) return error;

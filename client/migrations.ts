@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
+  isGrpcServiceError,
+  NamespaceNotFoundError,
   QueryNotRegisteredError,
   ServiceError,
   WorkflowExecutionAlreadyStartedError,
@@ -15,11 +18,28 @@ import type { GateAnswer, WaiveRequest } from '../plan/gates';
 import type { PlanInput } from '../plan/plan';
 import type { Progress } from '../plan/progress';
 import type { Report } from '../plan/report';
-import { MESSAGES, migrationWorkflowId, PREFLIGHT_WORKFLOW_TYPE, TASK_QUEUE, WORKFLOW_TYPE } from '../plan/temporal';
+import {
+  MESSAGES,
+  migrationWorkflowId,
+  NO_CREDENTIALS,
+  PREFLIGHT_WORKFLOW_TYPE,
+  TASK_QUEUE,
+  WORKFLOW_TYPE,
+} from '../plan/temporal';
 import { CommandError, EXIT } from './exit-codes';
+import { requireWorker, START_A_WORKER } from './workers';
 
-/** How long an answer may take when no worker is there to give it, in milliseconds. */
-const ANSWER_TIMEOUT_MS = 15_000;
+/** How long an answer may take when no worker is there to give it, in milliseconds. A command says within 10 s that nobody is. */
+const ANSWER_TIMEOUT_MS = 7_000;
+
+/** How long the result of an accepted update may take: `go-no-go` reads the board anew. In milliseconds. */
+const RESULT_TIMEOUT_MS = 5 * 60_000;
+
+/** Events of a workflow that no worker has begun: that it was started, and that its first task waits. */
+const UNTOUCHED_EVENTS = 2;
+
+/** How often a command that waits looks what keeps it, in milliseconds. */
+const LOOK_EVERY_MS = 500;
 
 /** A board that is younger than this is shown as it is, in milliseconds. */
 const FRESH_MS = 30_000;
@@ -28,8 +48,12 @@ const FRESH_MS = 30_000;
 export class Migrations {
   constructor(private readonly client: Client) {}
 
-  /** @throws CommandError `refused` when a migration of that id runs already */
+  /**
+   * Starts a migration, if there is a worker for it.
+   * @throws CommandError `refused` when a migration of that id runs already, `unreachable` when no worker polls
+   */
   async start(id: string, plan: PlanInput): Promise<void> {
+    await this.#asked(() => requireWorker(this.client), id);
     try {
       await this.client.workflow.start(WORKFLOW_TYPE, {
         taskQueue: TASK_QUEUE,
@@ -38,27 +62,79 @@ export class Migrations {
         staticSummary: `${plan.source.instance} to ${plan.target.instance}`,
       });
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asCommandError(error, id);
       throw new CommandError(EXIT.refused, `Migration ${id} runs already; look at it with: keyshift status ${id}`);
     }
   }
 
-  /** Runs the checks alone. */
-  async preflight(id: string, plan: PlanInput): Promise<Preflight> {
-    return await (this.client.workflow.execute(PREFLIGHT_WORKFLOW_TYPE, {
-      taskQueue: TASK_QUEUE,
-      workflowId: `${migrationWorkflowId(id)}-preflight`,
-      args: [{ id, plan }],
-      staticSummary: `preflight of ${plan.source.instance}`,
-    }) as Promise<Preflight>);
+  /**
+   * Runs the checks alone. `waiting` hears what an attempt failed with that is made again.
+   * @throws CommandError `unreachable` when no worker polls, or when the worker has no AWS credentials
+   */
+  async preflight(id: string, plan: PlanInput, waiting: (text: string) => void): Promise<Preflight> {
+    const workflowId = `${migrationWorkflowId(id)}-preflight`;
+    await this.#asked(() => requireWorker(this.client), id);
+    try {
+      await this.client.workflow.start(PREFLIGHT_WORKFLOW_TYPE, {
+        taskQueue: TASK_QUEUE,
+        workflowId,
+        args: [{ id, plan }],
+        staticSummary: `preflight of ${plan.source.instance}`,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asCommandError(error, id);
+      throw new CommandError(
+        EXIT.refused,
+        `A preflight of ${id} runs already (workflow ${workflowId}): wait for its end`,
+      );
+    }
+    return this.#preflightEnded(workflowId, waiting);
+  }
+
+  /** No call may be under way when this throws: the SDK would try it again on a connection that is closed. */
+  async #preflightEnded(workflowId: string, waiting: (text: string) => void): Promise<Preflight> {
+    const begunAt = Date.now();
+    for (;;) {
+      const { status } = await this.#found(workflowId, (handle) => handle.describe());
+      if (status.name !== 'RUNNING') {
+        return this.#found(workflowId, (handle) => handle.result() as Promise<Preflight>);
+      }
+      await this.#requireBegun(workflowId, begunAt);
+      await this.sayWhatFails(workflowId, waiting);
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  /** Temporal lists a worker for a while that is gone: this one shows by what it doesn't begin. */
+  async #requireBegun(workflowId: string, begunAt: number): Promise<void> {
+    await this.#asked(() => requireWorker(this.client), workflowId);
+    const { historyLength } = await this.#found(workflowId, (handle) => handle.describe());
+    if (historyLength > UNTOUCHED_EVENTS || Date.now() - begunAt < ANSWER_TIMEOUT_MS) return;
+    throw new CommandError(
+      EXIT.unreachable,
+      `No worker of task queue ${TASK_QUEUE} has begun workflow ${workflowId} within ${ANSWER_TIMEOUT_MS / 1000} s. ${START_A_WORKER}; it goes on by itself then.`,
+    );
+  }
+
+  /** Tells `waiting` what running activities failed with. @throws CommandError `unreachable` when the worker has no AWS credentials */
+  async sayWhatFails(workflowId: string, waiting: (text: string) => void): Promise<void> {
+    const { raw } = await this.#found(workflowId, (handle) => handle.describe());
+    for (const { activityType, lastFailure } of raw.pendingActivities ?? []) {
+      if (lastFailure?.applicationFailureInfo?.type === NO_CREDENTIALS)
+        throw new CommandError(
+          EXIT.unreachable,
+          `${lastFailure.message} Workflow ${workflowId} goes on by itself when the worker has some.`,
+        );
+      if (lastFailure?.message) waiting(`${activityType?.name ?? ''} is tried again: ${lastFailure.message}`);
+    }
   }
 
   progress(id: string): Promise<Progress> {
-    return this.#query<Progress>(id, MESSAGES.progress);
+    return this.#told(id, MESSAGES.progress, ({ progress }) => progress);
   }
 
   report(id: string): Promise<Report> {
-    return this.#query<Report>(id, MESSAGES.report);
+    return this.#told(id, MESSAGES.report, (report) => report);
   }
 
   /** What the running activities said last: fresher than `progress`, which moves with the workflow's history. */
@@ -120,7 +196,7 @@ export class Migrations {
     const before = await this.progress(id);
     const ageMs = before.board ? Date.now() - Date.parse(before.board.at) : Infinity;
     if (ageMs < FRESH_MS) return before;
-    await this.#found(id, (handle) => handle.executeUpdate<string, []>(MESSAGES.goNoGo));
+    await this.#update(id, MESSAGES.goNoGo);
     return this.progress(id);
   }
 
@@ -132,19 +208,33 @@ export class Migrations {
     return this.#update(id, MESSAGES.switched, request);
   }
 
-  #query<T>(id: string, name: string): Promise<T> {
-    return this.#found(id, (handle) => handle.query<T>(name));
+  /** What the workflow says of itself. One that has completed says it by its result, which needs no worker; one that failed has none. */
+  #told<T>(id: string, query: string, ofResult: (report: Report) => T): Promise<T> {
+    return this.#found(id, async (handle) => {
+      const { status } = await handle.describe();
+      if (status.name === 'COMPLETED') return ofResult((await handle.result()) as Report);
+      await requireWorker(this.client);
+      return handle.query<T>(query);
+    });
   }
 
-  #update(id: string, name: string, input: unknown): Promise<string> {
-    return this.#found(id, (handle) => handle.executeUpdate<string, [unknown]>(name, { args: [input] }));
+  /** Sends an update: its validator answers at once, so what takes longer is its effect. */
+  async #update(id: string, name: string, ...args: unknown[]): Promise<string> {
+    const accepted = await this.#found(id, async (handle) => {
+      await requireWorker(this.client);
+      return handle.startUpdate<string, [unknown]>(name, { args: args as [unknown], waitForStage: 'ACCEPTED' });
+    });
+    return this.#asked(() => accepted.result(), id, RESULT_TIMEOUT_MS);
   }
 
-  async #found<T>(id: string, ask: (handle: WorkflowHandle) => Promise<T>): Promise<T> {
+  /** Asks about a migration; all calls of an answer share one deadline. */
+  #found<T>(id: string, ask: (handle: WorkflowHandle) => Promise<T>): Promise<T> {
+    return this.#asked(() => ask(this.client.workflow.getHandle(migrationWorkflowId(id))), id);
+  }
+
+  async #asked<T>(ask: () => Promise<T>, id: string, timeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {
     try {
-      return await this.client.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () =>
-        ask(this.client.workflow.getHandle(migrationWorkflowId(id))),
-      );
+      return await this.client.withDeadline(Date.now() + timeoutMs, ask);
     } catch (error) {
       throw asCommandError(error, id);
     }
@@ -176,12 +266,33 @@ export function asCommandError(error: unknown, id = ''): unknown {
     const details: unknown = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
     return new CommandError(exitCode, cause?.message ?? error.message, details);
   }
-  const late = error instanceof WorkflowUpdateRPCTimeoutOrCancelledError;
-  if (late || (error instanceof ServiceError && /deadline|timeout/i.test(error.message))) {
+  if (error instanceof NamespaceNotFoundError) {
     return new CommandError(
       EXIT.unreachable,
-      `No answer from migration ${id} within ${ANSWER_TIMEOUT_MS / 1000} s: is a worker running on task queue ${TASK_QUEUE}?${late ? ' What was asked may still take effect when one does.' : ''}`,
+      `Temporal has no namespace ${error.namespace}: set TEMPORAL_NAMESPACE to the one that the worker uses.`,
     );
   }
-  return error;
+  return asUnanswered(error, id);
+}
+
+/** Codes of gRPC with which Temporal says that nobody answered: CANCELLED, DEADLINE_EXCEEDED, FAILED_PRECONDITION, UNAVAILABLE. */
+const NO_ANSWER: ReadonlySet<unknown> = new Set([1, 4, 9, 14]);
+
+/** An error of the connection, with what Temporal said; the SDK's own message says only which call it was. */
+function asUnanswered(error: unknown, id: string): unknown {
+  const late = error instanceof WorkflowUpdateRPCTimeoutOrCancelledError;
+  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
+  if (!late && !(error instanceof ServiceError) && !isGrpcServiceError(error)) return error;
+  const { code, details } = cause as { code?: unknown; details?: string };
+  if (!late && code !== undefined && !NO_ANSWER.has(code)) {
+    const why = details || (cause as Error).message;
+    // What can be missing but a workflow is the namespace.
+    const hint = code === 5 ? ' Set TEMPORAL_NAMESPACE to the one that the worker uses.' : '';
+    return new CommandError(EXIT.unreachable, `Temporal refused it: ${why}${hint}`);
+  }
+  const about = id === '' ? '' : ` about migration ${id}`;
+  return new CommandError(
+    EXIT.unreachable,
+    `No worker of task queue ${TASK_QUEUE} answered${about} within ${ANSWER_TIMEOUT_MS / 1000} s. ${START_A_WORKER}, or look at its log.${late ? ' What was asked may still take effect when one answers.' : ''}`,
+  );
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { printable } from '../plan/printable';
 import type { Report } from '../plan/report';
 import { titleOf } from './ending';
 import { type Element, h, toHtml } from './h';
@@ -33,52 +34,54 @@ const CONTENTS = [
 export function renderPage(report: Report): string {
   const hash = createHash('sha256').update(STYLE).digest('base64');
   const policy = `default-src 'none'; img-src data:; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
-  return `<!doctype html>\n${toHtml(
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content={policy} />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="referrer" content="no-referrer" />
-        <meta name="generator" content="keyshift" />
-        <title>{`${report.migration}: ${titleOf(report)}`}</title>
-        <link rel="icon" href="data:," />
-        <style dangerouslySetInnerHTML={{ __html: STYLE }} />
-      </head>
-      <body>
-        <Headline {...report} />
-        <main>
-          <nav aria-label="Contents">
-            <ol>
-              {CONTENTS.map(([id, title]) => (
-                <li>
-                  <a href={`#${id}`}>{title}</a>
-                </li>
-              ))}
-            </ol>
-          </nav>
-          <Shortened {...report} />
-          <Stopped {...report} />
-          <BeforeAfter {...report} />
-          <Course {...report} />
-          <Lag {...report} />
-          <ThePause {...report} />
-          <Proof {...report} />
-          <Approvals {...report} />
-          <Waivers {...report} />
-          <Checks {...report} />
-          <Settings {...report} />
-          <Leftovers {...report} />
-          <Notices {...report} />
-          <PlanAsJson {...report} />
-        </main>
-        <footer>
-          Made by Keyshift from the record that Temporal keeps of migration {report.migration}. The same as data:{' '}
-          keyshift report {report.migration} --json. Times are UTC.
-        </footer>
-      </body>
-    </html>,
+  return `<!doctype html>\n${printable(
+    toHtml(
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta http-equiv="Content-Security-Policy" content={policy} />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <meta name="color-scheme" content="light dark" />
+          <meta name="referrer" content="no-referrer" />
+          <meta name="generator" content="keyshift" />
+          <title>{`${report.migration}: ${titleOf(report)}`}</title>
+          <link rel="icon" href="data:," />
+          <style dangerouslySetInnerHTML={{ __html: STYLE }} />
+        </head>
+        <body>
+          <Headline {...report} />
+          <main>
+            <nav aria-label="Contents">
+              <ol>
+                {CONTENTS.map(([id, title]) => (
+                  <li>
+                    <a href={`#${id}`}>{title}</a>
+                  </li>
+                ))}
+              </ol>
+            </nav>
+            <Shortened {...report} />
+            <Stopped {...report} />
+            <BeforeAfter {...report} />
+            <Course {...report} />
+            <Lag {...report} />
+            <ThePause {...report} />
+            <Proof {...report} />
+            <Approvals {...report} />
+            <Waivers {...report} />
+            <Checks {...report} />
+            <Settings {...report} />
+            <Leftovers {...report} />
+            <Notices {...report} />
+            <PlanAsJson {...report} />
+          </main>
+          <footer>
+            Made by Keyshift from the record that Temporal keeps of migration {report.migration}. The same as data:{' '}
+            keyshift report {report.migration} --json. Times are UTC.
+          </footer>
+        </body>
+      </html>,
+    ),
   )}\n`;
 }
 

@@ -79,6 +79,7 @@ footer { margin-top: 3rem; padding-top: 1rem; padding-bottom: 3rem; font-size: .
   main, header, footer { padding-left: 1rem; padding-right: 1rem; }
   h1 { font-size: 1.5rem; }
   table.compare th:first-child { width: 6rem; }
+  table.compare .badge { white-space: normal; border-radius: 10px; }
   table.checks th:first-child, table.steps th:first-child { width: 7.5rem; }
   table.checks th:nth-child(2) { width: 6.5rem; }
   table.steps td:nth-child(2), table.steps td:nth-child(3) { white-space: normal; }

@@ -25,6 +25,9 @@ export const MESSAGES = {
   report: 'report',
 } as const;
 
+/** Type of the failure of an activity whose worker has no AWS credentials. It is tried again: credentials can come. */
+export const NO_CREDENTIALS = 'NoCredentials';
+
 /** The id of a migration is the id of its workflow. */
 export const MIGRATION_ID = /^[a-z][a-z0-9-]{0,40}$/;
 /**

@@ -2,6 +2,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Connection } from '@temporalio/client';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { readConfiguration } from './configuration';
+import { requireCredentials, requireNamespace } from './surroundings';
 import { createWorkers } from './create-worker';
 import { serveHealth } from './health';
 import { logger, temporalLogger } from './logger';
@@ -22,6 +23,8 @@ async function main(): Promise<void> {
 
   const connection = await Connection.connect(connectionOptions);
   releasers.push(() => connection.close());
+  await requireNamespace(connection, namespace);
+  const caller = await requireCredentials(configuration.awsRegion);
   await registerOrWarn(connection, namespace);
 
   const native = await NativeConnection.connect(connectionOptions);
@@ -42,7 +45,7 @@ async function main(): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
 
-  logger.info({ namespace, pid: process.pid }, 'worker ready');
+  logger.info({ namespace, pid: process.pid, aws: caller }, 'worker ready');
   await Promise.all(workers.map((worker) => worker.run()));
 }
 

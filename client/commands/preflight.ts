@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { judgeChecks } from '../../plan/judge-checks';
 import { parsePlan } from '../../plan/parse-plan';
-import { runCommand } from '../command';
+import { runCommand, sayOnce } from '../command';
 import { withClient } from '../connect';
 import { EXIT } from '../exit-codes';
 import { Migrations } from '../migrations';
@@ -17,7 +17,7 @@ export function addPreflight(program: Command): void {
       runCommand(command, async () => {
         const plan = await readPlan(file);
         const id = checkMigrationId(options.id);
-        const preflight = await withClient((client) => new Migrations(client).preflight(id, plan));
+        const preflight = await withClient((client) => new Migrations(client).preflight(id, plan, sayOnce()));
         const stops = judgeChecks(preflight.checks, parsePlan(plan, id)).stops.length;
         return {
           text: `${renderChecks(preflight.checks)}\n\n${stops === 0 ? 'nothing stops the migration' : `${stops} of ${preflight.checks.length} checks stop the migration`}`,

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { judgeChecks } from '../../plan/judge-checks';
 import { stepOf } from '../../plan/progress';
 import type { Report } from '../../plan/report';
-import { runCommand } from '../command';
+import { runCommand, sayOnce } from '../command';
 import { withClient } from '../connect';
 import { CommandError, EXIT } from '../exit-codes';
 import { Migrations } from '../migrations';
@@ -41,8 +41,10 @@ const isPast = ({ progress }: Report): boolean => stepOf(progress, 'preflight').
 
 /** @throws CommandError `blocked` when the preflight ended the migration */
 async function preflightEnded(migrations: Migrations, id: string) {
+  const say = sayOnce();
   for (;;) {
     if (!(await migrations.isRunning(id))) return migrations.result(id);
+    await migrations.sayWhatFails(id, say);
     const report = await migrations.report(id);
     const { parked } = report.progress;
     if (parked)

@@ -16,7 +16,9 @@ export function addStatus(program: Command): void {
       runCommand(command, () =>
         withClient(async (client) => {
           const migrations = new Migrations(client);
-          const [progress, live] = await Promise.all([migrations.progress(id), migrations.live(id)]);
+          // One after the other: a call under way when the other fails would be tried again on a closed connection.
+          const progress = await migrations.progress(id);
+          const live = await migrations.live(id);
           return { text: renderProgress(progress, live), json: { ...progress, live }, exitCode: exitCodeOf(progress) };
         }),
       ),

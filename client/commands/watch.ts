@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { runCommand } from '../command';
 import { withClient } from '../connect';
 import { EXIT } from '../exit-codes';
+import { printable, printableLine } from '../../plan/printable';
 import { Migrations } from '../migrations';
 import { renderProgress } from '../output';
 
@@ -20,8 +21,10 @@ export function addWatch(program: Command): void {
           const { json } = command.optsWithGlobals<{ json?: boolean }>();
           let shown = '';
           for (;;) {
-            const [progress, live] = await Promise.all([migrations.progress(id), migrations.live(id)]);
-            const text = json ? JSON.stringify({ ...progress, live }) : renderProgress(progress, live);
+            // One after the other: a call under way when the other fails would be tried again on a closed connection.
+            const progress = await migrations.progress(id);
+            const live = await migrations.live(id);
+            const text = json ? printableLine({ ...progress, live }) : printable(renderProgress(progress, live));
             if (!(await migrations.isRunning(id))) {
               return {
                 text,

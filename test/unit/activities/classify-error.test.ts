@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { classifyError, isAwsError, isSqlState } from '../../../activities/classify-error';
 import { FAILURE_TYPES } from '../../../plan/failures';
+import { NO_CREDENTIALS } from '../../../plan/temporal';
 
 const awsError = (name: string, message = 'no') =>
   Object.assign(new Error(message), { name, $metadata: { requestId: 'r' } });
@@ -68,6 +69,15 @@ describe('what a retry may mend', () => {
   ])('and so do %s', (_, error) => {
     expect(classifyError(error, 'createSlots')).toBe(error);
   });
+
+  it.each(['CredentialsProviderError', 'TokenProviderError', 'ExpiredToken', 'ExpiredTokenException'])(
+    'missing credentials (%s) are retried under a type that the command line knows, and say what to do',
+    (name) => {
+      const failure = classifyError(Object.assign(new Error('no providers'), { name }), 'createSlots');
+      expect(failure).toMatchObject({ type: NO_CREDENTIALS, nonRetryable: false });
+      expect((failure as Error).message).toContain('give it a role or AWS_*');
+    },
+  );
 
   it('a code of the other kind means nothing', () => {
     const aws = Object.assign(awsError('Throttling'), { code: '28P01' });
