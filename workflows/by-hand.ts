@@ -1,6 +1,7 @@
 import { presentName } from '../plan/instance-names';
+import { oneLine } from '../plan/printable';
 import { MESSAGES } from '../plan/temporal';
-import { signalCommand } from './details';
+import { updateCommand } from './details';
 import type { Request } from './messages';
 import type { Migration } from './migration';
 
@@ -17,7 +18,7 @@ export class ByHand {
     if (!plan.cutover.traffic.some(({ type }) => type === 'manual')) return;
     this.#asked = true;
     const to = presentName(ref, 'target');
-    progress.switching = { to, command: signalCommand(id, MESSAGES.switched, '{"by":"<you>"}') };
+    progress.switching = { to, command: updateCommand(id, MESSAGES.switched, '{"by":"<you>"}') };
     this.migration.notice(`writes wait for you: point your applications at ${to}, then send switched`);
   }
 
@@ -35,7 +36,7 @@ export class ByHand {
   }
 
   switched(input: Request | undefined): string {
-    this.#by = input?.by?.trim() ?? '';
+    this.#by = oneLine(input?.by?.trim() ?? '');
     delete this.migration.progress.switching;
     this.migration.notice(`traffic moved to the target by hand, by ${this.#by}`);
     return `switched by ${this.#by}`;

@@ -3,10 +3,11 @@ import type { Activities } from '../activities';
 import { blockingLines, type BoardLine, type BoardCode, lineText, redLines } from '../plan/board';
 import type { GateAnswer, WaiveRequest } from '../plan/gates';
 import { duration } from '../plan/format';
+import { oneLine } from '../plan/printable';
 import { stepOf } from '../plan/progress';
 import { MESSAGES } from '../plan/temporal';
 import { act } from './act';
-import { signalCommand } from './details';
+import { updateCommand } from './details';
 import type { Migration } from './migration';
 
 export type GoNoGo = Awaited<ReturnType<Activities['readGoNoGo']>>;
@@ -63,7 +64,7 @@ export class Desk {
     const input = `{"code":"${waivable?.code ?? ''}",\n    "by":"<you>","reason":"<why>"}`;
     migration.progress.blocked = {
       lines: blocking,
-      ...(waivable ? { command: signalCommand(migration.id, MESSAGES.waive, input) } : {}),
+      ...(waivable ? { command: updateCommand(migration.id, MESSAGES.waive, input) } : {}),
     };
     migration.progress.status = 'waiting';
     migration.show();
@@ -189,7 +190,8 @@ export class Desk {
     const lines = redLines(migration.progress.board?.lines ?? []).filter((line) => line.code === code);
     const text = lines.map((line) => line.text).join('; ');
     const at = new Date().toISOString();
-    const waiver = { code: code as BoardCode, text, by: by.trim(), reason: reason.trim().slice(0, 500), at };
+    const [who, why] = [oneLine(by.trim()), oneLine(reason.trim().slice(0, 500))];
+    const waiver = { code: code as BoardCode, text, by: who, reason: why, at };
     migration.report.waivers = [...(migration.report.waivers ?? []), waiver];
     this.#waived.add(code);
     migration.notice(`${code} waived by ${waiver.by}: ${waiver.reason}`);

@@ -1,6 +1,7 @@
 import { lineText } from '../plan/board';
 import { bytes, duration } from '../plan/format';
 import { GATES } from '../plan/gates';
+import { plainMarkdown } from '../plan/printable';
 import { type Progress, soakLines, type StepProgress } from '../plan/progress';
 import { STEPS } from '../plan/steps';
 
@@ -30,14 +31,14 @@ export function renderDetails(progress: Progress): string {
     ...notes(progress),
     ...(progress.undone.length > 0
       ? [
-          `### Undone\n${progress.undone.map(({ name, ok, message }) => `- ${ok ? '✔' : '✖'} ${name}${message ? `: ${message}` : ''}`).join('\n')}`,
+          `### Undone\n${progress.undone.map(({ name, ok, message }) => `- ${ok ? '✔' : '✖'} ${name}${message ? `: ${plainMarkdown(message)}` : ''}`).join('\n')}`,
         ]
       : []),
     ...(progress.notices.length > 0
       ? [
           `### Notices\n${progress.notices
             .slice(-8)
-            .map(({ at, text }) => `- ${at.slice(11, 19)} ${text}`)
+            .map(({ at, text }) => `- ${at.slice(11, 19)} ${plainMarkdown(text)}`)
             .join('\n')}`,
         ]
       : []),
@@ -62,25 +63,31 @@ function waitingFor({ gate, parked, blocked, switching, steps, migration }: Prog
   if (parked) {
     return [
       `**Parked** at step \`${parked.step}\`: ${parked.type}`,
-      `${parked.message}`,
-      `Mend it, then:\n\n\`\`\`\n${signalCommand(migration, 'retry', '{"by":"<you>"}')}\n\`\`\`\n\nor give up with \`abort\` in place of \`retry\`.`,
+      plainMarkdown(parked.message),
+      `Mend it, then:\n\n\`\`\`\n${updateCommand(migration, 'retry', '{"by":"<you>"}')}\n\`\`\`\n\nor give up with \`abort\` in place of \`retry\`.`,
     ];
   }
   if (blocked) {
     const howTo = blocked.command
       ? [`Mend it, or waive it:\n\n\`\`\`\n${blocked.command}\n\`\`\``]
       : ['Mend it: nobody can waive it.'];
-    return ['**The gate cutover is closed**', blocked.lines.map((line) => `- ${lineText(line)}`).join('\n'), ...howTo];
+    return [
+      '**The gate cutover is closed**',
+      blocked.lines.map((line) => `- ${plainMarkdown(lineText(line))}`).join('\n'),
+      ...howTo,
+    ];
   }
   if (switching) {
-    return [`**Move the traffic** to ${switching.to}, then:`, `\`\`\`\n${switching.command}\n\`\`\``];
+    return [`**Move the traffic** to ${plainMarkdown(switching.to)}, then:`, `\`\`\`\n${switching.command}\n\`\`\``];
   }
   if (gate) {
     const { approvals } = gate;
     return [
       `**Waiting for approval: ${gate.name}**`,
-      ...(approvals ? [`Approved by ${approvals.by.join(', ') || 'nobody yet'}; ${approvals.needed} needed.`] : []),
-      gate.findings.map((finding) => `- ${finding}`).join('\n'),
+      ...(approvals
+        ? [`Approved by ${plainMarkdown(approvals.by.join(', ')) || 'nobody yet'}; ${approvals.needed} needed.`]
+        : []),
+      gate.findings.map((finding) => `- ${plainMarkdown(finding)}`).join('\n'),
       `\`\`\`\n${gate.command}\n\`\`\``,
     ];
   }
@@ -90,15 +97,20 @@ function waitingFor({ gate, parked, blocked, switching, steps, migration }: Prog
 
 function notes({ steps }: Progress): string[] {
   const noted = steps.filter(({ note }) => note);
-  return noted.length > 0 ? [`### Found\n${noted.map(({ name, note }) => `- ${name}: ${note}`).join('\n')}`] : [];
+  return noted.length > 0
+    ? [`### Found\n${noted.map(({ name, note }) => `- ${name}: ${plainMarkdown(note ?? '')}`).join('\n')}`]
+    : [];
 }
 
-/** A signal as a person types it, broken over lines so that it fits the column of the Web UI. */
-export function signalCommand(migration: string, signal: string, input: string): string {
+/**
+ * An update as a person types it, broken over lines so that it fits the column of the Web UI. Not the signal of its name: an update
+ * answers, and goes through when so many signals have come that Temporal refuses more.
+ */
+export function updateCommand(migration: string, name: string, input: string): string {
   return [
-    `temporal workflow signal \\`,
+    `temporal workflow update execute \\`,
     `  --workflow-id ${migration} \\`,
-    `  --name ${signal} \\`,
+    `  --name ${name} \\`,
     `  --input '${input}'`,
   ].join('\n');
 }

@@ -2,7 +2,7 @@ import type { Approval, GateAnswer, GateName } from '../plan/gates';
 import type { OpenGate, Progress } from '../plan/progress';
 import type { Plan } from '../plan/plan';
 import { MESSAGES } from '../plan/temporal';
-import { isGate, signalCommand } from './details';
+import { isGate, updateCommand } from './details';
 
 /** What a gate needs of its migration. */
 export interface GateHost {
@@ -40,7 +40,7 @@ export class Gates {
   open(name: GateName, findings: readonly string[], rejectable = false): void {
     const { host } = this;
     const opening = ++this.#openings;
-    const command = signalCommand(host.id, MESSAGES.approve, JSON.stringify({ gate: name, by: '<you>', opening }));
+    const command = updateCommand(host.id, MESSAGES.approve, JSON.stringify({ gate: name, by: '<you>', opening }));
     const openedAt = new Date().toISOString();
     host.progress.gate = { name, opening, openedAt, findings, command };
     if (host.progress.status === 'running') host.progress.status = 'waiting';

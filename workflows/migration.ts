@@ -18,6 +18,7 @@ import { fitReport } from '../plan/fit-report';
 import { renames } from '../plan/instance-names';
 import { stopsSource } from '../plan/last-lock';
 import type { Plan } from '../plan/plan';
+import { oneLine } from '../plan/printable';
 import { newProgress, type Progress, stepOf } from '../plan/progress';
 import type { Report, RollbackFacts } from '../plan/report';
 import { type Phase, type StepName, STEPS } from '../plan/steps';
@@ -25,11 +26,12 @@ import { MESSAGES, SEARCH_ATTRIBUTES } from '../plan/temporal';
 import { act } from './act';
 import { ByHand } from './by-hand';
 import { Desk } from './desk';
-import { renderDetails, signalCommand } from './details';
+import { renderDetails, updateCommand } from './details';
 import { type GateHost, Gates } from './gate';
 import { LastLock } from './last-lock';
-import { type Answerable, listen } from './listen';
+import { type Answerable, listen, taking } from './listen';
 import { listenAtDesk } from './listen-board';
+import { MessageCount } from './message-count';
 import type { Request } from './messages';
 import { UndoList } from './undo';
 
@@ -51,6 +53,7 @@ export class Migration implements Answerable, GateHost {
   readonly desk = new Desk(this);
   readonly byHand = new ByHand(this);
   readonly lastLock = new LastLock(this);
+  readonly messageCount: MessageCount;
   readonly report: Report;
   readonly progress: Progress;
   readonly #scope = new CancellationScope();
@@ -88,8 +91,9 @@ export class Migration implements Answerable, GateHost {
       overridden: [],
       stays: [],
     };
+    this.messageCount = new MessageCount(id, (text) => this.notice(text));
     listen(this);
-    listenAtDesk(this.desk, this.byHand, (text) => this.notice(text));
+    listenAtDesk(this.desk, this.byHand, taking(this.messageCount), (text) => this.notice(text));
     upsertSearchAttributes([
       { key: attribute(SEARCH_ATTRIBUTES.source), value: plan.source.instance },
       { key: attribute(SEARCH_ATTRIBUTES.target), value: plan.target.instance },
@@ -227,7 +231,7 @@ export class Migration implements Answerable, GateHost {
 
   /** Applications are on the target, and what they write goes back: a rollback loses nothing. */
   openWayBack(): void {
-    const command = signalCommand(this.id, MESSAGES.rollback, JSON.stringify({ by: '<you>', reason: '<why>' }));
+    const command = updateCommand(this.id, MESSAGES.rollback, JSON.stringify({ by: '<you>', reason: '<why>' }));
     this.progress.wayBack = { state: 'replicating', since: now(), command };
     this.show();
   }
@@ -524,7 +528,7 @@ export class Migration implements Answerable, GateHost {
     if (this.#ruin) return `abort: already under way, because of ${this.#ruin.type}`;
     if (this.#pastSwitch)
       return 'abort refused: traffic is on the target already; writes there would be lost. To go back, send rollback';
-    if (this.#ending) return 'abort: already under way';
+    if (this.#ending || this.#abortRequested) return 'abort: already under way';
     return undefined;
   }
 }
@@ -534,7 +538,7 @@ const failureOf = (error: unknown): unknown => (error instanceof ActivityFailure
 
 /** What a person wrote, whatever a client made of it. */
 const words = (value: unknown): string =>
-  typeof value === 'string' && value !== '' ? value.slice(0, 500) : '(not said)';
+  typeof value === 'string' && value !== '' ? oneLine(value.slice(0, 500)) : '(not said)';
 
 /** Workflow time, which replays. */
 const now = (): string => new Date().toISOString();

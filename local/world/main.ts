@@ -78,8 +78,8 @@ async function prepare(world: World, { empty, rows, rate, name }: LocalOptions, 
 
 function instructions(world: World, { empty, name }: LocalOptions): string {
   const folder = relative(REPOSITORY, world.root);
-  const signal = (gate: string): string =>
-    `temporal workflow signal --workflow-id encrypt-app-db --name approve --input '{"gate":"${gate}","by":"'"$USER"'"}'`;
+  const approve = (gate: string): string =>
+    `temporal workflow update execute --workflow-id encrypt-app-db --name approve --input '{"gate":"${gate}","by":"'"$USER"'"}'`;
   const common = [
     '',
     `Web UI:   ${world.uiUrl}`,
@@ -94,9 +94,9 @@ function instructions(world: World, { empty, name }: LocalOptions): string {
   const migration = [
     `  temporal workflow start --task-queue keyshift --type migrateDatabase --workflow-id encrypt-app-db --input-file ${join(folder, 'plan.json')}`,
     '  temporal workflow query --workflow-id encrypt-app-db --type progress',
-    `  ${signal('reboot-source')}`,
-    `  ${signal('cutover')}`,
-    `  ${signal('decommission')}`,
+    `  ${approve('reboot-source')}`,
+    `  ${approve('cutover')}`,
+    `  ${approve('decommission')}`,
     '',
     `The sample application writes to app-db all the while, and notes what was acknowledged in ${join(folder, 'notes.jsonl')}.`,
   ];

@@ -1,7 +1,7 @@
 import type { Progress } from '../../../plan/progress';
 import { stepOf } from '../../../plan/progress';
 import { STEP_NAMES, STEPS } from '../../../plan/steps';
-import { renderDetails, signalCommand } from '../../../workflows/details';
+import { renderDetails, updateCommand } from '../../../workflows/details';
 import { progressAt } from '../../support/progress';
 
 /** Width of the column in which the Web UI shows Markdown. */
@@ -15,7 +15,7 @@ const withGate = (progress: Progress): Progress => {
     opening: 2,
     openedAt: '2026-11-21T10:02:00.000Z',
     findings: ['lag 0 bytes, steady', 'sessions that will be ended: 8'],
-    command: signalCommand(progress.migration, 'approve', '{"gate":"cutover","by":"<you>"}'),
+    command: updateCommand(progress.migration, 'approve', '{"gate":"cutover","by":"<you>"}'),
   };
   return progress;
 };
@@ -78,7 +78,7 @@ describe('the current details', () => {
     expect(details).toContain('- lag 0 bytes, steady\n- sessions that will be ended: 8');
     expect(codeBlocks(details)).toEqual([
       [
-        'temporal workflow signal \\',
+        'temporal workflow update execute \\',
         '  --workflow-id encrypt-app-db \\',
         '  --name approve \\',
         `  --input '{"gate":"cutover","by":"<you>"}'`,
