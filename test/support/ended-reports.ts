@@ -1,16 +1,9 @@
 import type { Report } from '../../plan/report';
-import { recordedReport, reportsOfHistories } from './reports';
-
-/** A recorded report that ended so. */
-function recorded(status: Report['status']): Report {
-  const [, report] = reportsOfHistories().find(([, one]) => one.status === status) ?? [];
-  if (!report) throw new Error(`no history that ended ${status}`);
-  return report;
-}
+import { recordedReport, reportOf } from './reports';
 
 /** Its activities are scripted, and answer the second pause as the first: the real ones give the values of the way back. */
 function rolledBack(): Report {
-  const report = recorded('rolled-back');
+  const report = reportOf('rolled-back');
   const { cutover, rollback } = report;
   if (!cutover || !rollback?.cutover) throw new Error('no two pauses in it');
   const traffic = cutover.traffic.map(({ what, from, to }) => ({ what, from: to, to: from }));
@@ -24,7 +17,7 @@ function sourceKept(): Report {
 }
 
 function failed(): Report {
-  const report = recorded('aborted');
+  const report = reportOf('aborted-at-the-cutover-gate');
   const notices = [
     ...report.progress.notices.filter(({ text }) => !text.startsWith('abort requested')),
     { at: '2026-11-21T10:00:00.000Z', text: 'SlotLost: the slot keyshift_x is lost. Everything is undone.' },
@@ -70,7 +63,7 @@ export const ENDED: readonly (readonly [end: string, make: () => Report])[] = [
   ['completed', recordedReport],
   ['source-kept', sourceKept],
   ['rolled-back', rolledBack],
-  ['aborted', () => recorded('aborted')],
+  ['aborted', () => reportOf('aborted-at-the-cutover-gate')],
   ['failed', failed],
   ['blocked', blockedReport],
 ];

@@ -17,7 +17,7 @@ import type { GateName } from '../../plan/gates';
 import type { PlanInput } from '../../plan/plan';
 import type { Progress } from '../../plan/progress';
 import type { Report } from '../../plan/report';
-import { MESSAGES, SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../plan/temporal';
+import { MESSAGES, PREFLIGHT_WORKFLOW_TYPE, SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../plan/temporal';
 import { WORKFLOW_CODE } from '../../worker/workflow-code';
 import { SMALLEST_PLAN } from './plan';
 import { type Overrides, ScriptedActivities } from './scripted-activities';
@@ -29,6 +29,16 @@ export const QUIET = new DefaultLogger('ERROR', () => undefined);
 export const quietBundle = (workflowsPath: string): Promise<WorkflowBundle> =>
   bundleWorkflowCode({ ...WORKFLOW_CODE, workflowsPath, logger: QUIET });
 
+/** How fast a lab is. */
+export interface Pace {
+  /** A cancellation reaches an activity as fast as that: with its heartbeat. */
+  readonly heartbeatMs: number;
+  /** How long a progress may take to be as wanted, and how often it is asked for. */
+  readonly timeoutMs: number;
+  readonly everyMs: number;
+}
+const FAST: Pace = { heartbeatMs: 20, timeoutMs: 30_000, everyMs: 20 };
+
 /** A Temporal server of a test file's own, and the bundle of the workflow, both made once. */
 export class WorkflowLab {
   readonly #migrations: ScriptedMigration[] = [];
@@ -36,9 +46,10 @@ export class WorkflowLab {
   private constructor(
     readonly environment: TestWorkflowEnvironment,
     private readonly bundle: WorkflowBundle,
+    private readonly pace: Pace,
   ) {}
 
-  static async open(): Promise<WorkflowLab> {
+  static async open(pace: Pace = FAST): Promise<WorkflowLab> {
     Runtime.install({ logger: QUIET });
     const [cli, bundle] = await Promise.all([
       findTemporalCli({ report: silently }),
@@ -52,26 +63,28 @@ export class WorkflowLab {
         ),
       },
     });
-    return new WorkflowLab(environment, bundle);
+    return new WorkflowLab(environment, bundle, pace);
   }
 
   /** Starts a migration on a task queue of its own, with a worker that answers by the script. */
-  async migrate(overrides: Overrides = {}, plan: PlanInput = SMALLEST_PLAN): Promise<ScriptedMigration> {
+  async migrate(
+    overrides: Overrides = {},
+    plan: PlanInput = SMALLEST_PLAN,
+    workflow: string = WORKFLOW_TYPE,
+  ): Promise<ScriptedMigration> {
     const script = new ScriptedActivities(overrides);
     const taskQueue = `test-${randomUUID()}`;
     const stop = await this.startWorker(taskQueue, script);
-    const handle = await this.start(taskQueue, plan);
-    const migration = new ScriptedMigration(handle, script, stop);
+    const handle = await this.start(taskQueue, plan, workflow);
+    const migration = new ScriptedMigration(handle, script, stop, this.pace);
     this.#migrations.push(migration);
     return migration;
   }
 
-  start(taskQueue: string, plan: PlanInput = SMALLEST_PLAN): Promise<WorkflowHandle> {
-    return this.environment.client.workflow.start(WORKFLOW_TYPE, {
-      taskQueue,
-      workflowId: `m-${randomUUID().slice(0, 12)}`,
-      args: [plan],
-    });
+  start(taskQueue: string, plan: PlanInput = SMALLEST_PLAN, workflow: string = WORKFLOW_TYPE): Promise<WorkflowHandle> {
+    const workflowId = `m-${randomUUID().slice(0, 12)}`;
+    const args = workflow === PREFLIGHT_WORKFLOW_TYPE ? [{ id: workflowId, plan }] : [plan];
+    return this.environment.client.workflow.start(workflow, { taskQueue, workflowId, args });
   }
 
   /** Starts a worker that answers by the script; the function that it resolves to stops it. */
@@ -86,14 +99,14 @@ export class WorkflowLab {
       workflowBundle: this.bundle,
       activities: script.activities,
       // So that a cancellation reaches an activity soon.
-      maxHeartbeatThrottleInterval: '20 milliseconds',
-      defaultHeartbeatThrottleInterval: '20 milliseconds',
+      maxHeartbeatThrottleInterval: this.pace.heartbeatMs,
+      defaultHeartbeatThrottleInterval: this.pace.heartbeatMs,
       shutdownGraceTime: '1 millisecond',
       ...options,
     });
     const running = worker.run();
     return async () => {
-      worker.shutdown();
+      if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
     };
   }
@@ -128,6 +141,7 @@ export class ScriptedMigration {
     readonly handle: WorkflowHandle,
     readonly script: ScriptedActivities,
     private readonly stop: () => Promise<void>,
+    private readonly pace: Pace = FAST,
   ) {}
 
   get id(): string {
@@ -155,7 +169,7 @@ export class ScriptedMigration {
         const progress = await this.progress().catch(() => undefined);
         return progress && wanted(progress) ? progress : undefined;
       },
-      { everyMs: 20 },
+      this.pace,
     );
   }
 

@@ -1,10 +1,16 @@
 import { sleep } from '@temporalio/workflow';
+import type { Preflight } from '../../../plan/checks';
 import type { PlanInput } from '../../../plan/plan';
 import type { Report } from '../../../plan/report';
-import { migrateDatabase as asItIs } from '../../../workflows';
+import * as asTheyAre from '../../../workflows';
 
-/** The workflow with one step too many at its beginning: what a careless change does to migrations under way. */
+/** The workflows with one step too many at their beginning: what a careless change does to migrations under way. */
 export async function migrateDatabase(plan: PlanInput): Promise<Report> {
   await sleep('1 second');
-  return asItIs(plan);
+  return asTheyAre.migrateDatabase(plan);
+}
+
+export async function preflightDatabase(input: { readonly id: string; readonly plan: PlanInput }): Promise<Preflight> {
+  await sleep('1 second');
+  return asTheyAre.preflightDatabase(input);
 }
