@@ -1,7 +1,7 @@
 import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { foreignSessions, planFence } from '../cutover/fence';
-import type { Access, Session } from '../postgres/session';
+import { type Access, escapeIdentifier, type Session } from '../postgres/session';
 
 const code = 'fence-roles';
 
@@ -24,7 +24,7 @@ export async function checkFence(
       code,
       level: 'block',
       message: `${username} can't take LOGIN from ${unlockable.join(', ')}, so the fence could not stop their writes.`,
-      remedy: `As a role that may: ${unlockable.map((role) => `GRANT ${role} TO ${username} WITH ADMIN OPTION;`).join(' ')} Or, if a role does not write: name it in cutover.spareRoles.`,
+      remedy: `As a role that may: ${unlockable.map((role) => `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(username)} WITH ADMIN OPTION;`).join(' ')} Or, if a role does not write: name it in cutover.spareRoles.`,
     });
   }
   if (masters.length > 0) {

@@ -1,5 +1,5 @@
 import type { Check } from '../../plan/checks';
-import { type Access, queryOne, queryRows, type Session } from '../postgres/session';
+import { type Access, escapeIdentifier, queryOne, queryRows, type Session } from '../postgres/session';
 
 const code = 'source-privileges';
 /** More names than this are counted, not listed. */
@@ -36,14 +36,15 @@ export async function serverLacks(session: Session, username: string): Promise<L
             r.rolsuper OR m.rds_superuser OR pg_has_role(current_user, 'pg_signal_backend', 'member') AS signals
        FROM pg_roles r, member m WHERE r.rolname = current_user`,
   );
-  const role = `GRANT rds_superuser TO ${username};`;
+  const user = escapeIdentifier(username);
+  const role = `GRANT rds_superuser TO ${user};`;
   return [
     ...(can.publishes
       ? []
       : [{ what: 'membership in rds_superuser (publications of all tables, subscriptions)', grant: role }]),
-    ...(can.replicates ? [] : [{ what: 'replication', grant: `GRANT rds_replication TO ${username};` }]),
+    ...(can.replicates ? [] : [{ what: 'replication', grant: `GRANT rds_replication TO ${user};` }]),
     ...(can.origins ? [] : [{ what: 'EXECUTE on pg_replication_origin_advance', grant: role }]),
-    ...(can.signals ? [] : [{ what: 'ending sessions of others', grant: `GRANT pg_signal_backend TO ${username};` }]),
+    ...(can.signals ? [] : [{ what: 'ending sessions of others', grant: `GRANT pg_signal_backend TO ${user};` }]),
   ];
 }
 
@@ -78,7 +79,10 @@ export async function databaseLacks(session: Session, database: string, username
      UNION ALL
      SELECT 'membership in the owners of its tables: ' || roles, 'GRANT ' || roles || ' TO ' FROM strange WHERE roles IS NOT NULL`,
   );
-  return lacks.map(({ what, grant }) => ({ what: `${database}: ${what}`, grant: `${grant}${username};` }));
+  return lacks.map(({ what, grant }) => ({
+    what: `${database}: ${what}`,
+    grant: `${grant}${escapeIdentifier(username)};`,
+  }));
 }
 
 export function checkPrivileges({ credentials }: Access, lacks: readonly Lack[]): Check {

@@ -5,11 +5,16 @@ export interface Statement {
   readonly database: string;
   /** One line, ended by a semicolon. */
   readonly sql: string;
+  /** It deletes something for good: it is printed as a comment, so that nobody runs it by running all of the script. */
+  readonly deletes?: true;
 }
+
+/** Stands before the statements of a script that delete. */
+export const DELETES = '-- THIS DELETES FOR GOOD. Take the dashes away from what you mean to run:';
 
 /**
  * Statements as a script for `psql`: a `\connect` line before those of each database, one statement a line. At most
- * `EVIDENCE_MAX` of them: what is left, the next preflight prints.
+ * `EVIDENCE_MAX` of them: what is left, the next preflight prints. What deletes is printed as a comment.
  */
 export function script(statements: readonly Statement[], ...comments: readonly string[]): string {
   const shown = statements.slice(0, EVIDENCE_MAX);
@@ -18,11 +23,17 @@ export function script(statements: readonly Statement[], ...comments: readonly s
   return [
     ...databases.flatMap((database) => [
       `\\connect ${connectName(database)}`,
-      ...shown.filter((one) => one.database === database).map(({ sql }) => sql),
+      ...linesOf(shown.filter((one) => one.database === database)),
     ]),
     ...(more > 0 ? [`-- and ${more} more: run the preflight again after these`] : []),
     ...comments.map((comment) => `-- ${comment}`),
   ].join('\n');
+}
+
+function linesOf(statements: readonly Statement[]): string[] {
+  const deleting = statements.filter(({ deletes }) => deletes).map(({ sql }) => `-- ${sql}`);
+  const others = statements.filter(({ deletes }) => !deletes).map(({ sql }) => sql);
+  return [...others, ...(deleting.length > 0 ? [DELETES, ...deleting] : [])];
 }
 
 /** As `psql` reads it: quoted unless it is a plain word. */

@@ -37,7 +37,7 @@ export const extensions = databaseCheck<Installed>(
         level: 'warn',
         message: `${counted(missing.length, 'extension')} that this release of the engine does not have any more: ${named(missing.map(label))}. What uses them fails on the target as it does here.`,
         remedy: script(
-          missing.map(({ database, name }) => ({ database, sql: `DROP EXTENSION ${name};` })),
+          missing.map(({ database, name }) => ({ database, sql: `DROP EXTENSION ${name};`, deletes: true })),
           'that fails where something still uses it',
         ),
         evidence,

@@ -1,5 +1,5 @@
 import { postgresName } from '../../../plan/names';
-import { queryRows } from '../../postgres/session';
+import { escapeIdentifier, queryRows } from '../../postgres/session';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
 import { databaseCheck, RELATION, USER_SCHEMAS } from '../sql-check';
@@ -93,7 +93,9 @@ export const rowLevelSecurity = databaseCheck<Secured>(
       remedy: script(
         hard.map(({ database, name, owner, forced }) => ({
           database,
-          sql: forced ? `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY;` : `GRANT ${owner} TO ${username};`,
+          sql: forced
+            ? `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY;`
+            : `GRANT ${owner} TO ${escapeIdentifier(username)};`,
         })),
         'the owner is bound no more until you say FORCE ROW LEVEL SECURITY again, on the target after the migration',
       ),

@@ -29,8 +29,12 @@ export const largeObjects = databaseCheck<{ count: string; bytes: string }>(
       level: 'block',
       message: `${what}. Logical replication leaves them out: what is written to them after the snapshot would be lost.`,
       remedy: script(
-        found.map(({ database }) => ({ database, sql: 'SELECT lo_unlink(oid) FROM pg_largeobject_metadata;' })),
-        'THAT DELETES THEM. To keep them, have them copied inside the pause, in the plan: carry: { largeObjects: copy }',
+        found.map(({ database }) => ({
+          database,
+          sql: 'SELECT lo_unlink(oid) FROM pg_largeobject_metadata;',
+          deletes: true,
+        })),
+        'to keep them, have them copied inside the pause, in the plan: carry: { largeObjects: copy }',
       ),
       evidence,
     };
@@ -116,8 +120,8 @@ export const foreignTables = databaseCheck<{ name: string; server: string }>(
       level: 'warn',
       message: `${counted(found.length, 'foreign table')}: ${named(lines)}. They come along; from the cutover on, their servers are asked by the target, from another address.`,
       remedy: script(
-        found.map(({ database, name }) => ({ database, sql: `DROP FOREIGN TABLE ${name};` })),
-        'THAT DROPS THEM. To keep them, let their servers admit the target, then acknowledge this in the plan',
+        found.map(({ database, name }) => ({ database, sql: `DROP FOREIGN TABLE ${name};`, deletes: true })),
+        'to keep them, let their servers admit the target, then acknowledge this in the plan',
       ),
       evidence: evidenceOf(lines),
     };

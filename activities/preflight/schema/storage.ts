@@ -34,13 +34,27 @@ export const tablespaces = databaseCheck<{ name: string; kind: string; tablespac
   },
 );
 
+/** What makes an invalid index valid, or goes without it. Neither an index of a partition nor that of a constraint can be dropped alone. */
+type Build = 'alone' | 'again' | 'by partitions' | 'not needed';
+
+/** @see https://www.postgresql.org/docs/current/sql-reindex.html (CONCURRENTLY does not take indexes of exclusion constraints) */
+const REBUILD: Readonly<Record<Build, (name: string) => string | undefined>> = {
+  alone: (name) => `REINDEX INDEX ${name};`,
+  again: (name) => `REINDEX INDEX CONCURRENTLY ${name};`,
+  'by partitions': () => undefined,
+  'not needed': (name) => `DROP INDEX CONCURRENTLY ${name};`,
+};
+
 /** Left by a concurrent build that failed: they cost writes, serve no query, and a unique one guards nothing. */
-export const invalidIndexes = databaseCheck<{ name: string; table: string; partitioned: boolean }>(
+export const invalidIndexes = databaseCheck<{ name: string; table: string; build: Build }>(
   'invalid-indexes',
   (session) =>
     queryRows(
       session,
-      `SELECT ${RELATION} AS name, i.indrelid::regclass::text AS "table", c.relkind = 'I' AS partitioned
+      `SELECT ${RELATION} AS name, i.indrelid::regclass::text AS "table",
+              CASE WHEN i.indisexclusion THEN 'alone' WHEN c.relkind = 'I' THEN 'by partitions'
+                   WHEN c.relispartition OR EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid) THEN 'again'
+                   ELSE 'not needed' END AS build
          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE NOT (i.indisvalid AND i.indisready AND i.indislive) AND ${USER_SCHEMAS}
           AND i.indexrelid NOT IN (SELECT index_relid FROM pg_stat_progress_create_index WHERE datname = current_database())
@@ -55,11 +69,17 @@ export const invalidIndexes = databaseCheck<{ name: string; table: string; parti
       level: 'warn',
       message: `${counted(found.length, 'invalid index', 'invalid indexes')}: ${named(lines)}. They come along as they are; a unique one guards nothing.`,
       remedy: script(
-        found.map(({ database, name, partitioned }) => ({
-          database,
-          sql: `DROP INDEX ${partitioned ? '' : 'CONCURRENTLY '}${name};`,
-        })),
-        'or, where the index is wanted: REINDEX INDEX CONCURRENTLY <index>;',
+        found.flatMap(({ database, name, build }) => {
+          const sql = REBUILD[build](name);
+          return sql === undefined ? [] : [{ database, sql }];
+        }),
+        ...found
+          .filter(({ build }) => build === 'by partitions')
+          .map(
+            ({ database, name }) =>
+              `${database}: ${name} becomes valid when each partition has its index attached: ALTER INDEX ... ATTACH PARTITION`,
+          ),
+        'where an index that is dropped here is wanted, instead: REINDEX INDEX CONCURRENTLY <index>;',
       ),
       evidence: evidenceOf(lines),
     };

@@ -171,11 +171,16 @@ const CASES: readonly Case[] = [
   {
     code: 'invalid-indexes',
     level: 'warn',
-    message: /never_valid of public\.doubles/,
+    message: /3 invalid indexes.*never_valid of public\.doubles/,
     sql: [
       'CREATE TABLE doubles (id int PRIMARY KEY, n int)',
       'INSERT INTO doubles VALUES (1, 1), (2, 1)',
       'CREATE UNIQUE INDEX CONCURRENTLY never_valid ON doubles (n) -- fails',
+      'CREATE TABLE split (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)',
+      `CREATE TABLE split_2026 PARTITION OF split FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')`,
+      'CREATE INDEX split_day ON split (day)',
+      'CREATE TABLE booked (id int PRIMARY KEY, during tsrange, CONSTRAINT alone EXCLUDE USING gist (during WITH &&))',
+      `UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('split_2026_day_idx'::regclass, 'alone'::regclass)`,
     ],
   },
   {
