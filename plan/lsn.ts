@@ -27,3 +27,26 @@ export function compareLsn(a: Lsn, b: Lsn): number {
 
 /** How many bytes `later` lies behind `earlier`; negative when it lies before. */
 export const lsnDistanceBytes = (later: Lsn, earlier: Lsn): number => Number(lsnToBytes(later) - lsnToBytes(earlier));
+
+/** How the pages of a server's WAL are laid out: `SHOW wal_block_size` and `SHOW wal_segment_size`, in bytes. */
+export interface WalLayout {
+  readonly blockBytes: number;
+  /** 16 MB by default, 64 MB on RDS. */
+  readonly segmentBytes: number;
+}
+
+/** `SizeOfXLogShortPHD` and `SizeOfXLogLongPHD` of access/xlog_internal.h: the headers of a page, and of the first page of a segment. */
+const PAGE_HEADER_BYTES = 24n;
+const SEGMENT_HEADER_BYTES = 40n;
+
+/**
+ * One spelling for a place in WAL. Where a record ends with its page, its end is the start of the next page, and the record
+ * that follows begins after the header of that page: the same place, named by two LSNs. Here it is always the second.
+ * @see `XLogReadRecord` in access/transam/xlogreader.c, which moves on over the header in the same way
+ */
+export function afterPageHeader(lsn: Lsn, { blockBytes, segmentBytes }: WalLayout): Lsn {
+  const bytes = lsnToBytes(lsn);
+  const page = bytes - (bytes % BigInt(blockBytes));
+  const first = page + (page % BigInt(segmentBytes) === 0n ? SEGMENT_HEADER_BYTES : PAGE_HEADER_BYTES);
+  return bytesToLsn(bytes < first ? first : bytes);
+}

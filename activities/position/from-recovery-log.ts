@@ -1,32 +1,44 @@
 import { DescribeDBLogFilesCommand, DownloadDBLogFilePortionCommand } from '@aws-sdk/client-rds';
 import type { PositionEvidence, PositionSilence } from '../../plan/position';
 import type { Aws } from '../dependencies';
-import { parseRecoveryLog } from './parse-recovery-log';
+import { firstAfterRestore, parseRecoveries, type Restore } from './parse-recovery-log';
 
 /** The first recovery is in the first lines of the first log; more than this is not read. */
 const MAX_LOG_FILES = 3;
 
 /** The end of the first recovery after the restore, as the target's own server log tells it. */
-export async function fromRecoveryLog(aws: Aws, instance: string): Promise<PositionEvidence | PositionSilence> {
-  const kind = 'recovery-log';
+export async function fromRecoveryLog(
+  aws: Aws,
+  instance: string,
+  restore: Restore,
+): Promise<PositionEvidence | PositionSilence> {
   const files = await oldestLogFiles(aws, instance);
-  if (files.length === 0) return { kind, why: 'the instance has no log files' };
+  if (files.length === 0) return { kind: 'recovery-log', why: 'the instance has no log files' };
   let text = '';
+  let read: PositionEvidence | PositionSilence | undefined;
   for (const file of files) {
     text += await download(aws, instance, file);
-    const recovery = parseRecoveryLog(text);
-    if (!recovery) continue;
-    const { redoDoneAt, endOfWal, lines } = recovery;
-    if (!redoDoneAt && !endOfWal)
-      return { kind, why: 'the log names no LSN for the first recovery (redo was not required)' };
-    return {
-      kind,
-      found: `${file}: ${lines.join(' | ')}`,
-      ...(redoDoneAt ? { after: redoDoneAt } : {}),
-      ...(endOfWal ? { upTo: endOfWal, exactly: endOfWal } : {}),
-    };
+    read = readRecoveryLog(text, file, restore);
+    if ('found' in read) return read;
   }
-  return { kind, why: `no recovery in ${files.join(', ')}` };
+  return read ?? { kind: 'recovery-log', why: `no recovery in ${files.join(', ')}` };
+}
+
+/** What the text of a log says. `name` is how the log is called in the evidence. */
+export function readRecoveryLog(text: string, name: string, restore: Restore): PositionEvidence | PositionSilence {
+  const kind = 'recovery-log';
+  const first = firstAfterRestore(parseRecoveries(text), restore);
+  if ('why' in first) return { kind, why: `${name}: ${first.why}` };
+  const { redoDoneAt, endOfWal, lines } = first.recovery;
+  if (!redoDoneAt && !endOfWal) {
+    return { kind, why: `${name} names no LSN for the first recovery (redo was not required)` };
+  }
+  return {
+    kind,
+    found: `${name}: ${lines.join(' | ')}`,
+    ...(redoDoneAt ? { after: redoDoneAt, lastRecord: redoDoneAt } : {}),
+    ...(endOfWal ? { upTo: endOfWal, exactly: endOfWal } : {}),
+  };
 }
 
 async function oldestLogFiles(aws: Aws, instance: string): Promise<string[]> {

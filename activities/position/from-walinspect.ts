@@ -1,86 +1,78 @@
+import { afterPageHeader, bytesToLsn, compareLsn, type Lsn, lsnToBytes, type WalLayout } from '../../plan/lsn';
 import type { PositionEvidence, PositionSilence } from '../../plan/position';
-import { escapeIdentifier, queryOne, queryRows, type Session } from '../postgres/session';
+import type { Session } from '../postgres/session';
+import { findFork, type Wal, type WalRecord, withWal } from './walinspect';
+
+/** Comparing more WAL than this for a second opinion would cost the source more than the opinion is worth. */
+const MAX_COMPARED_BYTES = 1024 * 1024 * 1024;
+/** Where there is more, the comparison begins this far before the LSN that the other sources suspect. */
+const LOOK_BACK_BYTES = 64n * 1024n * 1024n;
+/** The record that a clone writes first is short, and so is the one after it. */
+const LOOK_BEYOND_BYTES = 64n * 1024n;
 
 /**
- * The WAL of the clone itself, while the copied slot still pins it: the first CHECKPOINT_SHUTDOWN behind the slot's
- * `restart_lsn` was written at the end of the first recovery, so it starts where the replayed WAL ends, and its
- * `prev_lsn` is the last replayed record. Where the WAL ended inside a record that goes on on the next page, an
- * OVERWRITE_CONTRECORD comes first, on that page, and names the start of the broken record: there the replayed WAL ends.
- * @see https://www.postgresql.org/docs/current/pgwalinspect.html
+ * The WAL of the clone is the WAL of the source up to where it ends, and its own from there on. So both are read, and the
+ * clone ends where they part: what both have is not the clone's own, a shutdown checkpoint that the source wrote when it
+ * was restarted between slot and snapshot included. Where the WAL ended inside a record that goes on on the next page, the
+ * end of the record before it is right: the clone writes OVERWRITE_CONTRECORD in place of the rest.
+ *
+ * Records that both wrote alike after they parted (a checkpoint, a list of running transactions) do no harm: no two commits
+ * are alike, since they carry their time. So the end is an upper bound, and the last commit that both have is the lower one.
  */
 export async function fromWalinspect(
+  source: Session,
   target: Session,
-  where: { readonly slots: readonly string[]; readonly schema: string },
-): Promise<(PositionEvidence & { readonly firstOwnXid?: number }) | PositionSilence> {
+  where: {
+    readonly schema: string;
+    readonly notBefore: Lsn;
+    readonly suspected: Lsn | undefined;
+    readonly layout: WalLayout;
+  },
+): Promise<PositionEvidence | PositionSilence> {
+  return withWal(target, where.schema, (clone) =>
+    withWal(source, where.schema, (original) => compare(original, clone, where)),
+  );
+}
+
+async function compare(
+  source: Wal,
+  clone: Wal,
+  { notBefore, suspected, layout }: { notBefore: Lsn; suspected: Lsn | undefined; layout: WalLayout },
+): Promise<PositionEvidence | PositionSilence> {
   const kind = 'walinspect';
-  const { available } = await queryOne<{ available: boolean }>(
-    target,
-    `SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_walinspect') AS available`,
-  );
-  if (!available) return { kind, why: 'the extension pg_walinspect is not available (PostgreSQL 15 and later)' };
-  const { restart } = await queryOne<{ restart: string | null }>(
-    target,
-    `SELECT min(restart_lsn)::text AS restart FROM pg_replication_slots WHERE slot_name = ANY ($1::text[])`,
-    [where.slots],
-  );
-  if (!restart) return { kind, why: 'the clone has no copied slot that would pin its WAL' };
-  await target.query('BEGIN');
-  try {
-    await target.query(`CREATE EXTENSION IF NOT EXISTS pg_walinspect WITH SCHEMA ${escapeIdentifier(where.schema)}`);
-    const { schema } = await queryOne<{ schema: string }>(
-      target,
-      `SELECT extnamespace::regnamespace::text AS schema FROM pg_extension WHERE extname = 'pg_walinspect'`,
-    );
-    const records = await queryRows<WalRecord>(
-      target,
-      `SELECT start_lsn::text, prev_lsn::text, record_type, description
-         FROM ${schema}.pg_get_wal_records_info($1::pg_lsn, pg_current_wal_flush_lsn())
-        WHERE resource_manager = 'XLOG' AND record_type IN ('CHECKPOINT_SHUTDOWN', 'OVERWRITE_CONTRECORD')
-        ORDER BY start_lsn`,
-      [restart],
-    );
-    const checkpoint = records.find(({ record_type }) => record_type === 'CHECKPOINT_SHUTDOWN');
-    if (!checkpoint) return { kind, why: `no end-of-recovery checkpoint in the WAL from ${restart} on` };
-    const { end, lastRecord, found } = endOfReplay(checkpoint, records);
-    // The next transaction id as recovery left it: from here on ids are the clone's own.
-    const nextXid = /\bxid \d+:(\d+)/.exec(checkpoint.description)?.[1];
-    return {
-      kind,
-      after: lastRecord,
-      upTo: end,
-      exactly: end,
-      ...(nextXid ? { firstOwnXid: Number(nextXid) } : {}),
-      found,
-    };
-  } finally {
-    await target.query('ROLLBACK');
+  const from = begin(notBefore, suspected ?? clone.flushed);
+  // Where nobody suspects a place, only the whole way from our slots on will do.
+  if (suspected === undefined && from !== notBefore) {
+    return { kind, why: `more than ${MAX_COMPARED_BYTES} bytes of WAL would have to be compared` };
   }
-}
-
-interface WalRecord {
-  readonly start_lsn: string;
-  readonly prev_lsn: string;
-  readonly record_type: string;
-  readonly description: string;
-}
-
-/** @see https://www.postgresql.org/docs/current/pgwalinspect.html and `CreateOverwriteContrecordRecord` in xlog.c */
-function endOfReplay(
-  checkpoint: WalRecord,
-  records: readonly WalRecord[],
-): { end: string; lastRecord: string; found: string } {
-  const overwrite = records.find(
-    ({ record_type, start_lsn }) => record_type === 'OVERWRITE_CONTRECORD' && start_lsn === checkpoint.prev_lsn,
-  );
-  const broken = overwrite && /\blsn ([0-9A-F]+\/[0-9A-F]+)/.exec(overwrite.description)?.[1];
-  if (!overwrite || !broken) {
-    const { start_lsn: end, prev_lsn: lastRecord } = checkpoint;
-    return { end, lastRecord, found: `CHECKPOINT_SHUTDOWN at ${end}, behind ${lastRecord}` };
-  }
-  const { prev_lsn: lastRecord } = overwrite;
+  const fork = await findFork(source, clone, from, layout);
+  if (!fork) return { kind, why: `source and clone have no WAL in common at ${from}` };
+  const own = await firstRecord(clone, fork.at, layout);
+  const others = await firstRecord(source, fork.at, layout);
+  // The next transaction id as recovery left it: from here on ids are the clone's own.
+  const nextXid = /^CHECKPOINT_/.test(own?.record_type ?? '') && /\bxid \d+:(\d+)/.exec(own?.description ?? '')?.[1];
   return {
-    end: broken,
-    lastRecord,
-    found: `OVERWRITE_CONTRECORD of the record at ${broken}, behind ${lastRecord}, before CHECKPOINT_SHUTDOWN at ${checkpoint.start_lsn}`,
+    kind,
+    upTo: fork.at,
+    ...(fork.lastCommit ? { after: fork.lastCommit } : {}),
+    ...(nextXid ? { firstOwnXid: Number(nextXid) } : {}),
+    found: `the WAL of source and clone is the same up to ${fork.at}; there the clone goes on with ${own?.record_type ?? 'nothing'}, the source with ${others?.record_type ?? 'nothing'}`,
   };
+}
+
+/** Where the comparison begins: at our slots, or shortly before the place that others suspect where that is far away. */
+function begin(notBefore: Lsn, suspected: Lsn): Lsn {
+  const distance = lsnToBytes(suspected) - lsnToBytes(notBefore);
+  if (distance <= BigInt(MAX_COMPARED_BYTES)) return notBefore;
+  return bytesToLsn(lsnToBytes(suspected) - LOOK_BACK_BYTES);
+}
+
+/** The record at a place, or the one after an OVERWRITE_CONTRECORD. */
+async function firstRecord(wal: Wal, at: Lsn, layout: WalLayout): Promise<WalRecord | undefined> {
+  const from = afterPageHeader(at, layout);
+  const end = bytesToLsn(lsnToBytes(from) + LOOK_BEYOND_BYTES);
+  const to = compareLsn(end, wal.flushed) < 0 ? end : wal.flushed;
+  if (compareLsn(from, to) >= 0) return undefined;
+  const records = await wal.records(from, to, 2);
+  return records.find(({ record_type }) => record_type !== 'OVERWRITE_CONTRECORD');
 }

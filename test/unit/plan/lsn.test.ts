@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { bytesToLsn, compareLsn, lsnDistanceBytes, lsnToBytes } from '../../../plan/lsn';
+import { afterPageHeader, bytesToLsn, compareLsn, lsnDistanceBytes, lsnToBytes } from '../../../plan/lsn';
 
 const position = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
 
@@ -42,5 +42,36 @@ describe('an LSN', () => {
   it('is so many bytes from another', () => {
     expect(lsnDistanceBytes('1/0', '0/FFFFFFFF')).toBe(1);
     expect(lsnDistanceBytes('0/10', '0/20')).toBe(-16);
+  });
+});
+
+describe('a place in WAL', () => {
+  const RDS = { blockBytes: 8192, segmentBytes: 64 * 1024 * 1024 };
+  const PLAIN = { blockBytes: 8192, segmentBytes: 16 * 1024 * 1024 };
+
+  it.each([
+    ['the start of a page', '0/5002000', '0/5002018'],
+    ['the start of a segment of both', '0/8000000', '0/8000028'],
+    ['within a header', '0/5002008', '0/5002018'],
+    ['the first record', '0/5002018', '0/5002018'],
+    ['any other', '0/5002ABC', '0/5002ABC'],
+  ])('is named by where its record begins: %s', (_, lsn, place) => {
+    expect(afterPageHeader(lsn, RDS)).toBe(place);
+    expect(afterPageHeader(lsn, PLAIN)).toBe(place);
+  });
+
+  it('depends on the size of segments, 64 MB on RDS', () => {
+    expect(afterPageHeader('0/5000000', PLAIN)).toBe('0/5000028');
+    expect(afterPageHeader('0/5000000', RDS)).toBe('0/5000018');
+  });
+
+  it('stays what it is', () => {
+    fc.assert(
+      fc.property(position, (bytes) => {
+        const once = afterPageHeader(bytesToLsn(bytes), RDS);
+        expect(afterPageHeader(once, RDS)).toBe(once);
+        expect(lsnToBytes(once) - bytes).toBeLessThanOrEqual(40n);
+      }),
+    );
   });
 });

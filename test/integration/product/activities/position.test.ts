@@ -102,6 +102,7 @@ describe('the position of a clone', () => {
       expect(kindsOf(evidence)).toEqual(['recovery-log', 'seed-function', 'walinspect', 'xid-split']);
       for (const { kind, found } of evidence) expect(message).toContain(`${kind}: ${found}`);
       for (const value of [lie, seed]) expect(message).toContain(value);
+      expect(message).toMatch(/What you can do:\n {2}- .*send abort, and start again/);
       await expect(lab.sql(TARGET, 'SELECT 1 FROM pg_subscription')).resolves.toEqual([]);
     },
   );
@@ -152,10 +153,10 @@ describe('the quarantine', () => {
 
   it('leaves two kinds of evidence at least, for a position that is read anew', async () => {
     await withoutRdsTools();
-    const { lsn, evidence, silent } = await readPosition();
+    const { lsn, evidence } = await readPosition();
     expect(compareLsn(lsn, seed)).toBeLessThanOrEqual(0);
-    expect(kindsOf(evidence)).toEqual(['recovery-log', 'xid-split']);
-    expect(silent.map(({ kind }) => kind)).toEqual(['seed-function', 'walinspect']);
+    // Without the copied slots the clone may have removed the WAL that `walinspect` reads.
+    expect(kindsOf(evidence)).toEqual(expect.arrayContaining(['recovery-log', 'xid-split']));
   });
 
   it('a transaction that was prepared before the snapshot arrives when it is committed on the source', async () => {

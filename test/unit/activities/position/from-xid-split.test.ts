@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { splitByCommitLog } from '../../../../activities/position/from-xid-split';
+import { certainSplit, splitByCommitLog } from '../../../../activities/position/from-xid-split';
 import { bytesToLsn, compareLsn } from '../../../../plan/lsn';
 
 const transactions = [
@@ -45,5 +45,32 @@ describe('the split by the commit log of the clone', () => {
         expect(found?.upTo).toBe(inOrder[cut]?.commitLsn);
       }),
     );
+  });
+});
+
+describe("where nobody knows which transactions are the clone's own", () => {
+  const sure = (newest: number | undefined, ...xids: number[]) =>
+    certainSplit(transactions, committed(...xids), newest);
+
+  it('the first that is not committed there bounds the position from above', () => {
+    expect(sure(undefined, 701, 702)).toEqual({ upTo: '0/3000' });
+    expect(sure(undefined, 701, 703)).toEqual({ upTo: '0/2000' });
+    expect(sure(undefined, 701, 702, 703)).toEqual({});
+  });
+
+  it('one that is committed bounds it from below only if the clone certainly has that or a newer one from the source', () => {
+    expect(sure(700, 701, 702)).toEqual({ upTo: '0/3000' });
+    expect(sure(701, 701, 702)).toEqual({ after: '0/1000', upTo: '0/3000' });
+    expect(sure(702, 701, 702, 703)).toEqual({ after: '0/2000' });
+  });
+
+  it('knows that ids wrap around', () => {
+    const wrapped = [
+      { xid: 0xffff_fffe, commitLsn: '0/1000' },
+      { xid: 3, commitLsn: '0/2000' },
+      { xid: 4, commitLsn: '0/3000' },
+    ];
+    expect(certainSplit(wrapped, committed(0xffff_fffe, 3, 4), 3)).toEqual({ after: '0/2000' });
+    expect(certainSplit(wrapped, committed(0xffff_fffe, 3, 4), 0xffff_ffff)).toEqual({ after: '0/1000' });
   });
 });

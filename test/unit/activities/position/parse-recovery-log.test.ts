@@ -1,4 +1,7 @@
-import { parseRecoveryLog } from '../../../../activities/position/parse-recovery-log';
+import { firstAfterRestore, parseRecoveries } from '../../../../activities/position/parse-recovery-log';
+import { readRecoveryLog } from '../../../../activities/position/from-recovery-log';
+
+const parseRecoveryLog = (log: string) => parseRecoveries(log)[0];
 
 const PREFIX = '2026-11-21 10:00:00.123 UTC [4711] LOG:  ';
 const READY = 'database system is ready to accept connections';
@@ -29,6 +32,9 @@ describe('the end of WAL in the log of a first recovery', () => {
     ['from 16', 'invalid record length at 0/3A1B2C8: expected at least 24, got 0'],
   ])('is the address of "invalid record length", in the spelling %s', (_, line) => {
     expect(parseRecoveryLog(logOf(crashStart(line, redoDone('0/3A1B290'))))).toEqual({
+      redoStartsAt: '0/3000028',
+      begunAt: new Date('2026-11-21T10:00:00Z'),
+      controlFileAt: new Date('2026-11-21T09:59:58Z'),
       redoDoneAt: '0/3A1B290',
       endOfWal: '0/3A1B2C8',
       redoNotRequired: false,
@@ -55,11 +61,8 @@ describe('the end of WAL in the log of a first recovery', () => {
     ],
   ])('is not told by %s, which names a page', (_, line) => {
     const found = parseRecoveryLog(logOf(crashStart(line, redoDone('0/39FFFA8'))));
-    expect(found).toEqual({
-      redoDoneAt: '0/39FFFA8',
-      redoNotRequired: false,
-      lines: [`${PREFIX}${redoDone('0/39FFFA8')}`],
-    });
+    expect(found).toMatchObject({ redoDoneAt: '0/39FFFA8', lines: [`${PREFIX}${redoDone('0/39FFFA8')}`] });
+    expect(found).not.toHaveProperty('endOfWal');
   });
 
   it('is unknown where there is no such line at all; the start of the last record is', () => {
@@ -81,10 +84,9 @@ describe('the end of WAL in the log of a first recovery', () => {
       READY,
     ];
     expect(parseRecoveryLog(logOf(messages))).toMatchObject({ endOfWal: '0/3000110', redoNotRequired: true });
-    expect(parseRecoveryLog(logOf(messages.toSpliced(2, 1)))).toEqual({
-      redoNotRequired: true,
-      lines: [`${PREFIX}redo is not required`],
-    });
+    const without = parseRecoveryLog(logOf(messages.toSpliced(2, 1)));
+    expect(without).toMatchObject({ redoNotRequired: true, lines: [`${PREFIX}redo is not required`] });
+    expect(without).not.toHaveProperty('endOfWal');
   });
 });
 
@@ -154,5 +156,73 @@ describe('the prefix of the lines', () => {
 
   it('may end in carriage returns', () => {
     expect(parseRecoveryLog(logOf(messages).replaceAll('\n', '\r\n'))?.lines).toHaveLength(2);
+  });
+});
+
+describe('the first recovery after the restore', () => {
+  const NOT_BEFORE = '0/3800000';
+  const imageBefore = new Date('2026-11-21T10:05:00Z');
+  const end = ['invalid record length at 0/3A1B2C8: expected at least 24, got 0', redoDone('0/3A1B290')];
+  /** A recovery at a time of day, from a control file of another, and a checkpoint. */
+  const recovery = (begunAt: string, controlFileAt: string, redoStartsAt: string, ...lines: string[]): string =>
+    logOf(
+      [
+        `database system was interrupted; last known up at 2026-11-21 ${controlFileAt} UTC`,
+        UNCLEAN,
+        `redo starts at ${redoStartsAt}`,
+        ...lines,
+        READY,
+      ],
+      `2026-11-21 ${begunAt} UTC [4711] LOG:  `,
+    );
+  const chosen = (log: string, change: { imageBefore?: Date | undefined } = {}) =>
+    firstAfterRestore(parseRecoveries(log), { imageBefore, notBefore: NOT_BEFORE, ...change });
+
+  it('began from a control file that the source wrote, even where a checkpoint came after the slot', () => {
+    const log = recovery('10:20:00', '10:04:50', '0/3900028', ...end);
+    expect(chosen(log)).toMatchObject({ recovery: { endOfWal: '0/3A1B2C8' } });
+  });
+
+  it('may be known by the checkpoint alone, which lies before our slots', () => {
+    const log = recovery('10:20:00', '10:04:59', '0/3700028', ...end);
+    expect(chosen(log)).toMatchObject({ recovery: { endOfWal: '0/3A1B2C8' } });
+  });
+
+  it('is none where the log was rotated: what is left began from a control file of the clone', () => {
+    const log = recovery('11:00:00', '10:20:03', '0/3A1B2C8', redoDone('0/3A1B400'));
+    expect(chosen(log)).toEqual({ why: expect.stringMatching(/0\/3A1B400.*may be a later one/) as string });
+    expect(readRecoveryLog(log, 'error/log', { imageBefore, notBefore: NOT_BEFORE })).toEqual({
+      kind: 'recovery-log',
+      why: expect.stringContaining('error/log: the first recovery that is still there') as string,
+    });
+  });
+
+  it('is none in doubt: the control file is of the same second', () => {
+    expect(chosen(recovery('10:20:00', '10:05:00', '0/3900028', ...end))).toHaveProperty('why');
+  });
+
+  it('is not one of the source, whose log came along with the image', () => {
+    const ofSource = recovery('10:04:00', '10:03:00', '0/3700028', redoDone('0/3900000'));
+    const ofClone = recovery('10:20:00', '10:04:50', '0/3900028', ...end);
+    expect(chosen(ofSource + ofClone)).toMatchObject({ recovery: { redoDoneAt: '0/3A1B290' } });
+    expect(chosen(ofSource)).toEqual({ why: 'only recoveries from before the snapshot' });
+  });
+
+  it('is none where nothing tells the time: lines without one, another zone, no snapshot', () => {
+    const log = recovery('10:20:00', '10:04:50', '0/3700028', ...end);
+    expect(chosen(log.replaceAll('UTC', 'CET'))).toHaveProperty('why');
+    expect(chosen(log.replaceAll(/^.*LOG: /gm, 'LOG: '))).toHaveProperty('why');
+    expect(chosen(log, { imageBefore: undefined })).toEqual({ why: 'nothing tells when the snapshot was taken' });
+  });
+
+  it('that was killed and begun anew is known by its first line', () => {
+    const killed = logOf([INTERRUPTED, UNCLEAN, 'redo starts at 0/3900028'], '2026-11-21 10:20:00 UTC [1] LOG:  ');
+    const again = recovery('10:20:05', '10:04:50', '0/3900028', ...end).replace(
+      'interrupted; last known up at',
+      'interrupted while in recovery at',
+    );
+    expect(chosen(killed + again)).toMatchObject({ recovery: { endOfWal: '0/3A1B2C8' } });
+    // Its beginning was rotated away: the end-of-recovery checkpoint of the first try may have been replayed, too.
+    expect(chosen(again)).toHaveProperty('why');
   });
 });
