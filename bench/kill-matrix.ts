@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util';
 import { type Cell, runCell } from './kill-matrix/cell';
 import { BUDGET_MS } from './kill-matrix/fences';
 import { FAULTS, type FenceName, FENCES, STEPS } from './kill-matrix/steps';
-import { cellText, isGreen, markdownTable, writeBetweenMarkers } from './kill-matrix/table';
+import { writeBetweenMarkers } from './between-markers';
+import { cellText, isGreen, markdownTable } from './kill-matrix/table';
 import { WorkerCrew } from './kill-matrix/worker-crew';
 import { type Direction, World } from './kill-matrix/world';
 
@@ -100,7 +101,7 @@ async function main(): Promise<void> {
     const { direction, fence } = matrix;
     const text = `${headline(cells, startedAt)}\n\n${markdownTable(STEPS[fence], FAULTS[fence], cells)}`;
     console.log(`${titleOf(matrix)}: ${text}`);
-    if (values.step === '' && values.fault === '') writeBetweenMarkers(PAGE, `${direction} ${fence}`, text);
+    if (values.step === '' && values.fault === '') writeBetweenMarkers(PAGE, `kill-matrix ${direction} ${fence}`, text);
   }
   if (all.length === 0) throw new Error('no cell has this direction, fence, step and fault');
   process.exitCode = all.every(isGreen) ? 0 : 1;

@@ -1,9 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import type { Cell } from './cell';
 import type { FaultName, Step } from './steps';
-
-const markersOf = (what: string) =>
-  [`<!-- kill-matrix ${what}: begin -->`, `<!-- kill-matrix ${what}: end -->`] as const;
 
 export const isGreen = ({ broken }: Cell): boolean => broken.length === 0;
 
@@ -33,13 +29,4 @@ export function markdownTable(steps: readonly Step[], faults: readonly FaultName
       ),
     ),
   ].join('\n');
-}
-
-/** Puts the text between the markers of a file. */
-export function writeBetweenMarkers(file: string, what: string, text: string): void {
-  const [first, last] = markersOf(what);
-  const page = readFileSync(file, 'utf8');
-  const [begin, end] = [page.indexOf(first), page.indexOf(last)];
-  if (begin < 0 || end < begin) throw new Error(`${file} has no place for the matrix: ${first} ... ${last}`);
-  writeFileSync(file, `${page.slice(0, begin + first.length)}\n\n${text}\n\n${page.slice(end)}`);
 }
