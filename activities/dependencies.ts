@@ -35,6 +35,12 @@ export interface Aws {
   readonly s3: S3Client;
 }
 
+/** Who polls a task queue. */
+export interface Pollers {
+  /** How each worker calls itself: `<process id>@<host>`. */
+  readonly workers: readonly string[];
+}
+
 /** What the worker gives to every activity. */
 export interface Dependencies {
   /** Clients of a region; `undefined`: the worker's own (`AWS_REGION`). */
@@ -49,6 +55,8 @@ export interface Dependencies {
   readonly ownTaskQueue: string;
   /** Starts the process that ends a pause when this one is gone. */
   readonly startWatchdog: StartWatchdog;
+  /** Asks Temporal who polls a task queue for activities; absent in a process that does not talk to Temporal. */
+  readonly pollersOf?: (taskQueue: string) => Promise<Pollers>;
 }
 
 /** The part of its input that every activity has: which migration it works for. */

@@ -31,6 +31,7 @@ export const BOARD = {
   'dns-ttl': waivable,
   rename: waivable,
   'way-back': waivable,
+  'pause-queue': never,
   'given-up': waivable,
   forecast: waivable,
   checks: waivable,

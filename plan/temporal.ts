@@ -1,5 +1,10 @@
 /** Names under which Temporal knows us; nothing else spells them. */
 export const TASK_QUEUE = 'keyshift';
+/**
+ * The task queue of what runs in a pause and right around it: with slots of its own, so that it never waits for an activity that lasts weeks.
+ * @param taskQueue the one that the workflow runs on
+ */
+export const pauseQueueOf = (taskQueue: string): string => `${taskQueue}-pause`;
 export const WORKFLOW_TYPE = 'migrateDatabase';
 export const PREFLIGHT_WORKFLOW_TYPE = 'preflightDatabase';
 

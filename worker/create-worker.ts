@@ -6,18 +6,27 @@ import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities';
 import { SnapshotHolder } from '../activities/compare/snapshot-holder';
 import type { Dependencies } from '../activities/dependencies';
-import { TASK_QUEUE } from '../plan/temporal';
+import { pauseQueueOf, TASK_QUEUE } from '../plan/temporal';
 import { awsClients } from './aws-clients';
 import type { WorkerConfiguration } from './configuration';
 import { ActivityHeartbeat } from './interceptors/activity-heartbeat';
 import { FailureClassifier } from './interceptors/failure-classifier';
+import { askPollers } from './pollers';
 import { startWatchdog } from './watchdog/start';
 import { WORKFLOW_CODE } from './workflow-code';
 
 /** Workflow code as `npm run build` bundles it; absent in a checkout, where the worker bundles at start. */
 export const BUNDLE_FILE = path.join(__dirname, 'workflow-bundle.js');
 
-/** A worker of the common task queue, and one of the queue that only this process serves. */
+/**
+ * Activities of the common task queue that run at the same time. Each migration holds one for weeks (`guardSource`), and a second one while its
+ * board is watched (`watchBoard`), which mostly sleep: docs/operating.md, "How many migrations" has what they cost.
+ */
+const COMMON_SLOTS = 1_000;
+/** Activities of the pause that run at the same time. Nothing else may ever take one of them. */
+const PAUSE_SLOTS = 50;
+
+/** A worker of the common task queue, one of the queue of the pause, and one of the queue that only this process serves. */
 export interface Workers {
   readonly workers: readonly Worker[];
   readonly snapshots: SnapshotHolder;
@@ -37,6 +46,7 @@ export async function createWorkers(
     snapshots,
     ownTaskQueue,
     startWatchdog: () => startWatchdog({ rdsCaBundle: configuration.rdsCaBundle, region: configuration.awsRegion }),
+    pollersOf: askPollers(connection, namespace, configuration),
   };
   const common = {
     connection,
@@ -59,10 +69,18 @@ export async function createWorkers(
       await Worker.create({
         ...common,
         taskQueue: TASK_QUEUE,
+        maxConcurrentActivityTaskExecutions: COMMON_SLOTS,
         // A worker that died leaves its cached workflows behind; another takes them over after this.
         stickyQueueScheduleToStartTimeout: '3 seconds',
         ...versioning(configuration),
         ...workflowCode(common.interceptors),
+      }),
+      await Worker.create({
+        ...common,
+        taskQueue: pauseQueueOf(TASK_QUEUE),
+        maxConcurrentActivityTaskExecutions: PAUSE_SLOTS,
+        // A pause is made by the version that began the migration, as everything else.
+        ...versioning(configuration),
       }),
       await Worker.create({ ...common, taskQueue: ownTaskQueue }),
     ],

@@ -1,6 +1,6 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Connection } from '@temporalio/client';
-import { NativeConnection, Runtime } from '@temporalio/worker';
+import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { readConfiguration } from './configuration';
 import { requireCredentials, requireNamespace } from './surroundings';
 import { createWorkers } from './create-worker';
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
 
   let stopping = false;
   if (configuration.healthPort !== undefined) {
-    releasers.push(await serveHealth(configuration.healthPort, () => !stopping));
+    releasers.push(await serveHealth(configuration.healthPort, () => !stopping && !workers.some(hasEnded)));
   }
   const stop = (signal: string) => {
     if (stopping) return;
@@ -48,6 +48,9 @@ async function main(): Promise<void> {
   logger.info({ namespace, pid: process.pid, aws: caller }, 'worker ready');
   await Promise.all(workers.map((worker) => worker.run()));
 }
+
+/** One that has ended leaves its task queue to others: that of the pause, too. */
+const hasEnded = (worker: Worker): boolean => ['STOPPED', 'FAILED'].includes(worker.getState());
 
 /** Where a worker may not look (Temporal Cloud), an administrator has made the attributes: a missing one shows at the first task. */
 async function registerOrWarn(connection: Connection, namespace: string): Promise<void> {

@@ -1,7 +1,14 @@
-import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  type ActivityOptions,
+  patched,
+  proxyActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Activities } from '../activities';
 import { renames } from '../plan/instance-names';
 import type { Plan } from '../plan/plan';
+import { pauseQueueOf } from '../plan/temporal';
 
 /** A transient error (a throttled API, a refused connection, a failover) is retried for as long as it takes. */
 const RETRY = { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' } as const;
@@ -87,6 +94,34 @@ const ACTIVITIES = {
 } as const satisfies Record<keyof Activities, readonly [keyof typeof PROFILES, string]>;
 
 /**
+ * What runs on the task queue of the pause: the pause itself, the taking down of its fence, and what somebody waits for right before and
+ * after it.
+ */
+const IN_THE_PAUSE: ReadonlySet<keyof Activities> = new Set<keyof Activities>([
+  'callHooks',
+  'preparePause',
+  'cutOver',
+  'lowerFence',
+  'dropIdleSlots',
+  'moveSlots',
+  'startWayBack',
+  'resumeNeighbours',
+]);
+
+/** Temporal gives every workflow its own copy of this module. */
+let pauseQueue: string | undefined;
+
+/**
+ * Gives the pauses of this workflow a task queue of their own. Comes first of all, and once: a migration that began without one goes on without, so
+ * that a worker which does not poll it can finish that migration, too.
+ * @returns its name; undefined: there is none
+ */
+export function usePauseQueue(): string | undefined {
+  pauseQueue = patched('pause-queue-20261130') ? pauseQueueOf(workflowInfo().taskQueue) : undefined;
+  return pauseQueue;
+}
+
+/**
  * Calls an activity with its profile and summary.
  * @param options overrides of the profile, for the one call that needs them
  */
@@ -100,6 +135,7 @@ export function act<Name extends keyof Activities>(
     ...PROFILES[profile],
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     summary,
+    ...(pauseQueue !== undefined && IN_THE_PAUSE.has(name) ? { taskQueue: pauseQueue } : {}),
     ...options,
   });
   return (proxy[name] as unknown as (input: unknown) => ReturnType<Activities[Name]>)(input);

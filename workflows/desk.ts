@@ -217,14 +217,15 @@ export class Desk {
   }
 
   #input() {
-    const { ref, report, progress } = this.migration;
+    const { ref, report, progress, pauseQueue } = this.migration;
     const [warmUp, verify] = [stepOf(progress, 'warm-up'), stepOf(progress, 'verify')];
     const known = {
       ...(warmUp.status === 'done' ? { warmUp: warmUp.note ?? 'done' } : {}),
       ...(report.verify && verify.endedAt ? { verify: { at: verify.endedAt, what: verify.note ?? 'done' } } : {}),
       givenUp: this.givenUp,
     };
-    return { ...ref, databases: report.source?.databases ?? [], known };
+    const queue = pauseQueue === undefined ? {} : { pauseQueue };
+    return { ...ref, ...queue, databases: report.source?.databases ?? [], known };
   }
 
   /** Shows a board; a waiver is over when its line is green. */

@@ -23,7 +23,7 @@ import { newProgress, type Progress, stepOf } from '../plan/progress';
 import type { Report, RollbackFacts } from '../plan/report';
 import { type Phase, type StepName, STEPS } from '../plan/steps';
 import { MESSAGES, SEARCH_ATTRIBUTES } from '../plan/temporal';
-import { act } from './act';
+import { act, usePauseQueue } from './act';
 import { ByHand } from './by-hand';
 import { Desk } from './desk';
 import { renderDetails, updateCommand } from './details';
@@ -48,6 +48,8 @@ const attribute = (name: string) => defineSearchAttributeKey(name, SearchAttribu
  * order, are in strategies/ and steps/.
  */
 export class Migration implements Answerable, GateHost {
+  /** Task queue of the pauses; absent in a migration that began before they had one. */
+  readonly pauseQueue = usePauseQueue();
   readonly undo = new UndoList();
   readonly gates = new Gates(this);
   readonly desk = new Desk(this);

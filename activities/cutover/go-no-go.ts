@@ -17,6 +17,7 @@ import { lookAtWayBack } from '../way-back/look-at-way-back';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
 import { lookAtFences } from './fence-set';
 import { forecastPause, timed } from './forecast';
+import { lookAtPauseQueue, type PauseQueue } from './look-at-pause-queue';
 import { lookAtSettings } from './look-at-settings';
 import { lookAtTraffic } from './look-at-traffic';
 import { longTransactions, preparedTransactions } from './open-transactions';
@@ -32,7 +33,7 @@ export interface KnownFacts {
   readonly givenUp?: readonly string[];
 }
 
-export interface GoNoGoInput extends MigrationRef {
+export interface GoNoGoInput extends MigrationRef, PauseQueue {
   readonly databases: readonly string[];
   readonly known?: KnownFacts;
   /** Somebody wants to know, and nothing follows: a drifted schema is a red line then, and no new table is taken along. */
@@ -83,6 +84,7 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     ...carried.lines,
     ...traffic.lines,
     ...(await lookAtWayBack(deps, input)),
+    ...(await lookAtPauseQueue(deps, input)),
     ...(await checksMadeAgain(deps, input)),
   ];
   // Last, since it is worth most when it is youngest; without effect on an empty list of other fences.

@@ -1,8 +1,10 @@
+import { redLines } from '../../plan/board';
 import type { Lag } from '../../plan/progress';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { foreignAppliers } from '../cutover/appliers';
 import { foreignSessions, planFence, type FencePlan } from '../cutover/fence';
 import { lookAtFences } from '../cutover/fence-set';
+import { lookAtPauseQueue, type PauseQueue } from '../cutover/look-at-pause-queue';
 import { longTransactions, preparedTransactions } from '../cutover/open-transactions';
 import { readLag } from '../follow/read-lag';
 import { accessTo, withSession } from '../postgres/session';
@@ -30,7 +32,7 @@ export interface RollbackBoard {
  */
 export async function readRollbackBoard(
   deps: Dependencies,
-  ref: MigrationRef & { databases: readonly string[] },
+  ref: MigrationRef & PauseQueue & { databases: readonly string[] },
 ): Promise<RollbackBoard> {
   const input = { ...ref, direction: 'back' } as const;
   const { maxLagBytes, spareRoles } = input.plan.cutover;
@@ -51,7 +53,8 @@ export async function readRollbackBoard(
       ...(input.plan.carry.subscriptions === 'move' ? [] : await foreignAppliers(session, input.id)),
     ],
   }));
-  red.push(...open);
+  const pauseQueue = await lookAtPauseQueue(deps, ref);
+  red.push(...open, ...redLines(pauseQueue).map(({ text }) => text));
   if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);
   const aws = awsOf(deps, input);
   const [from, to] = [

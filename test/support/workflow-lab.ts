@@ -17,7 +17,7 @@ import type { GateName } from '../../plan/gates';
 import type { PlanInput } from '../../plan/plan';
 import type { Progress } from '../../plan/progress';
 import type { Report } from '../../plan/report';
-import { MESSAGES, PREFLIGHT_WORKFLOW_TYPE, SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../plan/temporal';
+import { MESSAGES, pauseQueueOf, PREFLIGHT_WORKFLOW_TYPE, SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../plan/temporal';
 import { WORKFLOW_CODE } from '../../worker/workflow-code';
 import { SMALLEST_PLAN } from './plan';
 import { type Overrides, ScriptedActivities } from './scripted-activities';
@@ -93,20 +93,22 @@ export class WorkflowLab {
     script: ScriptedActivities,
     options: Partial<WorkerOptions> = {},
   ): Promise<() => Promise<void>> {
-    const worker = await Worker.create({
+    const common = {
       connection: this.environment.nativeConnection,
-      taskQueue,
-      workflowBundle: this.bundle,
       activities: script.activities,
       // So that a cancellation reaches an activity soon.
       maxHeartbeatThrottleInterval: this.pace.heartbeatMs,
       defaultHeartbeatThrottleInterval: this.pace.heartbeatMs,
       shutdownGraceTime: '1 millisecond',
       ...options,
-    });
-    const running = worker.run();
+    } as const;
+    const workers = [
+      await Worker.create({ workflowBundle: this.bundle, ...common, taskQueue }),
+      await Worker.create({ ...common, taskQueue: pauseQueueOf(taskQueue) }),
+    ];
+    const running = Promise.all(workers.map((one) => one.run()));
     return async () => {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      for (const one of workers) if (one.getState() === 'RUNNING') one.shutdown();
       await running;
     };
   }

@@ -73,7 +73,8 @@ async function approvedBoard(
   givenUp: number,
 ): Promise<Board | undefined> {
   for (;;) {
-    const board = await act('readRollbackBoard', { ...migration.ref, databases });
+    const { ref, pauseQueue } = migration;
+    const board = await act('readRollbackBoard', { ...ref, ...(pauseQueue ? { pauseQueue } : {}), databases });
     migration.progress.lag = board.lag;
     const { decision } = await migration.gate(
       'rollback',
