@@ -1,4 +1,12 @@
 import { Context } from '@temporalio/activity';
+import { jsonBytes } from '../plan/fit-report';
+
+/**
+ * A heartbeat may have so many bytes. Temporal refuses a payload of more than 2 MiB: then the activity fails, is tried again from
+ * the heartbeat before, and fails again. From 512 KiB on it warns.
+ * @see https://docs.temporal.io/self-hosted-guide/defaults
+ */
+export const MOST_HEARTBEAT_BYTES = 1_000_000;
 
 /** What an activity last said of its progress; the interceptor sends it with every heartbeat. */
 const providers = new WeakMap<Context, () => unknown>();
@@ -10,5 +18,16 @@ export function reportProgress(details: () => unknown): void {
 
 /** Sends one heartbeat of the running activity. */
 export function beat(context: Context): void {
-  context.heartbeat(providers.get(context)?.());
+  const details = providers.get(context)?.();
+  const bytes = details === undefined ? 0 : jsonBytes(details);
+  if (bytes <= MOST_HEARTBEAT_BYTES) return context.heartbeat(details);
+  // The next attempt begins anew: slow, and right. Where that happens, something is not bounded that should be.
+  context.log.error('a heartbeat is too big, so that it is sent without its place to go on', { bytes });
+  context.heartbeat({ waitingFor: shortTextOf(details), tooBig: `${bytes} bytes` });
+}
+
+/** What it says that it waits for, if it does. */
+function shortTextOf(details: unknown): string {
+  const { waitingFor } = (details ?? {}) as { waitingFor?: unknown };
+  return typeof waitingFor === 'string' ? waitingFor.slice(0, 1_000) : '';
 }

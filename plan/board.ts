@@ -102,6 +102,35 @@ export const red = (code: BoardCode, ...texts: readonly string[]): BoardLine[] =
 export const isWaivable = (code: BoardCode): boolean =>
   code in BOARD ? BOARD[code as keyof typeof BOARD].waivable : CHECKS[code as CheckCode].overridable;
 
+/** So many lines of one code and colour are on the board, each with so many characters. */
+const MOST_LINES = 50;
+const MOST_CHARACTERS = 2_000;
+
+/** The lines with room for all codes: of very many of one code the first, and how many more there are. */
+export function fitLines(lines: readonly BoardLine[]): BoardLine[] {
+  const seen = new Map<string, { line: BoardLine; count: number }>();
+  const kept = lines.filter((line) => {
+    const kind = JSON.stringify([line.code, line.red, line.final ?? false]);
+    const { count } = seen.get(kind) ?? { count: 0 };
+    seen.set(kind, { line, count: count + 1 });
+    return count < MOST_LINES;
+  });
+  const more = [...seen.values()].flatMap(({ line, count }) =>
+    count > MOST_LINES ? [{ ...line, text: `and ${count - MOST_LINES} more like these` }] : [],
+  );
+  return [...kept.map((line) => ({ ...line, text: fitText(line.text) })), ...more];
+}
+
+/** Texts for people, as many and as long as there is room for on a board. */
+export function fitTexts(texts: readonly string[]): string[] {
+  const kept = texts.slice(0, MOST_LINES).map(fitText);
+  return texts.length > MOST_LINES ? [...kept, `and ${texts.length - MOST_LINES} more`] : kept;
+}
+
+// Not in the middle of a surrogate pair.
+const fitText = (text: string): string =>
+  text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS).replace(/[\ud800-\udbff]$/, '')}...`;
+
 export const redLines = (lines: readonly BoardLine[]): BoardLine[] => lines.filter((line) => line.red);
 
 /** What keeps the gate closed: red lines that nobody has waived. */

@@ -22,6 +22,8 @@ export const FAILURE_TYPES = {
   SchemaDrifted: 'the schema of the source was changed since the snapshot, and the target does not have the change',
   SubscriptionFailed: 'the subscription stopped with an error',
   ContentsDiffer: 'rows of source and target differ',
+  ProofIncomplete: 'the proof did not compare every table that the catalog counts',
+  ResultTooBig: 'what an activity found is more than Temporal takes',
   TrafficRefused: 'the traffic switch cannot be made as planned',
   ReportNotWritten: 'the report could not be kept where the plan says',
   SourceInUse: 'the source is in use again, so it is not deleted',

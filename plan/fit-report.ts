@@ -1,3 +1,4 @@
+import type { Progress } from './progress';
 import type { Report } from './report';
 
 /**
@@ -44,6 +45,19 @@ export function fitReport(report: Report, maxBytes = MAX_REPORT_BYTES): Report {
     const cuts: string[] = [];
     copy = { ...(cut(report, '', limit, cuts) as Report), shortened: named(cuts) };
     if (jsonBytes(copy) <= maxBytes) break;
+  }
+  return copy;
+}
+
+/** The answer of the query `progress` may have so many bytes: it is asked for all the time. */
+export const MAX_PROGRESS_BYTES = 1_000_000;
+
+/** The progress as it is when it fits in, otherwise a copy in which long lists and texts are cut as far as needed. */
+export function fitProgress(progress: Progress, maxBytes = MAX_PROGRESS_BYTES): Progress {
+  let copy = progress;
+  for (const limit of LIMITS) {
+    if (jsonBytes(copy) <= maxBytes) break;
+    copy = cut(progress, 'progress', limit, []) as Progress;
   }
   return copy;
 }

@@ -11,6 +11,7 @@ import { awsClients } from './aws-clients';
 import type { WorkerConfiguration } from './configuration';
 import { ActivityHeartbeat } from './interceptors/activity-heartbeat';
 import { FailureClassifier } from './interceptors/failure-classifier';
+import { PayloadSize } from './interceptors/payload-size';
 import { askPollers } from './pollers';
 import { startWatchdog } from './watchdog/start';
 import { WORKFLOW_CODE } from './workflow-code';
@@ -58,6 +59,7 @@ export async function createWorkers(
     shutdownGraceTime: '10 seconds',
     interceptors: {
       activity: [
+        () => ({ inbound: new PayloadSize() }),
         (context) => ({ inbound: new ActivityHeartbeat(context) }),
         (context) => ({ inbound: new FailureClassifier(context) }),
       ],

@@ -1,4 +1,5 @@
 import { lineText } from '../plan/board';
+import { fitProgress, jsonBytes } from '../plan/fit-report';
 import { bytes, duration } from '../plan/format';
 import { GATES } from '../plan/gates';
 import { plainMarkdown } from '../plan/printable';
@@ -14,8 +15,19 @@ function took({ startedAt, endedAt }: StepProgress): string {
   return startedAt && endedAt ? duration(Date.parse(endedAt) - Date.parse(startedAt)) : '';
 }
 
-/** What the Web UI shows under "User Metadata": Markdown in a column of about 50 characters. */
+/** Nobody reads more in a column of the Web UI, and the whole is one answer of a query. */
+export const MAX_DETAILS_BYTES = 50_000;
+
+/** What the Web UI shows under "User Metadata": Markdown in a column of about 50 characters. Long lists and texts are cut. */
 export function renderDetails(progress: Progress): string {
+  const whole = render(progress);
+  if (jsonBytes(whole) <= MAX_DETAILS_BYTES) return whole;
+  const cut = render(fitProgress(progress, MAX_DETAILS_BYTES / 2));
+  // A character takes three bytes at most in UTF-8, two where it is half of a pair.
+  return jsonBytes(cut) <= MAX_DETAILS_BYTES ? cut : `${cut.slice(0, MAX_DETAILS_BYTES / 4)}...`;
+}
+
+function render(progress: Progress): string {
   return [
     `## ${progress.migration}: ${progress.status}`,
     ...waitingFor(progress),

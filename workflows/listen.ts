@@ -1,5 +1,5 @@
 import { ApplicationFailure, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
-import { fitReport } from '../plan/fit-report';
+import { fitProgress, fitReport } from '../plan/fit-report';
 import type { Approval, GateAnswer } from '../plan/gates';
 import { oneLine } from '../plan/printable';
 import type { Progress } from '../plan/progress';
@@ -87,6 +87,6 @@ export function listen(migration: Answerable): void {
       () => undefined,
     ),
   );
-  setHandler(messages.progressQuery, () => migration.progress);
+  setHandler(messages.progressQuery, () => fitProgress(migration.progress));
   setHandler(messages.reportQuery, () => fitReport(migration.report));
 }

@@ -6,6 +6,9 @@ import { orderViews, type Uses } from './order-views';
 
 const STATEMENT_TIMEOUT_MS = 6 * 3_600_000;
 const LOCK_TIMEOUT_MS = 60_000;
+/** So many views are named that could not be refreshed, each with so much of the reason. */
+const MOST_LEFT = 100;
+const MOST_CHARACTERS = 2_000;
 
 export interface MaterializedView {
   readonly schema: string;
@@ -18,6 +21,8 @@ export interface RefreshedViews {
   readonly refreshed: number;
   /** Views that could not be refreshed, and why: they have the contents of the snapshot. */
   readonly left: readonly { readonly view: string; readonly why: string }[];
+  /** How many, where `left` doesn't name all. */
+  readonly leftCount?: number;
 }
 
 /** By oid and name: what PostgreSQL has no order for keeps this one. */
@@ -78,5 +83,6 @@ export async function refreshViews(
       }
     }
   });
-  return { refreshed, left };
+  const named = left.slice(0, MOST_LEFT).map(({ view, why }) => ({ view, why: why.slice(0, MOST_CHARACTERS) }));
+  return { refreshed, left: named, ...(left.length > MOST_LEFT ? { leftCount: left.length } : {}) };
 }

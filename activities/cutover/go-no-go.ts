@@ -1,5 +1,5 @@
 import type { BoardLine, PauseForecast, WindowState } from '../../plan/board';
-import { forecastText, green, red } from '../../plan/board';
+import { fitLines, forecastText, green, red } from '../../plan/board';
 import { type Check, CHECKS } from '../../plan/checks';
 import { bytes, duration } from '../../plan/format';
 import { judgeChecks } from '../../plan/judge-checks';
@@ -96,7 +96,7 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     lag,
     fence: first.fence,
     others,
-    lines: [...lines, ...forecastLines(input, forecast)],
+    lines: fitLines([...lines, ...forecastLines(input, forecast)]),
     forecast,
     ...(window ? { window } : {}),
   };

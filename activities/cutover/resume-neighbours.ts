@@ -1,3 +1,4 @@
+import { fitTexts } from '../../plan/board';
 import type { MovedSubscription, Neighbours } from '../../plan/report';
 import { finalFailure } from '../../plan/failures';
 import { type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
@@ -74,9 +75,11 @@ export async function resumeNeighbours(deps: Dependencies, input: ResumeInput): 
     triggers: triggers.length,
     cronJobs: cronJobs.length,
     subscriptions: subscriptions.map(({ name }) => name),
-    stays: [...quarantined, ...jobs]
-      .filter(({ name }) => !isMoved.has(name))
-      .map(({ database, kind, name }) => `${kind} ${name} in database ${database} is off on the target`),
+    stays: fitTexts(
+      [...quarantined, ...jobs]
+        .filter(({ name }) => !isMoved.has(name))
+        .map(({ database, kind, name }) => `${kind} ${name} in database ${database} is off on the target`),
+    ),
   };
 }
 

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { fitTexts } from '../../plan/board';
 import { type Removal, type SeenOnSource, seenText } from '../../plan/report';
 import { type ForeignSession, foreignSessions } from '../cutover/fence';
 import { dailyCost } from '../cost/daily-cost';
@@ -64,9 +65,9 @@ async function watch({ id, plan: { cutover } }: MigrationRef, source: Session, t
     const isQuiet = quietSince !== undefined && now - quietSince >= QUIET_MS;
     if (isQuiet || now >= endsAt) {
       const most = [...seen.values()].sort((one, other) => other.sessions - one.sessions).slice(0, MAX_KINDS);
-      return { onTarget: arrived, stragglers, seenOnSource: most, watchedMs: now - startedAt };
+      return { onTarget: arrived, stragglers: fitTexts(stragglers), seenOnSource: most, watchedMs: now - startedAt };
     }
-    reportProgress(() => ({ onTarget: arrived, stragglers }));
+    reportProgress(() => ({ onTarget: arrived, stragglers: fitTexts(stragglers) }));
     await context.sleep(Math.min(LOOK_AGAIN_MS, endsAt - now));
   }
 }

@@ -1,4 +1,4 @@
-import { redLines } from '../../plan/board';
+import { fitTexts, redLines } from '../../plan/board';
 import type { Lag } from '../../plan/progress';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { foreignAppliers } from '../cutover/appliers';
@@ -69,15 +69,15 @@ export async function readRollbackBoard(
     lag,
     fence,
     others: fences.others,
-    red,
-    findings: [
+    red: fitTexts(red),
+    findings: fitTexts([
       `applications go back to ${instanceOf(input, 'target')}; ${instanceOf(input, 'source')} is fenced`,
       `roles that lose LOGIN on ${instanceOf(input, 'source')}: ${fence.roles.join(', ') || 'none'}`,
       `sessions that will be ended: ${sessions.length}`,
       ...fences.findings,
       ...(renames(input.plan) ? [renamingTime(input, await earlierRenaming(deps, ref))] : []),
       ...(switches.length === 0 ? [byHand] : switches.flatMap((one) => one.findings)),
-    ],
+    ]),
   };
 }
 

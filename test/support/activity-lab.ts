@@ -13,6 +13,7 @@ import { type SecretUse, TAG_USE } from '../../activities/secrets/secret-use';
 import type { Plan, PlanInput } from '../../plan/plan';
 import { ActivityHeartbeat } from '../../worker/interceptors/activity-heartbeat';
 import { FailureClassifier } from '../../worker/interceptors/failure-classifier';
+import { PayloadSize } from '../../worker/interceptors/payload-size';
 import { parsedPlan, SMALLEST_PLAN } from './plan';
 import { startWatchdog } from '../../worker/watchdog/start';
 import { MASTER, StandIn } from './stand-in';
@@ -125,6 +126,7 @@ export class ActivityLab {
       {
         logger: QUIET,
         interceptors: [
+          () => ({ inbound: new PayloadSize() }),
           (context) => ({ inbound: new ActivityHeartbeat(context) }),
           (context) => ({ inbound: new FailureClassifier(context) }),
         ],

@@ -32,9 +32,9 @@ export async function follow(migration: Migration, { databases }: SourceFacts): 
     migration.skip('refresh', 'the plan leaves it out');
   } else {
     await migration.step('refresh', async (note) => {
-      const { refreshed, left } = await act('refreshViews', input);
+      const { refreshed, left, leftCount = left.length } = await act('refreshViews', input);
       for (const { view, why } of left) migration.notice(`${view} keeps the contents of the snapshot: ${why}`);
-      note(`${refreshed} materialized views refreshed, ${left.length} could not be`);
+      note(`${refreshed} materialized views refreshed, ${leftCount} could not be`);
     });
   }
 
