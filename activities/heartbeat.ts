@@ -6,7 +6,7 @@ import { jsonBytes } from '../plan/fit-report';
  * the heartbeat before, and fails again. From 512 KiB on it warns.
  * @see https://docs.temporal.io/self-hosted-guide/defaults
  */
-export const MOST_HEARTBEAT_BYTES = 1_000_000;
+export const MOST_HEARTBEAT_BYTES = 1_500_000;
 
 /** What an activity last said of its progress; the interceptor sends it with every heartbeat. */
 const providers = new WeakMap<Context, () => unknown>();

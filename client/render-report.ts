@@ -1,5 +1,13 @@
 import { duration } from '../plan/format';
-import { type CutoverFacts, type InventoryCount, type Proof, proofLine, type Report } from '../plan/report';
+import {
+  coverageText,
+  type CutoverFacts,
+  type InventoryCount,
+  notProvenLines,
+  type Proof,
+  proofLine,
+  type Report,
+} from '../plan/report';
 import { acknowledgedOf, stopsOf, storyOf, titleOf } from '../evidence/ending';
 import { otherOf, sidesOf } from '../evidence/sides';
 
@@ -121,9 +129,14 @@ function proofLines({ verify, proof, cutover, rollback }: Report): string[] {
   return lines.length > 0 ? [lines.join('\n')] : [];
 }
 
-function moreOf({ inventory = {}, sequencesBehind = [] }: Proof): string[] {
+function moreOf(proof: Proof): string[] {
+  const { inventory = {}, sequencesBehind = [], ddlSince = [], ddlChanges = ddlSince.length } = proof;
   const counts = Object.entries(inventory).map(countText);
+  const coverage = coverageText(proof);
   return [
+    ...(coverage ? [`  ${coverage}`] : []),
+    ...notProvenLines(proof).map((line) => `  NOT PROVEN: ${line}`),
+    ...(ddlChanges > 0 ? [`  definitions changed since the cutover (${ddlChanges}): ${ddlSince.join('; ')}`] : []),
     ...(counts.length > 0 ? [`  source and target have ${counts.join(', ')}`] : []),
     ...(sequencesBehind.length > 0 ? [`  sequences behind: ${sequencesBehind.join(', ')}`] : []),
   ];

@@ -157,7 +157,7 @@ function wentBack(report: Report): string[] {
 function proven(proof: Proof | undefined, when: string): string[] {
   if (!proof || proof.differences.length > 0) return [];
   return [
-    `${counted(proof.rows, 'row')} in ${counted(proof.tables, 'table')} were compared as of ${when}: none differs.`,
+    `${counted(proof.rows, 'row')} in ${counted(proof.tables, 'table')} were compared as of ${when}: none differs.${proof.notProvenTables ? ` Of ${counted(proof.notProvenTables, 'table')} the proof says nothing, or not all.` : ''}`,
   ];
 }
 

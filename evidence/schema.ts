@@ -271,6 +271,35 @@ const proof = z.object({
   tablesBySnapshot: count().optional(),
   inventory: z.record(z.string(), z.object({ source: count(), target: count() })).optional(),
   sequencesBehind: z.array(z.string()).optional(),
+  sequencesBehindCount: count().optional().describe('where `sequencesBehind` does not name all'),
+  sourceChangedSince: count()
+    .optional()
+    .describe('`row-versions` only: rows of the source that the way back had written since'),
+  coverage: z
+    .object({
+      counted: z
+        .record(z.string(), count())
+        .describe("by kind, by the source's catalog under the snapshot of the proof"),
+      compared: z.object({ tables: count(), partitions: count() }),
+      notCompared: z.array(z.object({ kind: z.string(), count: count(), why: z.string() })),
+    })
+    .optional()
+    .describe('what holds rows, and what of it was compared'),
+  notProven: z
+    .array(
+      z.object({
+        database: z.string(),
+        schema: z.string(),
+        table: z.string(),
+        columns: z.array(z.string()).optional().describe('these alone; absent: nothing of the table'),
+        why: z.string(),
+      }),
+    )
+    .optional()
+    .describe('what DDL since the cutover made unreadable'),
+  notProvenTables: count().optional().describe('how many, where `notProven` does not name all'),
+  ddlSince: z.array(z.string()).optional().describe('DDL since the cutover; changes nothing of what was compared'),
+  ddlChanges: count().optional().describe('how many, where `ddlSince` does not name all'),
   provenAt: when().optional(),
 });
 
@@ -313,6 +342,7 @@ const cutover = z.object({
     .optional(),
   holder: z.string().optional(),
   targetSnapshots: z.record(z.string(), z.string()),
+  sourceSnapshots: z.record(z.string(), z.string()).optional(),
 });
 
 const logGroup = z.object({

@@ -72,6 +72,8 @@ export interface CutoverFacts {
   readonly holder?: string;
   /** Per database, `pg_current_snapshot()` of the target before the release: what the proof compares as of. */
   readonly targetSnapshots: Readonly<Record<string, string>>;
+  /** The same of the source: what the way back writes there later isn't of the cutover. */
+  readonly sourceSnapshots?: Readonly<Record<string, string>>;
 }
 
 /** A row that is not the same on both sides. */
@@ -118,23 +120,54 @@ export interface InventoryCount {
   readonly target: number;
 }
 
+/** A table, or some of its columns, of which the proof can say nothing. */
+export interface NotProven {
+  readonly database: string;
+  readonly schema: string;
+  readonly table: string;
+  /** These alone; absent: nothing of the table. */
+  readonly columns?: readonly string[];
+  readonly why: string;
+}
+
+/** What holds rows in all databases, as the catalog of the source counts it under the snapshot of the proof, and what of it was compared. */
+export interface Coverage {
+  readonly counted: Readonly<Record<string, number>>;
+  readonly compared: { readonly tables: number; readonly partitions: number };
+  readonly notCompared: readonly { readonly kind: string; readonly count: number; readonly why: string }[];
+}
+
 export interface Proof extends Comparison {
   /**
    * `snapshot`: both sides under snapshots that were taken while writes were stopped: exact.
-   * `row-versions`: the worker that held the snapshot died; the fenced source against those rows of the target that
-   * were visible at the cutover. Rows updated or deleted on the target since then can't be compared any more.
+   * `row-versions`: the worker that held the snapshots died; those row versions of both sides that were there at the
+   * cutover. Rows updated or deleted since then can't be compared any more, and aren't in \`rows\`.
    */
   readonly method: 'snapshot' | 'row-versions';
   /** `row-versions` only: rows that were written on the target after the cutover, so that they can't be compared. */
   readonly changedSince: number;
   /** `row-versions` only: rows of the source that the target does not have any more; deleted since, as far as is known. */
   readonly goneSince: number;
+  /**
+   * `row-versions` only: rows of the source that the way back had written since. A row that the target deleted, and the way back on
+   * the source, is in no count. Absent: a pause of an old version, which did not note what is needed to know.
+   */
+  readonly sourceChangedSince?: number;
   /** `row-versions` only: tables that had been proven under the snapshots before these were lost. */
   readonly tablesBySnapshot?: number;
   /** Objects of all databases by kind, as of the cutover: schemas, tables, indexes, roles, grants, settings... */
   readonly inventory?: Readonly<Record<string, InventoryCount>>;
-  /** Sequences of the target that are behind those of the source. */
+  /** Sequences of the target that are behind those of the source; the first of them where there are very many. */
   readonly sequencesBehind?: readonly string[];
+  /** How many, where `sequencesBehind` doesn't name all. */
+  readonly sequencesBehindCount?: number;
+  readonly coverage?: Coverage;
+  /** What DDL on one side since the cutover made unreadable; the first of them where there are very many. */
+  readonly notProven?: readonly NotProven[];
+  readonly notProvenTables?: number;
+  /** DDL on either side since the cutover, as the catalogs show it; the first of it. It changes nothing of what was compared. */
+  readonly ddlSince?: readonly string[];
+  readonly ddlChanges?: number;
   /** ISO 8601: when the last table was compared. */
   readonly provenAt?: string;
 }
@@ -310,15 +343,42 @@ export interface Report {
   shortened?: readonly string[];
 }
 
+/** What the proof can say nothing of, one line for each; the last one says how many aren't named. */
+export function notProvenLines({ notProven = [], notProvenTables = notProven.length }: Proof): string[] {
+  const lines = notProven.map(
+    ({ database, schema, table, columns, why }) =>
+      `${database} ${JSON.stringify(schema)}.${JSON.stringify(table)}${columns ? ` columns ${columns.join(', ')}` : ''}: ${why}`,
+  );
+  return notProvenTables > lines.length ? [...lines, `and ${notProvenTables - lines.length} more`] : lines;
+}
+
+/** How many tables the catalog counts and what of it wasn't compared, in words; undefined: an old version did not count. */
+export function coverageText({ coverage, notProvenTables = 0 }: Proof): string | undefined {
+  if (!coverage) return undefined;
+  const { counted, compared, notCompared } = coverage;
+  const left = notCompared.filter(({ count }) => count > 0).map(({ kind, count, why }) => `${count} ${kind} (${why})`);
+  return [
+    `compared ${compared.tables} of ${counted.tables ?? 0} tables and ${compared.partitions} of ${counted.partitions ?? 0} partitions that the catalog counts`,
+    ...(notProvenTables > 0 ? [`${notProvenTables} of them in part or not at all`] : []),
+    left.length > 0 ? `not compared: ${left.join(', ')}` : 'nothing else holds rows',
+  ].join('; ');
+}
+
 /** The proof in one line. It exists only where nothing differs: otherwise the migration is parked. */
 export function proofLine(proof: Proof, switchedAt: string, pause: 'cutover' | 'rollback' = 'cutover'): string {
   const seconds = proof.provenAt ? secondsAfter(switchedAt, proof.provenAt) : proof.durationMs / 1000;
   const how =
     proof.method === 'snapshot'
       ? 'under the snapshots of the pause'
-      : `by row versions, ${proof.tablesBySnapshot ?? 0} tables under the snapshots of the pause; ${proof.changedSince} rows written and ${proof.goneSince} deleted since can't be compared`;
-  return `${proof.rows} rows in ${proof.tables} tables, identical, proven in ${seconds.toFixed(1)} s after the ${pause} (${how})`;
+      : `by row versions, ${proof.tablesBySnapshot ?? 0} tables under the snapshots of the pause; ${proof.changedSince} rows written and ${proof.goneSince} deleted since can't be compared${wayBackText(proof)}`;
+  const unproven = proof.notProvenTables ? `, ${proof.notProvenTables} NOT PROVEN` : '';
+  return `${proof.rows} rows in ${proof.tables} tables, identical${unproven}, proven in ${seconds.toFixed(1)} s after the ${pause} (${how})`;
 }
+
+const wayBackText = ({ sourceChangedSince }: Proof): string =>
+  sourceChangedSince === undefined
+    ? ''
+    : `; the way back has written ${sourceChangedSince} rows of the source, and what it deleted there is in no count`;
 
 const secondsAfter = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;
 

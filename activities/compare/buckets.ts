@@ -3,7 +3,7 @@ import type { Reader } from './reader';
 import { column, fromOnly, hashOf, keyText, rowHash } from './row-sql';
 
 /** More are of no use: what differs is narrowed down in steps anyway, and the totals have to fit into a heartbeat. */
-const MOST_BUCKETS = 512;
+export const MOST_BUCKETS = 512;
 /** Rows that are worth a bucket. */
 const ROWS_PER_BUCKET = 2_000;
 
@@ -16,14 +16,18 @@ export type Bucketing =
   /** All in one. */
   | { readonly kind: 'one' };
 
+/** Buckets for about so many rows. */
+export const wantedBuckets = (rows: number): number =>
+  Math.min(MOST_BUCKETS, 2 ** Math.ceil(Math.log2(Math.max(1, rows / ROWS_PER_BUCKET))));
+
 /** Chooses by the kind of the key; asks the index for its ends. `rows`: an estimate. */
 export async function chooseBuckets(reader: Reader, table: ComparedTable, rows: number): Promise<Bucketing> {
-  const wanted = Math.min(MOST_BUCKETS, 2 ** Math.ceil(Math.log2(Math.max(1, rows / ROWS_PER_BUCKET))));
+  const wanted = wantedBuckets(rows);
   if (wanted <= 1) return { kind: 'one' };
   const first = table.key[0];
   if (!first?.isInteger) return { kind: 'hash', mask: wanted - 1 };
   const [ends] = await reader.rows<{ low: string | null; high: string | null }>(
-    `SELECT min(${column(first.name)})::text AS low, max(${column(first.name)})::text AS high FROM ${fromOnly(table)}`,
+    `SELECT min(${column(first.name)})::text AS low, max(${column(first.name)})::text AS high FROM ${fromOnly(table, reader.side)}`,
   );
   if (!ends || ends.low === null || ends.high === null) return { kind: 'one' };
   const { low, high } = ends;

@@ -1,24 +1,22 @@
-import { type Bucketing, chooseBuckets } from './buckets';
-import { differenceOf, pairTables } from './differences';
-import { type ComparedTable, compareText, labelOf, listTables, readSizes, type TableSize } from './list-tables';
+import type { Session, Side } from '../postgres/session';
+import { comparable, countRelations } from './coverage';
+import { differenceOf, pairTables, type Paired, type TablePair } from './differences';
+import { incomplete } from './incomplete';
+import { type ComparedTable, type ListedTable, listTables } from './list-tables';
 import { narrow } from './narrow';
-import type { ComparisonProgress } from './progress';
+import type { Placed } from './placed';
+import { type ComparisonProgress, emptyTally, inDatabase, type Tally } from './progress';
+import { orFailed, type Read, readRound } from './read-round';
 import type { Reader, ReaderPair } from './reader';
-import type { Disagreements } from './row-fingerprints';
-import { drainJobs, scanSmall, SideScan } from './scan';
-import type { Session } from '../postgres/session';
-import type { Totals } from './totals';
+import { roundsOf } from './rounds';
+import { type Disagreements, rowsOf } from './row-fingerprints';
+import { labelOf, TableMap } from './table-name';
 
-/** A table that is no larger, TOAST included, is read in one go, many in one round trip. */
-const SMALL_BLOCKS = 256;
-const SMALL_AT_ONCE = 50;
-/** Tables up to so many pages in all (4 GiB) are read under one snapshot of a live side. */
-const ROUND_BLOCKS = 524_288;
-const ROUND_TABLES = 2_000;
 /** After so many differing rows the rest of a table isn't narrowed down any more. */
 const ENOUGH_DIFFERENCES = 1_000;
-/** Before this version a range of pages can't be read without reading all. */
-const TID_RANGE_SCAN_SINCE = 140_000;
+/** A table whose definition changes while it is read is read again, so many times. */
+const MOST_READS = 5;
+const SIDES = ['source', 'target'] as const;
 
 /** Snapshots that a reader reads under; undefined: each query has its own. */
 export interface SnapshotNames {
@@ -34,182 +32,214 @@ export interface Comparing {
   /** Readers of each side, at least one. */
   readonly source: readonly Reader[];
   readonly target: readonly Reader[];
-  /** Sessions for looks into the catalogs. */
+  /** Sessions for looks into the catalogs, as their snapshots see them. */
   readonly catalogs: { readonly source: Session; readonly target: Session };
+  /** Which table is which; default: by name. */
+  pair?(database: string, source: readonly ListedTable[], target: readonly ListedTable[]): Promise<Paired>;
+  /** How tables can be read now, where that isn't as they were listed. Asked before and after they are read. */
+  placed?(tables: readonly TablePair[]): Promise<TableMap<Placed>>;
   /** The snapshots to read under now. */
   snapshots(): Promise<SnapshotNames>;
   /** Called when the tables of a round are read: a live side lets go of its snapshots. Returns what rows are looked at under. */
   roundRead(): Promise<SnapshotNames>;
   /** Rows that disagree were found: which of them are different for good? `pair` reads as the proof of it needs. */
   decide(pair: ReaderPair, table: ComparedTable, found: Disagreements): Promise<Decided>;
+  /** `progress` was begun by another method. */
+  readonly otherMethod?: boolean;
+  /** How many rows of a table were left out of what is read. */
+  leftOut?(tables: readonly TablePair[]): Promise<TableMap<LeftOut>>;
 }
+
+export type LeftOut = Pick<Tally, 'changedSince' | 'sourceChangedSince'>;
 
 export interface Decided {
   readonly different: Disagreements;
   readonly undecided?: number;
-  readonly changedSince?: number;
   readonly goneSince?: number;
+  /** Rows of the source that are neither equal nor different: they weren't compared. */
+  readonly notCompared?: number;
 }
 
 /**
  * Compares one database: the whole contents of all tables, each side read once, in chunks, by several sessions. What
  * differs is narrowed down to rows. Goes on where `progress` stands.
+ * @throws ApplicationFailure ProofIncomplete when these aren't all the tables that the catalog counts
  */
 export async function compareDatabase(comparing: Comparing, database: string): Promise<void> {
-  const { catalogs, progress, migration } = comparing;
+  const { progress } = comparing;
   progress.doing = `${database}: listing tables`;
-  const [there, here] = await Promise.all([
-    listTables(catalogs.source, migration),
-    listTables(catalogs.target, migration),
-  ]);
-  const { both: tables, differences } = pairTables(database, there, here);
-  const sizes = await Promise.all([readSizes(catalogs.source), readSizes(catalogs.target)]);
-  const { upTo } = progress;
-  if (upTo === undefined) progress.differences.push(...differences);
-  const left = tables.filter((table) => upTo === undefined || compareText(labelOf(table), upTo) > 0);
-  for (const round of roundsOf(left, sizes)) await compareRound(comparing, database, round, sizes);
+  const { paired, counted } = await listBoth(comparing, database);
+  const isDone = progress.isDone(paired.both.map(({ table }) => table));
+  const { atBeginning } = progress;
+  for (const one of paired.notProven ?? []) {
+    // What can't be compared by the second method may have been compared by the first.
+    const isNew = comparing.otherMethod === true && !isDone({ schema: one.schema, name: one.table });
+    if (atBeginning || isNew) progress.cannotProve(one);
+  }
+  if (atBeginning) {
+    for (const difference of paired.differences) progress.differs(difference);
+    for (const text of paired.since ?? []) progress.changedBy(`${database}: ${text}`);
+    progress.count(counted);
+  }
+  const left = paired.both.filter(({ table }) => !isDone(table));
+  let done = paired.both.length - left.length;
+  for (const round of roundsOf(left)) {
+    await compareRound(comparing, database, round);
+    done += round.length;
+  }
+  if (done !== paired.both.length) throw incomplete(database, 'source', counted, done);
   progress.databaseDone(database);
 }
 
-type Sizes = readonly [Map<string, TableSize>, Map<string, TableSize>];
-
-const NOTHING: TableSize = { blocks: 0, allBlocks: 0 };
-const largerOf = (table: ComparedTable, [there, here]: Sizes): number =>
-  Math.max((there.get(labelOf(table)) ?? NOTHING).allBlocks, (here.get(labelOf(table)) ?? NOTHING).allBlocks);
-
-function* roundsOf(tables: readonly ComparedTable[], sizes: Sizes): Generator<ComparedTable[]> {
-  let [round, blocks] = [[] as ComparedTable[], 0];
-  for (const table of tables) {
-    round.push(table);
-    blocks += largerOf(table, sizes);
-    if (blocks < ROUND_BLOCKS && round.length < ROUND_TABLES) continue;
-    yield round;
-    [round, blocks] = [[], 0];
+/** The tables of both sides, and a count of the catalog's own: one that got lost would be missing from the proof without a word. */
+async function listBoth(comparing: Comparing, database: string) {
+  const { catalogs, migration } = comparing;
+  const list = async (side: Side) => {
+    const tables = await listTables(catalogs[side], migration);
+    return { tables, counted: await countRelations(catalogs[side], migration) };
+  };
+  const [there, here] = await Promise.all([list('source'), list('target')]);
+  const pair =
+    comparing.pair ?? ((...of: Parameters<typeof pairTables<ListedTable>>) => Promise.resolve(pairTables(...of)));
+  const paired = await pair(database, there.tables, here.tables);
+  for (const [side, { counted }] of [['source', there] as const, ['target', here] as const]) {
+    const known = paired.both.length + paired.unpaired[side];
+    // On a live pair, tables come and go between the two looks.
+    if (comparing.placed && known !== comparable(counted)) throw incomplete(database, side, counted, known);
   }
-  if (round.length > 0) yield round;
+  return { paired, counted: there.counted };
 }
 
-/** What was read of a table. */
-interface Read {
-  readonly bucketing: Bucketing;
-  readonly source: Totals;
-  readonly target: Totals;
+/** Compares some tables; what this finds counts when all of them are done. */
+async function compareRound(comparing: Comparing, database: string, round: readonly TablePair[]): Promise<void> {
+  const { progress } = comparing;
+  const [first] = round;
+  const last = round.at(-1);
+  if (!first || !last) return;
+  progress.doing = `${inDatabase(database, first.table)}${round.length > 1 ? ` and ${round.length - 1} more tables` : ''}`;
+  const result = { tally: emptyTally(), after: [] as (() => void)[] };
+  let left = round;
+  for (let reads = 1; left.length > 0; reads += 1) {
+    const again = await compareOnce(comparing, database, left, result);
+    for (const { table } of left) progress.forget(table);
+    if (again.size > 0 && reads === MOST_READS) {
+      const [[table, error] = []] = again.entries();
+      throw error instanceof Error
+        ? error
+        : new Error(`${table ? labelOf(table) : ''} changed ${reads} times while it was read`);
+    }
+    left = left.filter(({ table }) => again.has(table));
+  }
+  for (const found of result.after) found();
+  progress.roundDone(result.tally, last.table);
 }
 
-async function compareRound(
+interface RoundResult {
+  readonly tally: Tally;
+  /** What goes into the progress when the round is done. */
+  readonly after: (() => void)[];
+}
+
+/** Returns the tables that have to be read again, since their definition changed meanwhile. */
+async function compareOnce(
   comparing: Comparing,
   database: string,
-  round: readonly ComparedTable[],
-  sizes: Sizes,
-): Promise<void> {
+  round: readonly TablePair[],
+  { tally, after }: RoundResult,
+): Promise<TableMap<unknown>> {
   const { progress } = comparing;
-  progress.doing = `${database}: ${labelOf(round[0] as ComparedTable)}${round.length > 1 ? ` and ${round.length - 1} more tables` : ''}`;
-  const read = await readRound(comparing, round, sizes);
+  const before = await comparing.placed?.(round);
+  const there = round.map((pair) => withPlace(pair, before?.get(pair.table)));
+  const { read, failed: again } = await readRound(
+    comparing,
+    there.filter(({ table }) => before?.get(table)?.unreadable === undefined),
+  );
   const names = await comparing.roundRead();
-  const pair = {
+  const readers = {
     source: firstOf(comparing.source).under(names.source),
     target: firstOf(comparing.target).under(names.target),
   };
-  for (const table of round) {
-    const label = labelOf(table);
-    const found = read.get(label);
-    if (!found) throw new Error(`${label} was not read`);
-    await compareTotals(comparing, pair, database, table, found);
-    progress.tables += 1;
-    progress.rows += found.source.rows;
-    progress.upTo = label;
-    progress.open.delete(label);
-    progress.saved.delete(label);
+  const leftOut = await orFailed(comparing, again, there, async () => comparing.leftOut?.(there));
+  const found = new TableMap<Found>();
+  for (const { table } of there) {
+    const one = read.get(table);
+    if (!one || again.has(table)) continue;
+    const compared = await orFailed(comparing, again, [{ table }], () =>
+      compareTotals(comparing, readers, database, table, one),
+    );
+    if (compared) found.set(table, compared);
+    progress.inRound += 1;
   }
+  const now = await comparing.placed?.(round);
+  for (const pair of there) {
+    const { table } = pair;
+    const [was, is] = [before?.get(table), now?.get(table)];
+    if (was?.signature !== is?.signature || again.has(table)) {
+      if (!again.has(table)) again.set(table, undefined);
+      continue;
+    }
+    for (const text of is?.since ?? []) after.push(() => progress.changedBy(`${inDatabase(database, table)}: ${text}`));
+    const one = found.get(table);
+    const unproven = is?.unreadable ?? (one && rewrittenAway(is, one));
+    const name = { database, schema: table.schema, table: table.name };
+    if (unproven !== undefined || !one) {
+      if (unproven === undefined) throw new Error(`${labelOf(table)} was not read`);
+      after.push(() => progress.cannotProve({ ...name, why: unproven }));
+      continue;
+    }
+    if (is && is.lost.size > 0) {
+      const [columns, why] = [[...is.lost.keys()], [...new Set(is.lost.values())].join('; ')];
+      after.push(() => progress.cannotProve({ ...name, columns: columns.slice(0, MOST_COLUMNS), why }));
+    }
+    add(tally, pair, one, leftOut?.get(table));
+    const { difference } = one;
+    if (difference) after.push(() => progress.differs(difference));
+  }
+  return again;
 }
 
-async function readRound(
-  comparing: Comparing,
-  round: readonly ComparedTable[],
-  sizes: Sizes,
-): Promise<Map<string, Read>> {
-  const { progress } = comparing;
-  const isSmall = (table: ComparedTable) =>
-    largerOf(table, sizes) <= SMALL_BLOCKS && !progress.saved.has(labelOf(table));
-  const small = round.filter(isSmall);
-  for (const table of round.filter((one) => !isSmall(one))) {
-    progress.open.set(labelOf(table), await openTable(comparing, table, sizes));
-  }
-  const open = [...progress.open.values()];
-  const halt = { failed: false };
-  const [there, here] = await Promise.all(
-    (['source', 'target'] as const).map((side) =>
-      readSide(
-        comparing,
-        side,
-        small,
-        open.map((one) => one[side]),
-        halt,
-      ),
-    ),
-  );
-  const read = new Map<string, Read>();
-  for (const [label, { source, target }] of progress.open) {
-    read.set(label, { bucketing: source.bucketing, source: source.totals, target: target.totals });
-  }
-  for (const table of small) {
-    const label = labelOf(table);
-    const [source, target] = [there?.get(label), here?.get(label)];
-    if (source && target) read.set(label, { bucketing: { kind: 'one' }, source, target });
-  }
-  return read;
-}
+/** Columns of a table that are named. */
+const MOST_COLUMNS = 20;
 
-async function openTable(comparing: Comparing, table: ComparedTable, [there, here]: Sizes) {
-  const label = labelOf(table);
-  const saved = comparing.progress.saved.get(label);
-  const [source, target] = [there.get(label) ?? NOTHING, here.get(label) ?? NOTHING];
-  const names = await comparing.snapshots();
-  const reader = firstOf(comparing.source).under(names.source);
-  const bucketing = saved?.bucketing ?? (await chooseBuckets(reader, table, source.allBlocks * ROWS_PER_BLOCK));
+/** The table as it can be read now, without the columns that can't be. */
+function withPlace(pair: TablePair, placed: Placed | undefined): TablePair {
+  if (!placed) return pair;
+  const isLeft = (name: string) => !placed.lost.has(name);
+  const { table } = pair;
+  const key = table.key.every(({ name }) => isLeft(name)) ? table.key : [];
+  const columns = table.columns.filter(isLeft);
   return {
-    source: new SideScan(table, bucketing, saved?.source.blocks ?? source.blocks, saved?.source),
-    target: new SideScan(table, bucketing, saved?.target.blocks ?? target.blocks, saved?.target),
+    ...pair,
+    table: { ...table, key, columns, wide: table.wide.filter(isLeft), from: placed.from, whole: placed.whole },
   };
 }
 
-/** For the choice of buckets only: a guess does. */
-const ROWS_PER_BLOCK = 50;
-
-/** Reads one side of a round with all of its readers. Returns the totals of the small tables. */
-async function readSide(
-  comparing: Comparing,
-  side: 'source' | 'target',
-  small: readonly ComparedTable[],
-  scans: readonly SideScan[],
-  halt: { failed: boolean },
-): Promise<Map<string, Totals>> {
-  const found = new Map<string, Totals>();
-  const whole = await cannotReadRanges(comparing.catalogs[side]);
-  const groups: ComparedTable[][] = [];
-  for (let at = 0; at < small.length; at += SMALL_AT_ONCE) groups.push(small.slice(at, at + SMALL_AT_ONCE));
-  const now = async (reader: Reader) => reader.under((await comparing.snapshots())[side]);
-  await drainJobs(comparing[side], halt, () => {
-    const group = groups.shift();
-    if (group) {
-      return async (reader) => {
-        for (const [label, totals] of await scanSmall(await now(reader), group)) found.set(label, totals);
-      };
-    }
-    for (const scan of scans) {
-      const chunk = scan.take(whole, comparing[side].length);
-      if (chunk) return async (reader) => scan.read(await now(reader), chunk);
-    }
-    return undefined;
-  });
-  return found;
+/**
+ * TRUNCATE and an ALTER TABLE that writes a table anew leave nothing of it for an older snapshot: it looks empty. (VACUUM
+ * FULL and CLUSTER take the old rows along.)
+ * @see https://www.postgresql.org/docs/current/mvcc-caveats.html
+ */
+function rewrittenAway(placed: Placed | undefined, { read }: Found): string | undefined {
+  const sides = SIDES.filter((side) => placed?.rewritten.includes(side) && read[side].rows === 0);
+  if (sides.length === 0) return undefined;
+  return `it was emptied or written anew on the ${sides.join(' and the ')} since, by TRUNCATE or ALTER TABLE: its rows as of then can't be read any more`;
 }
 
-async function cannotReadRanges(session: Session): Promise<boolean> {
-  const { rows } = await session.query<{ version: number }>(
-    `SELECT current_setting('server_version_num')::int AS version`,
-  );
-  return (rows[0]?.version ?? 0) < TID_RANGE_SCAN_SINCE;
+/** What comparing one table came to. */
+interface Found {
+  readonly read: Read;
+  readonly decided: Required<Omit<Decided, 'different'>>;
+  readonly difference?: ReturnType<typeof differenceOf> extends Promise<infer Difference> ? Difference : never;
+}
+
+function add(tally: Tally, { source }: TablePair, { read, decided }: Found, leftOut: LeftOut | undefined): void {
+  tally.tables += 1;
+  tally.partitions += source.isPartition ? 1 : 0;
+  tally.rows += read.source.rows - decided.notCompared;
+  tally.undecided += decided.undecided;
+  tally.goneSince += decided.goneSince;
+  tally.changedSince += leftOut?.changedSince ?? 0;
+  tally.sourceChangedSince += leftOut?.sourceChangedSince ?? 0;
 }
 
 async function compareTotals(
@@ -218,25 +248,28 @@ async function compareTotals(
   database: string,
   table: ComparedTable,
   read: Read,
-): Promise<void> {
+): Promise<Found> {
+  const decided = { undecided: 0, goneSince: 0, notCompared: 0 };
   const differing = read.source.differing(read.target);
-  if (differing.size === 0) return;
-  const { progress } = comparing;
-  progress.doing = `${database}: ${labelOf(table)}, rows that differ`;
+  if (differing.size === 0) return { read, decided };
+  comparing.progress.doing = `${inDatabase(database, table)}, rows that differ`;
   const different: Disagreements = new Map();
   let atLeast = false;
   for await (const batch of narrow(pair, table, read.bucketing, differing)) {
-    const decided = await comparing.decide(pair, table, batch);
-    progress.undecided += decided.undecided ?? 0;
-    progress.changedSince += decided.changedSince ?? 0;
-    progress.goneSince += decided.goneSince ?? 0;
-    for (const [key, sides] of decided.different) different.set(key, sides);
+    const one = await comparing.decide(pair, table, batch);
+    decided.undecided += one.undecided ?? 0;
+    decided.goneSince += one.goneSince ?? 0;
+    decided.notCompared += one.notCompared ?? 0;
+    for (const [key, sides] of one.different) {
+      different.set(key, sides);
+      decided.notCompared += rowsOf(sides.source);
+    }
     atLeast = different.size >= ENOUGH_DIFFERENCES;
     if (atLeast) break;
   }
-  if (different.size === 0) return;
+  if (different.size === 0) return { read, decided };
   const difference = await differenceOf(pair, database, table, different, comparing.showValues);
-  progress.differences.push(atLeast ? { ...difference, atLeast } : difference);
+  return { read, decided, difference: atLeast ? { ...difference, atLeast } : difference };
 }
 
 function firstOf(readers: readonly Reader[]): Reader {

@@ -1,7 +1,7 @@
 import { fenceSchema } from '../../plan/names';
 import type { InventoryCount } from '../../plan/report';
-import type { ComparedTable } from './list-tables';
 import { queryRows, type Session } from '../postgres/session';
+import { TableMap, type TableName } from './table-name';
 
 /** Schemas of the server and ours. */
 const FOREIGN = `n.nspname NOT IN ('information_schema', $1) AND n.nspname NOT LIKE 'pg\\_%'`;
@@ -66,40 +66,58 @@ export function addCounts(
   }
 }
 
-/** Whether a table was rewritten since a transaction's snapshot was taken: TRUNCATE, ALTER TABLE, VACUUM FULL. */
-export async function rewrittenSince(keeper: Session, { schema, name }: ComparedTable): Promise<boolean> {
-  // The row of pg_class is that of the snapshot, the function looks into the catalog of now.
-  const rows = await queryRows(
-    keeper,
-    `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = $1 AND c.relname = $2 AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)`,
-    [schema, name],
-  );
-  return rows.length > 0;
+/** Sessions of both sides. */
+interface Sessions {
+  readonly source: Session;
+  readonly target: Session;
 }
 
-/** Sequences that would hand out on the target what the source has handed out. The source is fenced; the target only goes on. */
-export async function sequencesBehind(
-  source: Session,
-  target: Session,
-  database: string,
-  migration: string,
-): Promise<string[]> {
-  const read = (session: Session) =>
-    queryRows<{ name: string; last: string | null; by: string; cycles: boolean }>(
-      session,
-      `SELECT schemaname || '.' || sequencename AS name, last_value::text AS last, increment_by::text AS by, cycle AS cycles
-         FROM pg_sequences WHERE schemaname <> $1 ORDER BY 1`,
-      [fenceSchema(migration)],
-    );
-  const [there, here] = await Promise.all([read(source), read(target)]);
-  const found = new Map(here.map((one) => [one.name, one]));
-  return there
-    .filter(({ name, last, by, cycles }) => {
-      if (last === null || cycles) return false;
-      const twin = found.get(name)?.last;
-      if (twin === undefined || twin === null) return true;
-      return BigInt(by) > 0n ? BigInt(twin) < BigInt(last) : BigInt(twin) > BigInt(last);
-    })
-    .map(({ name }) => `${database} ${name}`);
+/**
+ * Sequences that would hand out on the target what the source has handed out. The source is fenced; the target only goes on.
+ * @param then sessions that see the catalogs as of the pause: one that was renamed or dropped since isn't behind
+ * @param now sessions that see them as they are
+ */
+export async function sequencesBehind(then: Sessions, now: Sessions, migration: string): Promise<TableName[]> {
+  const [there, here] = await Promise.all([
+    readSequences(then.source, now.source, migration),
+    readSequences(then.target, now.target, migration),
+  ]);
+  const found = new TableMap(here.map((one) => [one, one] as const));
+  return there.filter((one) => {
+    const { last, by, cycles } = one;
+    if (last === null || last === undefined || cycles) return false;
+    const twin = found.get(one);
+    if (!twin) return true;
+    // Dropped on the target since.
+    if (twin.last === undefined) return false;
+    if (twin.last === null) return true;
+    return BigInt(by) > 0n ? BigInt(twin.last) < BigInt(last) : BigInt(twin.last) > BigInt(last);
+  });
+}
+
+interface Sequence extends TableName {
+  readonly oid: number;
+  readonly by: string;
+  readonly cycles: boolean;
+  /** The last value that it gave; null: it gave none; undefined: it isn't there any more. */
+  readonly last: string | null | undefined;
+}
+
+async function readSequences(then: Session, now: Session, migration: string): Promise<Sequence[]> {
+  const listed = await queryRows<Omit<Sequence, 'last'>>(
+    then,
+    `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name, s.seqincrement::text AS by, s.seqcycle AS cycles
+       FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relpersistence <> 't' AND n.nspname <> $1 ORDER BY 2, 3`,
+    [fenceSchema(migration)],
+  );
+  const values = await queryRows<{ oid: number; last: string | null }>(
+    now,
+    `SELECT c.oid::int8::float8 AS oid,
+            CASE WHEN has_sequence_privilege(c.oid, 'SELECT,USAGE') THEN pg_sequence_last_value(c.oid) END::text AS last
+       FROM pg_class c WHERE c.relkind = 'S' AND c.oid = ANY ($1::oid[])`,
+    [listed.map(({ oid }) => oid)],
+  );
+  const last = new Map(values.map((one) => [one.oid, one.last]));
+  return listed.map((one) => ({ ...one, last: last.get(one.oid) }));
 }

@@ -1,5 +1,6 @@
 import { fenceSchema } from '../../plan/names';
-import { queryRows, type Session } from '../postgres/session';
+import { queryRows, type Session, type Side } from '../postgres/session';
+import { compareNames, type TableName } from './table-name';
 
 /** One column of a table's key. */
 export interface KeyColumn {
@@ -13,9 +14,7 @@ export interface KeyColumn {
 }
 
 /** A table with rows of its own: ordinary tables and leaves of partitioned ones. */
-export interface ComparedTable {
-  readonly schema: string;
-  readonly name: string;
+export interface ComparedTable extends TableName {
   /** Columns of the primary key, else of the replica identity's index; empty: rows have no key. */
   readonly key: readonly KeyColumn[];
   /** All columns that aren't dropped, generated ones too, in the order of the source. */
@@ -25,18 +24,47 @@ export interface ComparedTable {
    * type without a limit. They go into a row's hash by a hash of their own.
    */
   readonly wide: readonly string[];
+  /**
+   * What to read it from on a side where that isn't the table by its own name and columns: SQL with the alias `t` whose
+   * columns have the names above.
+   */
+  readonly from?: Partial<Record<Side, string>>;
+  /** The same without a condition on rows. */
+  readonly whole?: Partial<Record<Side, string>>;
 }
 
-export const labelOf = ({ schema, name }: Pick<ComparedTable, 'schema' | 'name'>): string => `${schema}.${name}`;
+/** A table as one side's catalog has it. */
+export interface ListedTable extends ComparedTable {
+  readonly oid: number;
+  /** Name of its file: another one when all of it was written anew. */
+  readonly filenode: number;
+  readonly isPartition: boolean;
+  /** Of each column: its number, its type, and the expression of one that is computed when it is read. */
+  readonly attributes: readonly Attribute[];
+  /** Pages of the main fork. */
+  readonly blocks: number;
+  /** Pages with TOAST. */
+  readonly allBlocks: number;
+}
+
+/** Number, oid of the type, oid of the expression of a virtual generated column. */
+export type Attribute = readonly [number: number, type: number, expression: number | null];
 
 /**
- * Every permanent table outside the system's schemas and ours, sorted by schema and name. `cron.job` isn't among them: until the
- * switch the jobs of the target are off on purpose.
+ * Every permanent table outside the system's schemas and ours, sorted by schema and name, as the session's snapshot sees the
+ * catalog; sizes and names of types are those of now. `cron.job` isn't among them: until the switch the jobs of the target are
+ * off on purpose.
  */
-export async function listTables(session: Session, migration: string): Promise<ComparedTable[]> {
-  const tables = await queryRows<ComparedTable>(
+export async function listTables(session: Session, migration: string): Promise<ListedTable[]> {
+  const tables = await queryRows<ListedTable>(
     session,
     `SELECT n.nspname AS schema, c.relname AS name, coalesce(k.columns, '[]') AS key,
+            c.oid::int8::float8 AS oid, c.relfilenode::int8::float8 AS filenode, c.relispartition AS "isPartition",
+            (coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int8)::float8 AS blocks,
+            (coalesce(pg_table_size(c.oid), 0) / current_setting('block_size')::int8)::float8 AS "allBlocks",
+            coalesce((SELECT json_agg(json_build_array(a.attnum, a.atttypid::int8, d.oid::int8) ORDER BY a.attnum) FROM pg_attribute a
+                       LEFT JOIN pg_attrdef d ON a.attgenerated = 'v' AND d.adrelid = a.attrelid AND d.adnum = a.attnum
+                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS attributes,
             coalesce((SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
             coalesce((SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
@@ -69,32 +97,5 @@ export async function listTables(session: Session, migration: string): Promise<C
         AND NOT (n.nspname = 'cron' AND c.relname = 'job')`,
     [fenceSchema(migration)],
   );
-  return tables.sort((a, b) => compareText(labelOf(a), labelOf(b)));
-}
-
-/** Order of code units: the same in every process, whatever the locale of a database. */
-export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** How a table lies on one side. */
-export interface TableSize {
-  /** Pages of the main fork. */
-  readonly blocks: number;
-  /** Pages with TOAST. */
-  readonly allBlocks: number;
-}
-
-/** Sizes of all tables of a database, by label. */
-export async function readSizes(session: Session): Promise<Map<string, TableSize>> {
-  const rows = await queryRows<{ schema: string; name: string; blocks: number; all_blocks: number }>(
-    session,
-    `SELECT n.nspname AS schema, c.relname AS name,
-            (coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int8)::float8 AS blocks,
-            (coalesce(pg_table_size(c.oid), 0) / current_setting('block_size')::int8)::float8 AS all_blocks
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind = 'r' AND c.relpersistence = 'p'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'`,
-  );
-  return new Map(
-    rows.map((row) => [labelOf(row), { blocks: Number(row.blocks), allBlocks: Number(row.all_blocks) }] as const),
-  );
+  return tables.sort(compareNames);
 }

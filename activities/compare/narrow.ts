@@ -54,7 +54,7 @@ async function compareRows(pair: ReaderPair, table: ComparedTable, where: string
 async function totalsBy(reader: Reader, table: ComparedTable, bucket: string, where: string): Promise<Totals> {
   const rows = await reader.rows<{ bucket: string; rows: string; sum: string }>(
     `SELECT (${bucket})::text AS bucket, count(*)::text AS rows, sum(${rowHash(table)})::text AS sum
-       FROM ${fromOnly(table)} WHERE ${where} GROUP BY ${bucket}`,
+       FROM ${fromOnly(table, reader.side)} WHERE ${where} GROUP BY ${bucket}`,
   );
   const totals = new Totals();
   for (const row of rows) totals.add(row.bucket, { rows: Number(row.rows), sum: BigInt(row.sum) });

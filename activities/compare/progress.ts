@@ -1,6 +1,9 @@
-import type { TableDifference } from '../../plan/report';
+import { jsonBytes } from '../../plan/fit-report';
+import type { NotProven, TableDifference } from '../../plan/report';
 import type { Bucketing } from './buckets';
+import type { Counted } from './coverage';
 import type { SavedSide, SideScan } from './scan';
+import { compareNames, compareText, labelOf, TableMap, type TableName } from './table-name';
 
 /** A table that is being read. */
 export interface OpenTable {
@@ -15,81 +18,240 @@ export interface SavedTable {
   readonly target: SavedSide;
 }
 
-/** How far a comparison has come: plain JSON, in every heartbeat. */
+/** How far a comparison has come: plain JSON, in every heartbeat, and bounded. */
 export interface SavedComparison {
   /** Databases that are done. */
   readonly databases: readonly string[];
-  /** In the database after those: tables up to this one, in order, are done. */
+  /** In the database after those: tables up to this one, by schema and name, are done. */
+  readonly after?: TableName;
+  /** The same as earlier versions wrote it: tables whose `schema.name` does not come after this. */
   readonly upTo?: string;
   readonly tables: number;
+  /** Of `tables`, those that are partitions. */
+  readonly partitions?: number;
   readonly rows: number;
   readonly undecided: number;
   readonly changedSince: number;
   readonly goneSince: number;
+  readonly sourceChangedSince?: number;
   readonly differences: readonly TableDifference[];
-  /** By label; tables of which only a part is read. */
-  readonly open: Readonly<Record<string, SavedTable>>;
+  /** Tables that differ, where `differences` hasn't room for all. */
+  readonly differentTables?: number;
+  readonly notProven?: readonly NotProven[];
+  readonly notProvenTables?: number;
+  readonly since?: readonly string[];
+  readonly changes?: number;
+  readonly counted?: Counted;
+  /** Tables of which only a part is read; earlier versions wrote an object by `schema.name`. */
+  readonly open: readonly (SavedTable & { readonly table: TableName })[] | Readonly<Record<string, SavedTable>>;
 }
 
-/** Counts of a comparison, and the place at which another process goes on when this one dies. */
-export class ComparisonProgress {
-  readonly databases: string[];
-  upTo: string | undefined;
+/** Counts that come to those of a comparison when a round of tables is done. */
+export interface Tally {
   tables: number;
+  partitions: number;
   rows: number;
   undecided: number;
   changedSince: number;
   goneSince: number;
+  sourceChangedSince: number;
+}
+
+export const emptyTally = (): Tally => ({
+  tables: 0,
+  partitions: 0,
+  rows: 0,
+  undecided: 0,
+  changedSince: 0,
+  goneSince: 0,
+  sourceChangedSince: 0,
+});
+
+/** So many tables that differ are named; all are counted. */
+const MOST_DIFFERENT = 1_000;
+/** The same of tables that can't be proven, and of changes since. */
+const MOST_NAMED = 100;
+/** What differences may take, in bytes: rows are named, with values where the plan says so, as long as there is room. */
+const MOST_DIFFERENCE_BYTES = 250_000;
+/** What a heartbeat may have of tables that are being read, in bytes: Temporal takes 2 MiB, and warns from 512 KiB. */
+const MOST_OPEN_BYTES = 450_000;
+
+/** Counts of a comparison, and the place at which another process goes on when this one dies. */
+export class ComparisonProgress implements Tally {
+  readonly databases: string[];
+  #after: TableName | undefined;
+  #upTo: string | undefined;
+  tables: number;
+  partitions: number;
+  rows: number;
+  undecided: number;
+  changedSince: number;
+  goneSince: number;
+  sourceChangedSince: number;
   readonly differences: TableDifference[];
-  readonly open = new Map<string, OpenTable>();
+  differentTables: number;
+  #differenceBytes: number;
+  readonly notProven: NotProven[];
+  notProvenTables: number;
+  /** What DDL did since the moment that the comparison is of, for people. */
+  readonly since: string[];
+  changes: number;
+  readonly counted: Record<string, number>;
+  readonly open = new TableMap<OpenTable>();
+  /** Tables that this round is done with; they count when all of it is. */
+  inRound = 0;
   /** For people: what is being done. */
   doing = '';
-  /** What an attempt before this one had read of tables. */
-  readonly saved: Map<string, SavedTable>;
+  readonly #saved = new TableMap<SavedTable>();
+  readonly #savedByLabel: Map<string, SavedTable>;
 
   constructor(before?: SavedComparison) {
     this.databases = [...(before?.databases ?? [])];
-    this.upTo = before?.upTo;
+    this.#after = before?.after;
+    this.#upTo = before?.upTo;
     this.tables = before?.tables ?? 0;
+    this.partitions = before?.partitions ?? 0;
     this.rows = before?.rows ?? 0;
     this.undecided = before?.undecided ?? 0;
     this.changedSince = before?.changedSince ?? 0;
     this.goneSince = before?.goneSince ?? 0;
+    this.sourceChangedSince = before?.sourceChangedSince ?? 0;
     this.differences = [...(before?.differences ?? [])];
-    this.saved = new Map(Object.entries(before?.open ?? {}));
+    this.#differenceBytes = jsonBytes(this.differences);
+    this.differentTables = before?.differentTables ?? this.differences.length;
+    this.notProven = [...(before?.notProven ?? [])];
+    this.notProvenTables = before?.notProvenTables ?? this.notProven.length;
+    this.since = [...(before?.since ?? [])];
+    this.changes = before?.changes ?? this.since.length;
+    this.counted = { ...before?.counted };
+    const open = before?.open ?? [];
+    if (Array.isArray(open)) for (const { table, ...saved } of open) this.#saved.set(table, saved);
+    this.#savedByLabel = new Map(Array.isArray(open) ? [] : Object.entries(open));
+  }
+
+  /** Nothing of the database that is being compared is done yet. */
+  get atBeginning(): boolean {
+    return this.#after === undefined && this.#upTo === undefined;
+  }
+
+  /**
+   * Takes over what an attempt before this one wrote, now that the tables are known. What an earlier version wrote by
+   * `schema.name` counts only where one table alone reads so.
+   */
+  isDone(tables: readonly TableName[]): (table: TableName) => boolean {
+    const joined = ({ schema, name }: TableName) => `${schema}.${name}`;
+    const times = new Map<string, number>();
+    for (const table of tables) times.set(joined(table), (times.get(joined(table)) ?? 0) + 1);
+    for (const table of tables) {
+      const saved = times.get(joined(table)) === 1 && this.#savedByLabel.get(joined(table));
+      if (saved) this.#saved.set(table, saved);
+    }
+    this.#savedByLabel.clear();
+    const [after, upTo] = [this.#after, this.#upTo];
+    return (table) =>
+      (after !== undefined && compareNames(table, after) <= 0) ||
+      (upTo !== undefined && compareText(joined(table), upTo) <= 0 && times.get(joined(table)) === 1);
+  }
+
+  /** What an attempt before this one had read of a table. */
+  savedOf(table: TableName): SavedTable | undefined {
+    return this.#saved.get(table);
+  }
+
+  forget(table: TableName): void {
+    this.open.delete(table);
+    this.#saved.delete(table);
+  }
+
+  differs(difference: TableDifference): void {
+    this.differentTables += 1;
+    if (this.differences.length >= MOST_DIFFERENT) return;
+    const bytes = jsonBytes(difference);
+    const { rows: _rows, ...counts } = difference;
+    const hasRoom = this.#differenceBytes + bytes <= MOST_DIFFERENCE_BYTES;
+    if (hasRoom) this.#differenceBytes += bytes;
+    this.differences.push(hasRoom ? difference : { ...counts, examples: [] });
+  }
+
+  cannotProve(one: NotProven): void {
+    this.notProvenTables += 1;
+    if (this.notProven.length < MOST_NAMED) this.notProven.push(one);
+  }
+
+  /** @param text what was changed since, for people */
+  changedBy(text: string): void {
+    this.changes += 1;
+    if (this.since.length < MOST_NAMED) this.since.push(text);
+  }
+
+  count(counted: Counted): void {
+    for (const [kind, count] of Object.entries(counted)) this.counted[kind] = (this.counted[kind] ?? 0) + count;
+  }
+
+  /** All tables up to `last`, in the order of names, are done. */
+  roundDone(tally: Tally, last: TableName): void {
+    for (const key of Object.keys(tally) as (keyof Tally)[]) this[key] += tally[key];
+    this.#after = { schema: last.schema, name: last.name };
+    this.inRound = 0;
   }
 
   databaseDone(database: string): void {
     this.databases.push(database);
-    this.upTo = undefined;
+    this.#after = undefined;
+    this.#upTo = undefined;
+    this.#saved.clear();
   }
 
   /** The details of a heartbeat. */
   details(): { waitingFor: string; tables: number; rows: number; resume: SavedComparison } {
-    const open = [...this.open].map(([label, { source, target }]): [string, SavedTable] => [
-      label,
-      { bucketing: source.bucketing, source: source.save(), target: target.save() },
-    ]);
-    const blocks = [...this.open.values()].map(({ source }) => source.progress);
+    const blocks = [...this.open.entries()].map(([, { source }]) => source.progress);
     const [done, of] = [blocks.reduce((sum, one) => sum + one.done, 0), blocks.reduce((sum, one) => sum + one.of, 0)];
     return {
       waitingFor: `comparing ${this.doing}${of > 0 ? ` (${done} of ${of} blocks)` : ''}`,
-      tables: this.tables,
+      tables: this.tables + this.inRound,
       rows: this.rows,
       resume: {
         databases: this.databases,
-        ...(this.upTo === undefined ? {} : { upTo: this.upTo }),
+        ...(this.#after === undefined ? {} : { after: this.#after }),
+        ...(this.#upTo === undefined ? {} : { upTo: this.#upTo }),
         tables: this.tables,
+        partitions: this.partitions,
         rows: this.rows,
         undecided: this.undecided,
         changedSince: this.changedSince,
         goneSince: this.goneSince,
+        sourceChangedSince: this.sourceChangedSince,
         differences: this.differences,
-        open: Object.fromEntries([...this.saved, ...open]),
+        differentTables: this.differentTables,
+        notProven: this.notProven,
+        notProvenTables: this.notProvenTables,
+        since: this.since,
+        changes: this.changes,
+        counted: this.counted,
+        open: this.#openNow(),
       },
     };
   }
+
+  /** What has no room is read again by the next attempt, from the beginning of that table. */
+  #openNow(): (SavedTable & { table: TableName })[] {
+    const kept: (SavedTable & { table: TableName })[] = [];
+    let bytes = 0;
+    const keep = (table: TableName, saved: SavedTable): void => {
+      const ranges = saved.source.left.length + saved.target.left.length;
+      bytes += 500 + ranges * 24 + saved.source.totals.length + saved.target.totals.length;
+      if (bytes <= MOST_OPEN_BYTES) kept.push({ table, ...saved });
+    };
+    for (const [table, { source, target }] of this.open.entries()) {
+      keep(table, { bucketing: source.bucketing, source: source.save(), target: target.save() });
+    }
+    for (const [table, saved] of this.#saved.entries()) if (!this.open.has(table)) keep(table, saved);
+    return kept;
+  }
 }
+
+/** `table` for a message that names it with its database. */
+export const inDatabase = (database: string, table: TableName): string => `${database}: ${labelOf(table)}`;
 
 /** The comparison in the details of a heartbeat of an attempt before; undefined: there is none. */
 export function savedIn(details: unknown): SavedComparison | undefined {

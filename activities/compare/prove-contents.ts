@@ -5,34 +5,40 @@ import { isSqlState } from '../classify-error';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { endSessionsFor } from '../postgres/ours';
-import { type Access, accessTo, withSession } from '../postgres/session';
-import { compareDatabase, type Decided, type SnapshotNames } from './compare-database';
+import { type Access, accessTo, type Session, type Side, withSession } from '../postgres/session';
+import { ByRowVersions } from './by-row-versions';
+import { compareDatabase, type Comparing, type SnapshotNames } from './compare-database';
+import { coverageOf } from './coverage';
 import { contentsDiffer } from './differences';
 import { exportSnapshot } from './exported-snapshot';
-import { addCounts, countObjects, rewrittenSince, sequencesBehind } from './inventory';
-import type { ComparedTable } from './list-tables';
+import { addCounts, countObjects, sequencesBehind } from './inventory';
 import { openSessions } from './open-sessions';
 import { ComparisonProgress, type SavedComparison, savedIn } from './progress';
-import { Reader, type ReaderPair } from './reader';
-import { type Disagreements, keysWrittenSince } from './row-fingerprints';
+import { Reader } from './reader';
 import type { HeldPair } from './snapshot-holder';
+import { labelOf } from './table-name';
+import { AsOf, underSnapshots } from './under-snapshots';
 
 /** `invalid_parameter_value`: the snapshot to import isn't there any more. */
 const NO_SUCH_SNAPSHOT = ['22023', '42704'];
+/** So many sequences are named. */
+const MOST_SEQUENCES = 100;
 
 export interface ProveInput extends MigrationRef {
   readonly databases: readonly string[];
   /** Per database, `pg_current_snapshot()` of the target inside the pause. */
   readonly targetSnapshots: Readonly<Record<string, string>>;
+  /** The same of the source; absent where a version that didn't note them made the pause. */
+  readonly sourceSnapshots?: Readonly<Record<string, string>>;
   /** What had been proven under the snapshots when these were lost: the rest is to be proven by row versions. */
   readonly bySnapshot?: SavedComparison;
 }
 
 /**
  * Compares everything as of the cutover, while applications already write to the target. Under the snapshots of the
- * pause where this process holds them: exact. Otherwise the source, which is still fenced, against those row versions of
- * the target that were there at the cutover.
- * @throws ApplicationFailure ContentsDiffer; SnapshotsLost (to be tried by another process) with how far it had come
+ * pause where this process holds them: exact. Otherwise those row versions of both sides that were there at the cutover: of the rest
+ * it says how much it is.
+ * @throws ApplicationFailure ContentsDiffer; ProofIncomplete; SnapshotsLost (to be tried by another process) with how far it had come
  */
 export async function proveContents(deps: Dependencies, input: ProveInput): Promise<Proof> {
   try {
@@ -48,7 +54,8 @@ async function compareAsOfCutover(deps: Dependencies, input: ProveInput): Promis
   const held = deps.snapshots.get(input.id);
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   if (!held) await endLostSnapshots(input.id, [source, target]);
-  const before = savedIn(Context.current().info.heartbeatDetails) ?? input.bySnapshot;
+  const ownBefore = savedIn(Context.current().info.heartbeatDetails);
+  const before = ownBefore ?? input.bySnapshot;
   const progress = new ComparisonProgress(held ? undefined : before && withoutOpen(before));
   reportProgress(() => progress.details());
   progress.doing = 'objects and sequences';
@@ -56,7 +63,7 @@ async function compareAsOfCutover(deps: Dependencies, input: ProveInput): Promis
   for (const database of input.databases) {
     const pair = held?.get(database);
     if (progress.databases.includes(database)) continue;
-    const proving = { input, database, progress, source, target };
+    const proving = { input, database, progress, source, target, otherMethod: ownBefore === undefined };
     try {
       await (pair ? proveUnder(proving, pair) : proveByRowVersions(proving));
     } catch (error) {
@@ -69,23 +76,40 @@ async function compareAsOfCutover(deps: Dependencies, input: ProveInput): Promis
       );
     }
   }
-  if (progress.differences.length > 0) throw contentsDiffer(progress.differences);
-  const { tables, rows, changedSince, goneSince, differences } = progress;
+  if (progress.differences.length > 0) throw contentsDiffer(progress.differences, progress.differentTables);
   return {
     method: held ? 'snapshot' : 'row-versions',
+    ...foundBy(progress),
+    ...(held ? {} : ofRowVersions(input, progress)),
+    inventory,
+    sequencesBehind: behind.slice(0, MOST_SEQUENCES),
+    ...(behind.length > MOST_SEQUENCES ? { sequencesBehindCount: behind.length } : {}),
+    durationMs: Date.now() - startedAt,
+    provenAt: new Date().toISOString(),
+  };
+}
+
+function foundBy(progress: ComparisonProgress) {
+  const { tables, partitions, rows, changedSince, goneSince, differences, counted } = progress;
+  const { notProven, notProvenTables, since, changes } = progress;
+  return {
     tables,
     rows,
     differences,
     undecided: 0,
     changedSince,
     goneSince,
-    ...(held ? {} : { tablesBySnapshot: input.bySnapshot?.tables ?? 0 }),
-    inventory,
-    sequencesBehind: behind,
-    durationMs: Date.now() - startedAt,
-    provenAt: new Date().toISOString(),
+    // A proof that an older version began has not counted from the beginning.
+    ...(Object.keys(counted).length > 0 ? { coverage: coverageOf(counted, { tables, partitions }) } : {}),
+    ...(notProvenTables > 0 ? { notProven, notProvenTables } : {}),
+    ...(changes > 0 ? { ddlSince: since, ddlChanges: changes } : {}),
   };
 }
+
+const ofRowVersions = ({ bySnapshot, sourceSnapshots }: ProveInput, { sourceChangedSince }: ComparisonProgress) => ({
+  tablesBySnapshot: bySnapshot?.tables ?? 0,
+  ...(sourceSnapshots ? { sourceChangedSince } : {}),
+});
 
 /** Counts as of the snapshots where these are held; sequences know no snapshots, and may only be ahead. */
 async function takeInventory(
@@ -99,9 +123,11 @@ async function takeInventory(
     const options = { step: 'proof-inventory', database, readOnly: true };
     await withSession(source, options, (there) =>
       withSession(target, options, async (here) => {
-        const pair = held?.get(database) ?? { source: there, target: here };
+        const now = { source: there, target: here };
+        const pair = held?.get(database) ?? now;
         addCounts(inventory, await countObjects(pair.source, id), await countObjects(pair.target, id));
-        behind.push(...(await sequencesBehind(there, here, database, id)));
+        const names = await sequencesBehind(pair, now, id);
+        behind.push(...names.map((name) => `${database} ${labelOf(name)}`));
       }),
     );
   }
@@ -109,7 +135,7 @@ async function takeInventory(
 }
 
 /** Parts of tables were read under snapshots that are gone. */
-const withoutOpen = (saved: SavedComparison): SavedComparison => ({ ...saved, open: {} });
+const withoutOpen = (saved: SavedComparison): SavedComparison => ({ ...saved, open: [] });
 
 interface Proving {
   readonly input: ProveInput;
@@ -117,22 +143,25 @@ interface Proving {
   readonly progress: ComparisonProgress;
   readonly source: Access;
   readonly target: Access;
+  /** `progress` was begun under the snapshots. */
+  readonly otherMethod: boolean;
 }
 
 /** Several sessions read under the snapshots that the pair holds. */
 function proveUnder(proving: Proving, held: HeldPair): Promise<void> {
-  return prove(proving, held.exported, async (_pair, table, found) => {
-    // To an older snapshot a table that was rewritten looks empty: nothing can be said of it any more.
-    const rewritten = await Promise.all([held.source, held.target].map((keeper) => rewrittenSince(keeper, table)));
-    return rewritten.includes(true) ? { different: new Map(), changedSince: found.size } : { different: found };
-  });
+  return prove(proving, held, held.exported, ({ now }) => underSnapshots(new AsOf(held, now)));
 }
 
-/** The same, under snapshots of now; what differs by what applications did since is taken out. */
+/** Under snapshots of now, row versions that came since the pause are left out. */
 async function proveByRowVersions(proving: Proving): Promise<void> {
-  const { source, target, database, input } = proving;
-  const since = input.targetSnapshots[database];
-  if (since === undefined) throw new Error(`no snapshot of the target is known for ${database}`);
+  const { source, target, database, input, otherMethod } = proving;
+  const snapshotOfTarget = input.targetSnapshots[database];
+  const snapshotOfSource = input.sourceSnapshots?.[database];
+  if (snapshotOfTarget === undefined) throw new Error(`no snapshot of the target is known for ${database}`);
+  const snapshots = {
+    target: snapshotOfTarget,
+    ...(snapshotOfSource === undefined ? {} : { source: snapshotOfSource }),
+  };
   const keepers = await openSessions([
     { access: source, count: 1, step: 'proof-now', database, readOnly: true },
     { access: target, count: 1, step: 'proof-now', database, readOnly: true },
@@ -140,17 +169,33 @@ async function proveByRowVersions(proving: Proving): Promise<void> {
   try {
     const [[there], [here]] = keepers.sessions;
     if (!there || !here) throw new Error('a proof needs a session on each side');
+    // The source's first: what the way back has brought there, the target's snapshot has as well.
     const exported = { source: (await exportSnapshot(there)).name, target: (await exportSnapshot(here)).name };
-    await prove(proving, exported, (pair, table, found) => explainBySince(pair, table, found, since));
+    await prove(proving, { source: there, target: here }, exported, ({ now, readers }) => {
+      // What the types of the target were at the pause, only the source still knows.
+      const asOf = new AsOf({ source: there, target: here }, now, { source: there, target: there });
+      const by = new ByRowVersions(asOf, here, readers, snapshots);
+      return {
+        pair: (name, ...tables) => by.pair(name, ...tables),
+        placed: (tables) => by.placed(tables),
+        decide: (...of) => by.decide(...of),
+        leftOut: (tables) => by.leftOut(tables),
+        otherMethod,
+      };
+    });
   } finally {
     await keepers.end();
   }
 }
 
+type Way = Pick<Comparing, 'pair' | 'placed' | 'decide' | 'leftOut' | 'otherMethod'>;
+
+/** @param then sessions whose snapshots the tables are listed under */
 async function prove(
   { input, database, progress, source, target }: Proving,
+  then: Readonly<Record<Side, Session>>,
   names: SnapshotNames,
-  decide: (pair: ReaderPair, table: ComparedTable, found: Disagreements) => Promise<Decided>,
+  way: (found: { now: Record<Side, Session>; readers: Record<Side, Reader> }) => Way,
 ): Promise<void> {
   const { workers, showValues } = input.plan.verify;
   const opened = await openSessions([
@@ -158,20 +203,27 @@ async function prove(
     { access: target, count: workers + 1, step: 'proof-reader', database, readOnly: true },
   ]);
   try {
-    const [there, here] = opened.sessions;
-    const [thereNow, hereNow] = [there[0], here[0]];
-    if (!thereNow || !hereNow) throw new Error('a proof needs a session on each side');
+    const [[thereNow, ...there], [hereNow, ...here]] = opened.sessions;
+    const readers = {
+      source: there.map((session) => new Reader('source', session, undefined)),
+      target: here.map((session) => new Reader('target', session, undefined)),
+    };
+    const [first, second] = [readers.source[0], readers.target[0]];
+    if (!thereNow || !hereNow || !first || !second) throw new Error('a proof needs a session on each side');
+    const found = {
+      now: { source: thereNow, target: hereNow },
+      readers: { source: first.under(names.source), target: second.under(names.target) },
+    };
     await compareDatabase(
       {
         migration: input.id,
         showValues,
         progress,
-        source: there.slice(1).map((session) => new Reader(session, undefined)),
-        target: here.slice(1).map((session) => new Reader(session, undefined)),
-        catalogs: { source: thereNow, target: hereNow },
+        ...readers,
+        catalogs: then,
         snapshots: () => Promise.resolve(names),
         roundRead: () => Promise.resolve(names),
-        decide,
+        ...way(found),
       },
       database,
     );
@@ -187,26 +239,4 @@ async function endLostSnapshots(migration: string, sides: readonly Access[]): Pr
       endSessionsFor(session, migration, ['proof', 'proof-reader', 'proof-now']),
     );
   }
-}
-
-/**
- * Removes from `disagreements` what applications did on the target after the cutover: rows written since, and rows of
- * the source that are gone. Without the snapshots, a row that was deleted since can't be told from one that never came:
- * the report says how many there were (`goneSince`).
- */
-async function explainBySince(
-  pair: ReaderPair,
-  table: ComparedTable,
-  disagreements: Disagreements,
-  snapshot: string,
-): Promise<Decided> {
-  const written = await keysWrittenSince(pair.target, table, disagreements, snapshot);
-  const different: Disagreements = new Map();
-  let [changedSince, goneSince] = [0, 0];
-  for (const [key, sides] of disagreements) {
-    if (sides.target === undefined) goneSince += 1;
-    else if (written.has(key)) changedSince += 1;
-    else different.set(key, sides);
-  }
-  return { different, changedSince, goneSince };
 }

@@ -1,5 +1,5 @@
 import type { QueryResult } from 'pg';
-import { queryRows, type Session } from '../postgres/session';
+import { queryRows, type Session, type Side } from '../postgres/session';
 
 /**
  * Reads one side in one session, each query in a transaction of its own: a lock on a table never outlives the query that
@@ -7,6 +7,7 @@ import { queryRows, type Session } from '../postgres/session';
  */
 export class Reader {
   constructor(
+    readonly side: Side,
     private readonly session: Session,
     /** Name of an exported snapshot; undefined: whatever is committed when a query begins. */
     readonly snapshot: string | undefined,
@@ -16,14 +17,16 @@ export class Reader {
 
   /** The same session under another snapshot, or none. */
   under(snapshot: string | undefined): Reader {
-    return new Reader(this.session, snapshot, this.pace);
+    return new Reader(this.side, this.session, snapshot, this.pace);
   }
 
   /** Rows of a query without parameters: one round trip, snapshot included. */
   rows<R extends object>(sql: string): Promise<R[]> {
     return this.pace(async () => {
       if (this.snapshot === undefined) return queryRows<R>(this.session, sql);
-      const results = (await this.session.query<R>(`${this.begin()}; ${sql}; COMMIT`)) as unknown as QueryResult<R>[];
+      const results = (await this.session
+        .query<R>(`${this.begin()}; ${sql}; COMMIT`)
+        .catch((error: unknown) => this.rollBack(error))) as unknown as QueryResult<R>[];
       return results[2]?.rows ?? [];
     });
   }
@@ -33,10 +36,16 @@ export class Reader {
     return this.pace(async () => {
       if (this.snapshot === undefined) return queryRows<R>(this.session, sql, values);
       await this.session.query(this.begin());
-      const rows = await queryRows<R>(this.session, sql, values);
+      const rows = await queryRows<R>(this.session, sql, values).catch((error: unknown) => this.rollBack(error));
       await this.session.query('COMMIT');
       return rows;
     });
+  }
+
+  /** The session goes on with another query. */
+  private async rollBack(error: unknown): Promise<never> {
+    await this.session.query('ROLLBACK').catch(() => undefined);
+    throw error;
   }
 
   private begin(): string {

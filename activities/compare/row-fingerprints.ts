@@ -47,13 +47,13 @@ interface Row {
 const byKey = (rows: readonly Row[]): RowFingerprints =>
   new Map(rows.map(({ key, parts, fingerprint }) => [key, { parts, fingerprint }]));
 
-const SELECT_ROWS = (table: ComparedTable) =>
+const selectRows = (table: ComparedTable, { side }: Reader) =>
   `SELECT ${keyText(table)} AS key, min(${partsOf(table)}) AS parts,
-          count(*)::text || ':' || sum(${rowHash(table)})::text AS fingerprint FROM ${fromOnly(table)}`;
+          count(*)::text || ':' || sum(${rowHash(table)})::text AS fingerprint FROM ${fromOnly(table, side)}`;
 
 /** Fingerprints of the rows that a condition selects. */
 export async function fingerprintsWhere(reader: Reader, table: ComparedTable, where: string): Promise<RowFingerprints> {
-  return byKey(await reader.rows<Row>(`${SELECT_ROWS(table)} WHERE ${where} GROUP BY 1`));
+  return byKey(await reader.rows<Row>(`${selectRows(table, reader)} WHERE ${where} GROUP BY 1`));
 }
 
 /** Fingerprints of the rows with these keys, by the key's index where there is one. */
@@ -63,7 +63,7 @@ export async function fingerprintsOf(
   keys: ReadonlyMap<string, { readonly parts: readonly string[] }>,
 ): Promise<RowFingerprints> {
   const { where, values } = whereKeys(table, keys);
-  const found = byKey(await reader.rowsWith<Row>(`${SELECT_ROWS(table)} WHERE ${where} GROUP BY 1`, values));
+  const found = byKey(await reader.rowsWith<Row>(`${selectRows(table, reader)} WHERE ${where} GROUP BY 1`, values));
   // The key's own equality may take different texts for the same: citext.
   for (const key of found.keys()) if (!keys.has(key)) found.delete(key);
   return found;
@@ -87,33 +87,6 @@ export function whereKeys(
   };
 }
 
-/** Of these keys, those whose row was written after the snapshot (`pg_current_snapshot()`) on this side. */
-export async function keysWrittenSince(
-  reader: Reader,
-  table: ComparedTable,
-  keys: Disagreements,
-  snapshot: string,
-): Promise<Set<string>> {
-  const { where, values } = whereKeys(table, keys);
-  const rows = await reader.rowsWith<{ key: string }>(
-    `SELECT ${keyText(table)} AS key FROM ${fromOnly(table)}
-      WHERE ${where} AND NOT ${visibleIn(`$${values.length + 1}`)}`,
-    [...values, snapshot],
-  );
-  return new Set(rows.map(({ key }) => key));
-}
-
-/**
- * Whether a row's version was there at the snapshot. `xmin` has 32 bits, so it is completed with the epoch of now;
- * versions old enough to be frozen were there in any case.
- */
-function visibleIn(snapshot: string): string {
-  const xmax = 'pg_snapshot_xmax(pg_current_snapshot())::text::numeric';
-  const guess = `(floor(${xmax} / 4294967296) * 4294967296 + t.xmin::text::numeric)`;
-  const full = `CASE WHEN ${guess} > ${xmax} THEN ${guess} - 4294967296 ELSE ${guess} END`;
-  return `(t.xmin::text::numeric < 3 OR ${full} < 3 OR pg_visible_in_snapshot((${full})::bigint::text::xid8, ${snapshot}::pg_snapshot))`;
-}
-
 /** Hashes of every column, by key; with `values` the beginnings of the values as well. */
 export async function columnsOf(
   reader: Reader,
@@ -126,7 +99,7 @@ export async function columnsOf(
     `SELECT ${keyText(table)} AS key,
             ARRAY[${table.columns.map((name) => `${columnHash(name)}::text`).join(', ')}]::text[] AS hashes,
             ARRAY[${values ? table.columns.map((name) => `left(${column(name)}::text, ${SHOWN})`).join(', ') : ''}]::text[] AS shown
-       FROM ${fromOnly(table)} WHERE ${condition.where}`,
+       FROM ${fromOnly(table, reader.side)} WHERE ${condition.where}`,
     condition.values,
   );
   return new Map(rows.map(({ key, hashes, shown }) => [key, { hashes, values: shown }]));
@@ -134,3 +107,6 @@ export async function columnsOf(
 
 /** Characters of a value that go into a report. */
 const SHOWN = 200;
+
+/** How many rows of one side a fingerprint stands for. */
+export const rowsOf = (fingerprint: string | undefined): number => Number(fingerprint?.split(':')[0] ?? 0);

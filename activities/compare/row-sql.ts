@@ -1,9 +1,13 @@
-import { escapeIdentifier } from '../postgres/session';
+import { escapeIdentifier, type Side } from '../postgres/session';
+import type { TableName } from './table-name';
 import type { ComparedTable } from './list-tables';
 
 /** `ONLY`: children and partitions are compared as tables of their own. */
-export const fromOnly = ({ schema, name }: ComparedTable): string =>
+export const only = ({ schema, name }: TableName): string =>
   `ONLY ${escapeIdentifier(schema)}.${escapeIdentifier(name)} AS t`;
+
+/** What a table is read from on one side. */
+export const fromOnly = (table: ComparedTable, side: Side): string => table.from?.[side] ?? only(table);
 
 export const column = (name: string): string => `t.${escapeIdentifier(name)}`;
 

@@ -1,8 +1,9 @@
 import { throwIfCancelled } from '../wait';
 import { type Bucketing, bucketOf } from './buckets';
-import { type ComparedTable, labelOf } from './list-tables';
+import type { ComparedTable } from './list-tables';
 import type { Reader } from './reader';
 import { fromOnly, rowHash } from './row-sql';
+import { TableMap } from './table-name';
 import { Totals } from './totals';
 
 /** Pages from the first up to, not including, the second; of the last range of a table the end is open. */
@@ -54,7 +55,7 @@ export class SideScan {
   /** Reads a chunk and adds it to the totals. */
   async read(reader: Reader, chunk: BlockRange): Promise<void> {
     const startedAt = Date.now();
-    const rows = await reader.rows<{ bucket: string; rows: string; sum: string }>(this.sqlOf(chunk));
+    const rows = await reader.rows<{ bucket: string; rows: string; sum: string }>(this.sqlOf(chunk, reader));
     const tookMs = Math.max(1, Date.now() - startedAt);
     for (const row of rows) this.totals.add(row.bucket, { rows: Number(row.rows), sum: BigInt(row.sum) });
     this.#inFlight.delete(chunk);
@@ -74,14 +75,14 @@ export class SideScan {
     return { left: [...this.#inFlight, ...this.#left], totals: this.totals.encode(), blocks: this.blocks };
   }
 
-  private sqlOf([from, to]: BlockRange): string {
+  private sqlOf([from, to]: BlockRange, reader: Reader): string {
     const { table, bucketing } = this;
     const conditions = [
       ...(from > 0 ? [`t.ctid >= '(${from},0)'`] : []),
       // Pages that came since the table was measured belong to the last chunk.
       ...(to < this.blocks ? [`t.ctid < '(${to},0)'`] : []),
     ];
-    const rows = `${fromOnly(table)}${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`;
+    const rows = `${fromOnly(table, reader.side)}${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`;
     if (table.key.length === 0 && bucketing.kind === 'hash') {
       // The row's hash is its bucket as well: OFFSET keeps it from being worked out twice.
       return `SELECT ((h >> 16) & ${bucketing.mask})::text AS bucket, count(*)::text AS rows, sum(h)::text AS sum
@@ -103,15 +104,15 @@ export interface SavedSide {
   readonly blocks: number;
 }
 
-/** Totals of many small tables in one round trip, by label. */
-export async function scanSmall(reader: Reader, tables: readonly ComparedTable[]): Promise<Map<string, Totals>> {
-  const found = new Map<string, Totals>();
+/** Totals of many small tables in one round trip. */
+export async function scanSmall(reader: Reader, tables: readonly ComparedTable[]): Promise<TableMap<Totals>> {
+  const found = new TableMap<Totals>();
   if (tables.length === 0) return found;
   const rows = await reader.rows<{ i: number; rows: string; sum: string }>(
     tables
       .map(
         (table, i) =>
-          `SELECT ${i} AS i, count(*)::text AS rows, coalesce(sum(${rowHash(table)}), 0)::text AS sum FROM ${fromOnly(table)}`,
+          `SELECT ${i} AS i, count(*)::text AS rows, coalesce(sum(${rowHash(table)}), 0)::text AS sum FROM ${fromOnly(table, reader.side)}`,
       )
       .join(' UNION ALL '),
   );
@@ -120,7 +121,7 @@ export async function scanSmall(reader: Reader, tables: readonly ComparedTable[]
     if (!table) continue;
     const totals = new Totals();
     totals.add('0', { rows: Number(count), sum: BigInt(sum) });
-    found.set(labelOf(table), totals);
+    found.set(table, totals);
   }
   return found;
 }

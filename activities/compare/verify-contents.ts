@@ -32,7 +32,7 @@ export async function verifyContents(deps: Dependencies, input: VerifyInput): Pr
   for (const database of input.databases) {
     if (!progress.databases.includes(database)) await verifyDatabase(deps, input, database, progress);
   }
-  if (progress.differences.length > 0) throw contentsDiffer(progress.differences);
+  if (progress.differences.length > 0) throw contentsDiffer(progress.differences, progress.differentTables);
   const { tables, rows, undecided, differences } = progress;
   return { tables, rows, undecided, differences, durationMs: Date.now() - startedAt };
 }
@@ -81,8 +81,8 @@ async function verifyDatabase(
         migration: input.id,
         showValues,
         progress,
-        source: there.slice(2).map((session) => new Reader(session, undefined, pace)),
-        target: here.slice(2).map((session) => new Reader(session, undefined)),
+        source: there.slice(2).map((session) => new Reader('source', session, undefined, pace)),
+        target: here.slice(2).map((session) => new Reader('target', session, undefined)),
         catalogs: sessions,
         snapshots: () => snapshots.current(),
         async roundRead() {

@@ -52,6 +52,7 @@ export interface Drained {
   readonly fenceLsn: Lsn;
   readonly sequences: number;
   readonly targetSnapshots: Record<string, string>;
+  readonly sourceSnapshots: Record<string, string>;
   readonly carried?: Carried;
   /** Where the way back begins. */
   readonly wayBackFrom: Lsn;
@@ -92,7 +93,7 @@ export async function drainUntilStill(
     ]);
     timeline.done('sequences');
     const carried = await carry(input, pairs, timeline, mayGoOn);
-    const [targetSnapshots, wayBackFrom] = await Promise.all([
+    const [{ source: sourceSnapshots, target: targetSnapshots }, wayBackFrom] = await Promise.all([
       sessions.takeSnapshots(),
       positionThenOpen(input, sessions),
     ]);
@@ -103,7 +104,7 @@ export async function drainUntilStill(
     await refuseOpenWays(input, first);
     timeline.done('fence verified');
     if (foreign.length === 0 && after === before + BigInt(pairs.size)) {
-      return { fenceLsn, wayBackFrom, targetSnapshots, sequences, ...(carried ? { carried } : {}) };
+      return { fenceLsn, wayBackFrom, targetSnapshots, sourceSnapshots, sequences, ...(carried ? { carried } : {}) };
     }
     mayHaveCome = foreign.length > 0;
     mayGoOn();

@@ -59,8 +59,8 @@ export interface PauseSessions extends Endpoints {
   readonly closed: readonly QuarantineRecord[];
   /** Ends the transactions of the proof: what is written in its sessions before the next call needs others. */
   dropSnapshots(): Promise<void>;
-  /** Begins the transactions of the proof, anew at every call. Returns the target's snapshots, per database. */
-  takeSnapshots(): Promise<Record<string, string>>;
+  /** Begins the transactions of the proof, anew at every call. Returns the snapshots of both sides, per database. */
+  takeSnapshots(): Promise<{ source: Record<string, string>; target: Record<string, string> }>;
   /** Hands the sessions of the proof to the holder. */
   holdSnapshots(deps: Dependencies, migration: string): Promise<void>;
   /** Cuts all of them off but the spare one, both sides: nothing of this attempt can act any more. */
@@ -157,10 +157,13 @@ async function openAll(
         [...pairs].map(async ([database, { proof }]) => {
           const [there, here] = await Promise.all([exportSnapshot(proof.source), exportSnapshot(proof.target)]);
           held.set(database, { ...proof, exported: { source: there.name, target: here.name } });
-          return [database, here.snapshot] as const;
+          return [database, there.snapshot, here.snapshot] as const;
         }),
       );
-      return Object.fromEntries(snapshots);
+      return {
+        source: Object.fromEntries(snapshots.map(([database, there]) => [database, there])),
+        target: Object.fromEntries(snapshots.map(([database, , here]) => [database, here])),
+      };
     },
     holdSnapshots: (dependencies, migration) => dependencies.snapshots.hold(migration, held),
     cut() {

@@ -171,5 +171,6 @@ function factsOf(
     ...(drained.carried ? { carried: drained.carried } : {}),
     ...(renames(input.plan) ? {} : { holder: deps.ownTaskQueue }),
     targetSnapshots: drained.targetSnapshots,
+    sourceSnapshots: drained.sourceSnapshots,
   };
 }

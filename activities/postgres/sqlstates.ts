@@ -14,6 +14,12 @@ export const SQLSTATE = {
   undefinedObject: '42704',
   /** undefined_table */
   undefinedTable: '42P01',
+  /** undefined_column */
+  undefinedColumn: '42703',
+  /** invalid_schema_name: no such schema */
+  undefinedSchema: '3F000',
+  /** deadlock_detected */
+  deadlockDetected: '40P01',
   /** lock_not_available: `lock_timeout` ended the wait */
   lockNotAvailable: '55P03',
   /** query_canceled: `statement_timeout` or `pg_cancel_backend` */

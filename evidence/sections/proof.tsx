@@ -1,6 +1,6 @@
-import { type Proof as ProofOfAll, proofLine, type Report } from '../../plan/report';
+import { coverageText, notProvenLines, type Proof as ProofOfAll, proofLine, type Report } from '../../plan/report';
 import { type Element, h } from '../h';
-import { Badge, Code, Nothing, Section, Table } from '../parts';
+import { Badge, Code, type Mood, Nothing, Section, Table } from '../parts';
 import { counted, duration, number } from '../words';
 
 /** How it is known that nothing was lost. */
@@ -9,9 +9,7 @@ export function Proof({ verify, proof, cutover, position, rollback }: Report): E
     <Section id="proof" title="Proof">
       {proof ? (
         <p>
-          <Badge mood={proof.differences.length === 0 ? 'good' : 'bad'}>
-            {proof.differences.length === 0 ? 'identical' : 'DIFFERENT'}
-          </Badge>{' '}
+          <Badge mood={verdictOf(proof).mood}>{verdictOf(proof).text}</Badge>{' '}
           {proofLine(proof, cutover?.switchedAt ?? '')}.
         </p>
       ) : (
@@ -25,6 +23,7 @@ export function Proof({ verify, proof, cutover, position, rollback }: Report): E
           {number(verify.undecided)}.
         </p>
       ) : null}
+      <Coverage proof={proof} />
       <Inventory proof={proof} />
       {proof?.sequencesBehind?.length ? <p>SEQUENCES BEHIND: {proof.sequencesBehind.join(', ')}</p> : null}
       <Differences proof={proof} />
@@ -52,15 +51,47 @@ export function Proof({ verify, proof, cutover, position, rollback }: Report): E
 /** The second comparison: the old source has what was written on the target. */
 const ProofOfRollback = ({ proof, switchedAt }: { proof: ProofOfAll | undefined; switchedAt: string }): Element =>
   proof ? (
-    <p>
-      <Badge mood={proof.differences.length === 0 ? 'good' : 'bad'}>
-        {proof.differences.length === 0 ? 'identical' : 'DIFFERENT'}
-      </Badge>{' '}
-      At the rollback: {proofLine(proof, switchedAt, 'rollback')}.
-    </p>
+    <div>
+      <p>
+        <Badge mood={verdictOf(proof).mood}>{verdictOf(proof).text}</Badge> At the rollback:{' '}
+        {proofLine(proof, switchedAt, 'rollback')}.
+      </p>
+      <Coverage proof={proof} />
+    </div>
   ) : (
     <Nothing>The rollback is not proven yet.</Nothing>
   );
+
+function verdictOf({ differences, notProvenTables }: ProofOfAll): { mood: Mood; text: string } {
+  if (differences.length > 0) return { mood: 'bad', text: 'DIFFERENT' };
+  return notProvenTables ? { mood: 'care', text: 'identical, NOT ALL PROVEN' } : { mood: 'good', text: 'identical' };
+}
+
+/** What was compared of all that holds rows, and what was not, and why. */
+function Coverage({ proof }: { proof: ProofOfAll | undefined }): Element | null {
+  if (!proof) return null;
+  const text = coverageText(proof);
+  const unproven = notProvenLines(proof);
+  const { ddlSince = [], ddlChanges = ddlSince.length } = proof;
+  return (
+    <div>
+      {text ? <p>Tables and other relations that hold rows: {text}.</p> : null}
+      {unproven.length > 0 ? (
+        <Table
+          caption="Not proven: what DDL since the cutover made unreadable"
+          head={['What']}
+          rows={unproven.map((one) => [one])}
+        />
+      ) : null}
+      {ddlChanges > 0 ? (
+        <p>
+          {counted(ddlChanges, 'definition')} changed since the cutover, which changes nothing of what was compared:{' '}
+          {ddlSince.join('; ')}
+        </p>
+      ) : null}
+    </div>
+  );
+}
 
 function Inventory({ proof }: { proof: ProofOfAll | undefined }): Element | null {
   const kinds = Object.entries(proof?.inventory ?? {});

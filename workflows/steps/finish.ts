@@ -3,12 +3,23 @@ import { endedReport } from '../../plan/ended-report';
 import { costLine } from '../../plan/daily-cost';
 import { stoppedText } from '../../plan/progress';
 import { presentName } from '../../plan/instance-names';
-import { type CutoverFacts, logGroupText, type Remains, type Report, unreadBytes } from '../../plan/report';
+import {
+  type CutoverFacts,
+  logGroupText,
+  notProvenLines,
+  type Proof,
+  type Remains,
+  type Report,
+  unreadBytes,
+} from '../../plan/report';
 import type { Activities } from '../../activities';
 import { act } from '../act';
 import type { Guard } from '../guard';
 import type { Migration } from '../migration';
 import type { PreparedParameters } from './prepare';
+
+/** So many tables are named at the gate. */
+const SHOWN_UNPROVEN = 10;
 
 /** What the approver should know of a proof that could not be exact. */
 function proofFindings(proof: Report['proof']): string[] {
@@ -18,8 +29,16 @@ function proofFindings(proof: Report['proof']): string[] {
     found.push(
       `${proof.changedSince} rows were written and ${proof.goneSince} are gone on the target since the cutover: a row that was deleted can't be told from one that never came. Look at these before you approve`,
     );
+    if (proof.sourceChangedSince) {
+      found.push(
+        `the way back had written ${proof.sourceChangedSince} rows of the source before it was read: a row that it deleted there is in no count`,
+      );
+    }
   }
-  return found;
+  const unproven = notProvenLines(proof);
+  found.push(...unproven.slice(0, SHOWN_UNPROVEN).map((line) => `NOT PROVEN: ${line}`));
+  const more = (proof.notProvenTables ?? 0) - SHOWN_UNPROVEN;
+  return more > 0 ? [...found, `NOT PROVEN: ${more} more; keyshift report names them`] : found;
 }
 
 /** What goes with the source, and what an approval permits. */
@@ -142,6 +161,10 @@ export async function finish(
   });
 }
 
+/** Whether there are rows of which the proof says nothing. */
+const leftOpen = ({ goneSince = 0, notProvenTables = 0, sourceChangedSince = 0 }: Partial<Proof> = {}): boolean =>
+  goneSince + notProvenTables + sourceChangedSince > 0;
+
 /** A person is asked whatever the plan says when the proof left rows open. */
 async function approval(migration: Migration): Promise<void> {
   const { plan, report } = migration;
@@ -167,6 +190,6 @@ async function approval(migration: Migration): Promise<void> {
         ? 'replication ends'
         : 'replication ends, and with it the way back: no rollback from here',
     ],
-    { always: (report.proof?.goneSince ?? 0) > 0 },
+    { always: leftOpen(report.proof) },
   );
 }

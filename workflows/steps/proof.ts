@@ -1,12 +1,18 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import type { SavedComparison } from '../../activities/compare/progress';
 import { renames } from '../../plan/instance-names';
-import type { Proof } from '../../plan/report';
+import type { CutoverFacts, Proof } from '../../plan/report';
 import { act } from '../act';
 import type { Migration } from '../migration';
 
 /** How long the process that holds the snapshots may take to begin with the proof before it is taken for dead. */
 const HOLDER_TIMEOUT = '20 seconds';
+
+/** The snapshots that the pause noted. */
+export const snapshotsOf = ({ targetSnapshots, sourceSnapshots }: CutoverFacts) => ({
+  targetSnapshots,
+  ...(sourceSnapshots ? { sourceSnapshots } : {}),
+});
 
 /** The process that made the pause holds its snapshots; when it died, any worker proves by row versions. */
 export async function prove(
@@ -52,5 +58,5 @@ function provenBefore(error: unknown): SavedComparison | undefined {
         : undefined;
   const resume = (details as { resume?: SavedComparison } | null | undefined)?.resume;
   // What was read of tables that were not finished is of no use without the snapshots, and long.
-  return resume && { ...resume, open: {} };
+  return resume && { ...resume, open: [] };
 }

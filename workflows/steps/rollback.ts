@@ -8,7 +8,8 @@ import { act, pauseOptions } from '../act';
 import type { Guard } from '../guard';
 import type { Migration } from '../migration';
 import { FINISHED_BY_WATCHDOG } from './cutover';
-import { prove } from './proof';
+import { surprises } from './surprises';
+import { prove, snapshotsOf } from './proof';
 
 type Board = Awaited<ReturnType<Activities['readRollbackBoard']>>;
 
@@ -44,10 +45,11 @@ export async function rollBack(
   const behind = { ...migration.ref, databases: source.databases, direction: 'back' } as const;
 
   await migration.step('rollback-proof', async (note) => {
-    const { neighbours, targetSnapshots, holder, switchedAt } = facts;
+    const { neighbours, holder, switchedAt } = facts;
     await act('resumeNeighbours', { ...behind, ...(neighbours ? { neighbours } : {}) });
-    const proof = await prove(migration, { ...behind, targetSnapshots }, holder);
+    const proof = await prove(migration, { ...behind, ...snapshotsOf(facts) }, holder);
     request.proof = proof;
+    for (const text of surprises(proof)) migration.notice(text);
     note(proofLine(proof, switchedAt));
   });
 

@@ -2,12 +2,13 @@ import { sleep } from '@temporalio/workflow';
 import type { Activities } from '../../activities';
 import type { SourceFacts } from '../../plan/checks';
 import { costLine } from '../../plan/daily-cost';
-import { type CutoverFacts, type Proof, proofLine, seenText } from '../../plan/report';
+import { type CutoverFacts, proofLine, seenText } from '../../plan/report';
 import { stepOf } from '../../plan/progress';
 import type { StepName } from '../../plan/steps';
 import { act } from '../act';
 import type { Migration } from '../migration';
-import { prove } from './proof';
+import { prove, snapshotsOf } from './proof';
+import { surprises } from './surprises';
 
 /** So many kinds of sessions are named in a notice; the report has them all. */
 const SHOWN_GONE = 5;
@@ -20,9 +21,10 @@ const SHOWN_GONE = 5;
 export async function soak(
   migration: Migration,
   { databases }: SourceFacts,
-  { targetSnapshots, holder, switchedAt, neighbours }: CutoverFacts,
+  facts: CutoverFacts,
   { switchedOff }: { readonly switchedOff: boolean },
 ): Promise<void> {
+  const { holder, switchedAt, neighbours } = facts;
   const once = async (name: StepName, work: (note: (text: string) => void) => Promise<void>): Promise<void> => {
     if (stepOf(migration.progress, name).status !== 'done') await migration.step(name, work);
   };
@@ -38,7 +40,7 @@ export async function soak(
   });
 
   await once('proof', async (note) => {
-    const proof = await prove(migration, { ...migration.ref, databases, targetSnapshots }, holder);
+    const proof = await prove(migration, { ...migration.ref, databases, ...snapshotsOf(facts) }, holder);
     migration.report.proof = proof;
     for (const text of surprises(proof)) migration.notice(text);
     note(proofLine(proof, switchedAt));
@@ -98,17 +100,4 @@ function showSoak({ plan, progress, report }: Migration, switchedAt: string): vo
   const notBefore = new Date(Date.parse(switchedAt) + minutes * 60_000).toISOString();
   const costs = (report.removal?.costs ?? []).map(costLine);
   progress.soak = { ...(minutes > 0 ? { notBefore } : {}), costs };
-}
-
-/** What the proof found beside the contents of tables; nothing to stop for, but to look at. */
-function surprises({ inventory = {}, sequencesBehind = [] }: Proof): string[] {
-  const kinds = Object.entries(inventory).filter(([, { source, target }]) => source !== target);
-  return [
-    ...(kinds.length > 0
-      ? [
-          `source and target do not have the same number of ${kinds.map(([kind, { source, target }]) => `${kind} (${source}, ${target})`).join(', ')}`,
-        ]
-      : []),
-    ...(sequencesBehind.length > 0 ? [`sequences of the target behind the source: ${sequencesBehind.join(', ')}`] : []),
-  ];
 }

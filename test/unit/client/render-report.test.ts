@@ -148,6 +148,34 @@ describe('the report as text', () => {
     );
   });
 
+  it('says how many tables the catalog counts, what was not compared, and what could not be proven, with the reasons', () => {
+    const report = complete();
+    if (report.proof)
+      report.proof = {
+        ...report.proof,
+        coverage: {
+          counted: { tables: 7, partitions: 2, 'unlogged tables': 1 },
+          compared: { tables: 6, partitions: 2 },
+          notCompared: [{ kind: 'unlogged tables', count: 1, why: 'replication has none' }],
+        },
+        notProven: [{ database: 'shop', schema: 'a.b', table: 'c', why: 'it was dropped on the target since' }],
+        notProvenTables: 12,
+        ddlSince: ['shop: public.x: target: column y added'],
+        ddlChanges: 1,
+        sourceChangedSince: 5,
+        method: 'row-versions',
+      };
+    const text = renderReport(report);
+    expect(text).toContain('12 NOT PROVEN');
+    expect(text).toContain(
+      'compared 6 of 7 tables and 2 of 2 partitions that the catalog counts; 12 of them in part or not at all; not compared: 1 unlogged tables (replication has none)',
+    );
+    expect(text).toContain('NOT PROVEN: shop "a.b"."c": it was dropped on the target since');
+    expect(text).toContain('NOT PROVEN: and 11 more');
+    expect(text).toContain('definitions changed since the cutover (1): shop: public.x: target: column y added');
+    expect(text).toContain('the way back has written 5 rows of the source, and what it deleted there is in no count');
+  });
+
   it('of a migration that was aborted early leaves out what did not happen', () => {
     expect(renderReport(bare())).toBe(
       [

@@ -79,7 +79,23 @@ describe('totals', () => {
 describe('tables of both sides', () => {
   it('are paired by schema and name', () => {
     const [orders, audit] = [table('orders'), table('orders', 'audit')];
-    expect(pairTables('shop', [orders, audit], [audit, orders])).toEqual({ both: [orders, audit], differences: [] });
+    const pair = (one: typeof orders) => ({ table: one, source: one, target: one });
+    expect(pairTables('shop', [orders, audit], [audit, orders])).toEqual({
+      both: [pair(orders), pair(audit)],
+      differences: [],
+      unpaired: { source: 0, target: 0 },
+    });
+  });
+
+  it('that read alike when their names are joined by a dot are two', () => {
+    const alike = [table('b.c', 'a'), table('c', 'a.b')];
+    const { both, differences } = pairTables('shop', alike, alike);
+    expect(both).toHaveLength(2);
+    expect(differences).toEqual([]);
+    const [one] = alike;
+    const lacking = pairTables('shop', alike, one ? [one] : []);
+    expect(lacking.differences.map((difference) => difference.table)).toEqual(['"a.b".c']);
+    expect(lacking.unpaired).toEqual({ source: 1, target: 0 });
   });
 
   it('that only one side has are differences by themselves', () => {
@@ -88,7 +104,7 @@ describe('tables of both sides', () => {
       [table('orders'), table('gone'), table('x', 'a')],
       [table('orders'), table('new'), table('x', 'b')],
     );
-    expect(both).toEqual([table('orders')]);
+    expect(both.map((pair) => pair.table)).toEqual([table('orders')]);
     expect(differences).toEqual([
       expect.objectContaining({ table: 'public.gone', onlyOnSource: 1, onlyOnTarget: 0 }),
       expect.objectContaining({ table: 'a.x', onlyOnSource: 1, onlyOnTarget: 0 }),
