@@ -8,11 +8,14 @@ export const faultRequest = z.strictObject({
   operation: z.string().min(1),
   /**
    * `throttle`: refused as AWS refuses too many calls. `error`: refused with `code`. `drop-after`: the effect takes place, then the connection is
-   * cut. `stall`: what the operation works on stays in its transitional state until the fault is cleared. `delay`: the answer comes `delayMs` late.
+   * cut. `late`: the call is refused with `code`, or without one the connection is cut, and its effect takes place `delayMs` later. `stall`: what
+   * the operation works on stays in its transitional state until the fault is cleared. `delay`: the answer comes `delayMs` late.
    */
-  kind: z.enum(['throttle', 'error', 'drop-after', 'stall', 'delay']),
+  kind: z.enum(['throttle', 'error', 'drop-after', 'late', 'stall', 'delay']),
   /** How many calls it hits. */
   times: z.int().positive().default(1),
+  /** How many calls it lets pass before the first that it hits. */
+  skip: z.int().min(0).default(0),
   code: z.string().optional(),
   status: z.int().min(400).max(599).optional(),
   message: z.string().optional(),
@@ -31,6 +34,8 @@ export interface Fault extends z.infer<typeof faultRequest> {
   readonly id: number;
   /** Calls hit so far. */
   hits: number;
+  /** Calls let pass so far. */
+  passed: number;
 }
 
 /** Faults that tests order. They live in memory: a restart of the stand-in clears them. */
@@ -39,7 +44,7 @@ export class Faults {
   private lastId = 0;
 
   add(request: z.infer<typeof faultRequest>): Fault {
-    const fault = { ...request, id: ++this.lastId, hits: 0 };
+    const fault = { ...request, id: ++this.lastId, hits: 0, passed: 0 };
     this.faults.push(fault);
     return fault;
   }
@@ -71,6 +76,19 @@ export class Faults {
     return this.hit(operation, ['drop-after']) !== undefined;
   }
 
+  /**
+   * Whether the effect of this call is to come late: then `work` is done behind an answer that says otherwise.
+   * @throws AwsError where the answer is a refusal
+   * @returns true: the connection is to be cut
+   */
+  isLate(operation: string, work: () => Promise<void>): boolean {
+    const fault = this.hit(operation, ['late']);
+    if (!fault) return false;
+    setTimeout(() => void work(), fault.delayMs).unref();
+    if (fault.code === undefined) return true;
+    throw new AwsError(fault.code, fault.message ?? 'An error has occurred. (injected fault)', fault.status ?? 500);
+  }
+
   /** A delay that a call of the operation has; it is handed to `delay`, before and after the effect. */
   delayOf(operation: string): Fault | undefined {
     return this.hit(operation, ['delay']);
@@ -97,10 +115,15 @@ export class Faults {
   }
 
   private hit(operation: string, kinds: readonly Fault['kind'][]): Fault | undefined {
-    const fault = this.faults.find(
-      (one) => one.operation === operation && kinds.includes(one.kind) && one.hits < one.times,
-    );
-    if (fault) fault.hits += 1;
-    return fault;
+    for (const fault of this.faults) {
+      if (fault.operation !== operation || !kinds.includes(fault.kind) || fault.hits >= fault.times) continue;
+      if (fault.passed < fault.skip) {
+        fault.passed += 1;
+        continue;
+      }
+      fault.hits += 1;
+      return fault;
+    }
+    return undefined;
   }
 }

@@ -94,7 +94,7 @@ export function createAwsServer(context: Context): Server {
       const { result, dropped } = await perform(scope, name, 'ThrottlingException', () =>
         operation(parseJson(body), { region: scope.region }),
       );
-      return { status: 200, type, body: JSON.stringify(result), dropped };
+      return { status: 200, type, body: JSON.stringify(result ?? {}), dropped };
     } catch (error) {
       const known = asAwsError(error, name);
       return { status: known.status, type, body: JSON.stringify(jsonError(known)) };
@@ -122,7 +122,7 @@ export function createAwsServer(context: Context): Server {
         callQuery(scope, action, QueryParameters.parse(form)),
       );
       const render = ec2 ? renderEc2Answer : renderAnswer;
-      return { status: 200, type, body: render(action, namespace, result, requestId), dropped };
+      return { status: 200, type, body: render(action, namespace, result ?? {}, requestId), dropped };
     } catch (error) {
       const known = asAwsError(error, action);
       const body = ec2 ? renderEc2Error(known, requestId) : renderError(known, namespace, requestId);
@@ -152,11 +152,20 @@ export function createAwsServer(context: Context): Server {
     name: string,
     throttlingCode: string,
     work: () => Promise<Result> | Result,
-  ): Promise<{ readonly result: Result; readonly dropped: boolean }> {
+  ): Promise<{ readonly result: Result | undefined; readonly dropped: boolean }> {
     const delay = context.faults.delayOf(name);
     await context.faults.delay(delay, 'before', context.shutdown);
     refuse(name, throttlingCode);
     enforcePolicy(context.store, scope, name);
+    const later = async (): Promise<void> => {
+      try {
+        await work();
+        await context.store.flush();
+      } catch (error) {
+        asAwsError(error, name);
+      }
+    };
+    if (context.faults.isLate(name, later)) return { result: undefined, dropped: true };
     const result = await work();
     await context.store.flush();
     await context.faults.delay(delay, 'after', context.shutdown);
