@@ -15,8 +15,8 @@ import type { Aws } from '../activities/dependencies';
 /** The SDK tries this often by itself; Temporal goes on from there. */
 const MAX_ATTEMPTS = 3;
 
-/** An answer that never comes must not hold up a pause, in milliseconds. */
-const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 20_000 };
+/** An answer that never comes must not hold up a pause, in milliseconds. Without `throwOnRequestTimeout` the SDK only warns. */
+const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 20_000, throwOnRequestTimeout: true };
 
 const hasOwnEndpoint = (): boolean =>
   [process.env['AWS_ENDPOINT_URL_S3'], process.env['AWS_ENDPOINT_URL']].some(Boolean);

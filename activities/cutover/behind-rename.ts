@@ -13,7 +13,8 @@ import { readCutover, writeCutover } from './cutover-facts';
 /** A new DNS name takes about ten minutes; what takes longer than this is said, and tried again. */
 const UP_WITHIN_MS = 15 * 60_000;
 const LOOK_AGAIN_MS = 500;
-const SWITCH = 'switch';
+/** The step of the timeline that a later attempt adds. */
+export const SWITCH = 'switch';
 
 /**
  * Behind a renaming that an attempt before this one began: brings it to its end. Nothing is begun here, and nothing is finished that

@@ -2,24 +2,27 @@ import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
-import type { CutoverFacts } from '../../plan/report';
 import { renames } from '../../plan/instance-names';
 import type { Dependencies } from '../dependencies';
+import { reportProgress } from '../heartbeat';
 import { accessTo, withSession } from '../postgres/session';
-import { isOpaque, preparedSwitches } from '../traffic/prepared-switches';
-import type { PreparedSwitch } from '../traffic/traffic-switch';
+import { preparedSwitches } from '../traffic/prepared-switches';
+import { type PreparedSwitch, SwitchRefused } from '../traffic/traffic-switch';
 import { finishRenaming, isRenaming } from './behind-rename';
 import type { CutOverInput, CutOverResult } from './cut-over-input';
-import { readCutover } from './cutover-facts';
+import { type CutoverRecord, readCutover } from './cutover-facts';
 import { closeFences, openFences } from './fence-set';
 import type { Fence } from './fences/fence';
-import { isCutOverForSure } from './is-cut-over';
+import { giveUp } from './give-up';
+import { closeSwitches, goForward, isOfPause } from './go-forward';
+import { isCutOverForSure, mayStillSwitch } from './is-cut-over';
 import { lowerFenceOf } from './lower-fence';
 import { type Pause, pause } from './pause';
-import { endOf, noteEnd, pausedFor, UNATTENDED } from './pause-mark';
+import { PauseBudget } from './pause-budget';
+import { endOf, noteEnd, type PresentPause, presentPause, UNATTENDED } from './pause-mark';
 import { takePause } from './pause-owner';
 import { endEarlierAttempt, openPauseSessions, type PauseSessions } from './pause-sessions';
-import { rollForward } from './roll-forward';
+import { Timeline } from './timeline';
 
 /**
  * The pause: fence writes, drain, sequences, switch traffic. One activity, since every round trip to the server in it is
@@ -65,7 +68,7 @@ export async function cutOver(deps: Dependencies, given: CutOverInput): Promise<
     if (!prepared) return await endOverdue(deps, input, activity);
     const pastReturn = () => watchdog.pastReturn();
     const earlierMs = earlierPause.msNow();
-    const result = await attend({ deps, input, context, activity, earlierMs, pastReturn }, prepared);
+    const result = await attend({ deps, input, context, activity, earlierMs, pastReturn }, prepared, earlierPause);
     attempt = 'done';
     return result;
   } finally {
@@ -79,7 +82,7 @@ interface Prepared {
   readonly switches: readonly PreparedSwitch[];
   readonly fences: readonly Fence[];
   /** What an attempt before this one has recorded. */
-  readonly earlier: CutoverFacts | undefined;
+  readonly earlier: CutoverRecord | undefined;
 }
 
 async function prepare(deps: Dependencies, input: CutOverInput, signal: AbortSignal): Promise<Prepared> {
@@ -106,7 +109,7 @@ async function close(
   how = { keepSnapshots: false },
 ): Promise<void> {
   await closeFences(fences);
-  await Promise.allSettled(switches.map(async (one) => one.close?.()));
+  await closeSwitches(switches);
   await sessions.close(how);
 }
 
@@ -114,16 +117,16 @@ async function close(
 async function attend(
   attempt: Pick<Pause, 'deps' | 'input' | 'context' | 'activity' | 'earlierMs' | 'pastReturn'>,
   { sessions, switches, fences, earlier }: Prepared,
+  earlierPause: EarlierPause,
 ): Promise<CutOverResult> {
-  const { input, context, earlierMs } = attempt;
+  const { input } = attempt;
   let keepSnapshots = false;
   try {
     const pauseOf: Pause = { ...attempt, sessions, switches, fences };
-    // A record that can't be compared with a switch counts as long as its fence is up, as it is behind a switch. One that was written
-    // behind a pause that was given up, by a server that fell silent meanwhile, is found beside a fence that is down.
-    const isBelieved = isOpaque(input.plan.cutover.traffic) && earlierMs > 0;
-    if (earlier && (isBelieved || switches.some(({ done }) => done))) {
-      return await rollForward(pauseOf, { ...earlier, attempts: context.info.attempt });
+    // Recorded, and the fence has been up since: the attempt before this one was about to switch, or did. One that was written
+    // late, behind a pause that was given up, is of another pause, or found beside a fence that is down.
+    if (earlier && (isOfPause(earlier, earlierPause.pause) || switches.some(({ done }) => done))) {
+      return await rollForward(pauseOf, earlier, earlierPause);
     }
     const result = await pause(pauseOf);
     // The reboots of a renaming have ended them.
@@ -160,7 +163,9 @@ async function inTime<T extends object>(
 /** What an attempt finds that may take over a pause. */
 interface EarlierPause {
   /** How long the fence has been up by now, in milliseconds; 0: it is down. */
-  msNow(): number;
+  readonly msNow: () => number;
+  /** The pause that it was; absent: the fence is down, or the instances are being renamed. */
+  readonly pause?: PresentPause;
   /** What is left of the budget; absent where there is nothing to be in time for: the fence is down, or traffic is switched. */
   readonly remainingMs?: number;
   /** Its end was noted, or is due, and traffic is switched all the same: there is only a way forward. */
@@ -182,16 +187,20 @@ async function lookAtEarlierPause(
   if (renames(input.plan) && (await isRenaming(deps, input))) return { msNow: () => 0, isSwitched: true };
   const access = await accessTo(deps, input, 'source');
   return withSession(access, { step: 'pause-budget', database }, async (source) => {
-    const ms = await pausedFor(source, input);
+    const found = await presentPause(source, input);
+    const ms = found?.ms;
     const ended = await endOf(source, input, activity);
     const isOverdue = ms !== undefined && ms > input.plan.cutover.pauseBudgetMs;
     const lookedAt = performance.now();
     const msNow = () => (ms === undefined ? 0 : Math.round(ms + performance.now() - lookedAt));
     if (ms === undefined && !ended) return { msNow };
-    if (!isOverdue && !ended) return { msNow, remainingMs: input.plan.cutover.pauseBudgetMs - (ms ?? 0) };
+    const earlier: EarlierPause = { msNow, ...(found ? { pause: found } : {}) };
+    if (!isOverdue && !ended) return { ...earlier, remainingMs: input.plan.cutover.pauseBudgetMs - (ms ?? 0) };
     // It may live, cut off from Temporal alone: without its sessions it neither records nor lowers anything any more.
     await endEarlierAttempt(input.id, [access]);
-    if (await isCutOverForSure(deps, input)) return { msNow, isSwitched: true };
+    // It may have sent what switches traffic: goes forward, if the target can be had, rather than wait until that is known.
+    if (!ended && mayStillSwitch(input, await presentPause(source, input))) return earlier;
+    if (await isCutOverForSure(deps, input, source)) return { ...earlier, isSwitched: true };
     const pauseMs = Math.round(ended?.pauseMs ?? ms ?? 0);
     const reason = ended?.reason ?? UNATTENDED;
     await noteEnd(source, input, { activity, pauseMs, reason });
@@ -207,5 +216,34 @@ async function lookAtEarlierPause(
 async function endOverdue(deps: Dependencies, input: CutOverInput, activity: string): Promise<CutOverResult> {
   const found = await lookAtEarlierPause(deps, input, activity);
   if ('ended' in found) return found.ended;
-  throw ApplicationFailure.retryable('the pause ended while this attempt was connecting, and traffic is switched');
+  throw ApplicationFailure.retryable(
+    'the pause ended while this attempt was connecting, and traffic is switched, or may be',
+  );
+}
+
+/** An attempt before this one died when everything was recorded: finish what it left. */
+async function rollForward(pauseOf: Pause, record: CutoverRecord, earlierPause: EarlierPause): Promise<CutOverResult> {
+  const { deps, input, context, sessions, switches, fences, earlierMs } = pauseOf;
+  const { msNow, pause: found } = earlierPause;
+  const clock = new PauseBudget(context, input.plan.cutover.pauseBudgetMs);
+  clock.begin(earlierMs, () => undefined);
+  try {
+    const facts = await goForward(
+      { deps, input, sides: sessions, switches, fences, record, msNow },
+      {
+        mayGoOn: clock.mayGoOn,
+        sentSince: Date.now() - (found?.switchBegunMs ?? 0),
+        waiting: (waitingFor) => reportProgress(() => ({ pauseMs: msNow(), waitingFor })),
+      },
+    );
+    return { switched: true, ...facts, attempts: context.info.attempt };
+  } catch (error) {
+    if (!(error instanceof SwitchRefused)) throw error;
+    const timeline = new Timeline();
+    const reason = error.message;
+    const pauseMs = await giveUp({ ...pauseOf, clock, timeline, reason, recorded: true, isCut: () => false });
+    return { switched: false, pauseMs, reason };
+  } finally {
+    clock.stop();
+  }
 }

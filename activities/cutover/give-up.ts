@@ -38,9 +38,9 @@ export interface GivenUp extends Pause {
 export async function giveUp(pauseOf: GivenUp): Promise<number> {
   const { deps, input, sessions, activity, clock, timeline, reason, recorded, isCut } = pauseOf;
   const { target } = sessions.first;
+  // Before anything else is undone: a record says that everything is ready for the switch, and whoever finds it goes forward.
+  if (recorded) await forgetRecord(pauseOf);
   await closeTargetAgain(input, target, sessions);
-  if (recorded && isOpaque(input.plan.cutover.traffic))
-    await (isCut() ? onTarget(pauseOf, (anew) => forgetCutover(anew, input)) : forgetCutover(target, input));
   if (isCut()) await endStatements(sessions);
   // An attempt of the same activity that comes later must not begin another pause.
   await noteEnd(sessions.spare, input, { activity, pauseMs: clock.alreadyMs + timeline.elapsedMs, reason });
@@ -50,6 +50,15 @@ export async function giveUp(pauseOf: GivenUp): Promise<number> {
   if (isCut()) await closeLate(pauseOf);
   else await forgetCutover(target, input).catch(() => undefined);
   return pauseMs;
+}
+
+/** What a switch that can't be read has recorded counts as switched, so there it has to go. Elsewhere it counts only while its fence is up. */
+async function forgetRecord(pauseOf: GivenUp): Promise<void> {
+  const { input, sessions, isCut } = pauseOf;
+  const forgetting = () =>
+    isCut() ? onTarget(pauseOf, (anew) => forgetCutover(anew, input)) : forgetCutover(sessions.first.target, input);
+  if (isOpaque(input.plan.cutover.traffic)) await forgetting();
+  else if (!isCut()) await forgetting().catch(() => undefined);
 }
 
 /** What was sent to the target before it fell silent may still be carried out when it wakes, and open it. */

@@ -2,20 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { renames } from '../../plan/instance-names';
 import type { CutoverFacts } from '../../plan/report';
 import { awsOf, type Dependencies, instanceOf } from '../dependencies';
-import { accessTo, withSession } from '../postgres/session';
+import { accessTo, type Session, withSession } from '../postgres/session';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
-import { isAnySwitched, isOpaque } from '../traffic/prepared-switches';
+import { decidedWithinMs, isAnySwitched, isOpaque } from '../traffic/prepared-switches';
 import type { CutOverInput } from './cut-over-input';
 import { isRenaming } from './behind-rename';
 import { readCutover } from './cutover-facts';
+import { type PresentPause, presentPause } from './pause-mark';
 
-/** RDS is eventually consistent: for so long behind the record of a pause it may not show yet that it has taken a renaming. */
-const SHOWS_WITHIN_MS = 15_000;
 const LOOK_AGAIN_MS = 500;
 
 /**
  * Whether traffic is on its way to the target: a switch names it, or, where the first switch can't be read or there is none, the
- * pause was recorded there. A target that is gone has no traffic.
+ * pause was recorded there. A target that is gone has no traffic. What does not show yet is not found: `isCutOverForSure`.
  * @param input with the names that the instances have now
  */
 export async function isCutOver(deps: Dependencies, input: CutOverInput): Promise<boolean> {
@@ -34,30 +33,42 @@ export async function isCutOver(deps: Dependencies, input: CutOverInput): Promis
   return (await recordOf(deps, input, database)) !== undefined;
 }
 
+/** Whether a request of this pause may still take effect that switches traffic, as far as the source knows. */
+export const mayStillSwitch = ({ plan }: CutOverInput, pause: PresentPause | undefined): boolean =>
+  pause?.switchBegunMs !== undefined &&
+  !isOpaque(plan.cutover.traffic) &&
+  pause.switchBegunMs <= decidedWithinMs(plan.cutover.traffic);
+
 /**
- * The same by somebody who does not know whether the call that decides was sent, and is going to let applications write where they did
- * unless it was: where the pause was recorded a moment ago, and RDS shows no renaming, it is asked until that moment is over.
+ * The same for somebody who is going to let applications write on the source again unless traffic has moved. An attempt that began with the
+ * switch may have sent a request that nobody sees yet: the store is asked until that can't be any more.
+ * @param source a session on the source that the caller has; absent: one is opened
  */
-export async function isCutOverForSure(deps: Dependencies, input: CutOverInput): Promise<boolean> {
-  if (!renames(input.plan)) return isCutOver(deps, input);
+export async function isCutOverForSure(deps: Dependencies, input: CutOverInput, source?: Session): Promise<boolean> {
   const [database] = input.databases;
-  let recordedAt: number | undefined;
+  if (!source && database !== undefined && !(renames(input.plan) && (await isRenaming(deps, input)))) {
+    const access = await accessTo(deps, input, 'source');
+    return withSession(access, { step: 'unfence', database }, (opened) => isCutOverForSure(deps, input, opened));
+  }
   for (;;) {
+    // Asked before the store is: what the store says after that moment is the last word.
+    const isOpen = source !== undefined && (await isOpenYet(deps, input, source));
     if (await isCutOver(deps, input)) return true;
-    if (database === undefined) return false;
-    recordedAt ??= await recordedAtOf(deps, input, database);
-    if (Date.now() - recordedAt > SHOWS_WITHIN_MS) return false;
+    if (!isOpen) return false;
     await sleep(LOOK_AGAIN_MS);
   }
+}
+
+async function isOpenYet(deps: Dependencies, input: CutOverInput, source: Session): Promise<boolean> {
+  const [database] = input.databases;
+  const pause = await presentPause(source, input);
+  if (database === undefined || !mayStillSwitch(input, pause)) return false;
+  // An attempt that gives up takes its record away first, and does so only if it has sent nothing.
+  const record = await recordOf(deps, input, database).catch(() => 'not known' as const);
+  return record !== undefined;
 }
 
 async function recordOf(deps: Dependencies, input: CutOverInput, database: string): Promise<CutoverFacts | undefined> {
   const access = await accessTo(deps, input, 'target');
   return withSession(access, { step: 'unfence', database, readOnly: true }, (session) => readCutover(session, input));
-}
-
-/** When the pause was recorded; 0: it was not, or the side that would have the record does not answer. */
-async function recordedAtOf(deps: Dependencies, input: CutOverInput, database: string): Promise<number> {
-  const facts = await recordOf(deps, input, database).catch(() => undefined);
-  return facts ? Date.parse(facts.switchedAt) : 0;
 }

@@ -1,5 +1,6 @@
 import { finalFailure } from '../../plan/failures';
 import type { Dependencies } from '../dependencies';
+import { reportProgress } from '../heartbeat';
 import { type Session, accessTo, withSession } from '../postgres/session';
 import { presentNames } from '../rds/present-names';
 import type { CutOverInput } from './cut-over-input';
@@ -16,6 +17,7 @@ import { forgetPause, pausedFor } from './pause-mark';
  */
 export async function lowerFence(deps: Dependencies, given: CutOverInput): Promise<void> {
   const input = await presentNames(deps, given);
+  reportProgress(() => ({ waitingFor: 'whether traffic is switched: until that is known the fence stays up' }));
   if (await isCutOverForSure(deps, input)) {
     throw finalFailure(
       'AlreadySwitched',

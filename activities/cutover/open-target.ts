@@ -1,5 +1,5 @@
 import type { Dependencies } from '../dependencies';
-import { closeAgainSql, openTargetSql } from '../quarantine/read-only';
+import { closeAgainSql, isClosed, openTargetSql } from '../quarantine/read-only';
 import type { OurSessions } from '../postgres/ours';
 import type { Session } from '../postgres/session';
 import type { QuarantineRecord } from '../quarantine/records';
@@ -7,16 +7,30 @@ import type { CutOverInput } from './cut-over-input';
 import { forgetCutover } from './cutover-facts';
 import { fenceSql, terminateForeignSessions, unfenceSql, withoutDroppedRoles } from './fence';
 import { lowerOthers } from './fence-set';
-import type { FirstPair, PauseSessions } from './pause-sessions';
+import type { FirstPair } from './pause-sessions';
+
+/** What is needed of both sides to open one and close the other. */
+export interface BothSides {
+  readonly first: FirstPair;
+  /** Databases of the target that the quarantine closed for writes. */
+  readonly closed: readonly QuarantineRecord[];
+  /** Sessions of the attempt, which are not to be ended. */
+  readonly ours: Pick<OurSessions, 'target'>;
+}
 
 /**
  * Lets applications write on the target: its databases have their own defaults again, and sessions that began with ours, or
  * that would have written there already, end.
  */
-export async function openTarget(input: CutOverInput, { first, closed, ours }: PauseSessions): Promise<void> {
+export async function openTarget(input: CutOverInput, { first, closed, ours }: BothSides): Promise<void> {
   if (closed.length === 0) return;
   await first.target.query(openTargetSql(closed));
   await terminateForeignSessions(first.target, { migration: input.id, roles: [], ours: ours.target });
+}
+
+/** For an attempt that finds the target recorded as open: one that was about to give up may have closed it. */
+export async function openTargetAgain(input: CutOverInput, sides: BothSides): Promise<void> {
+  if (await isClosed(sides.first.target, sides.closed)) await openTarget(input, sides);
 }
 
 /** The same migration in the direction of its plan. */

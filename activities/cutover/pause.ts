@@ -5,7 +5,7 @@ import type { CutoverFacts, Neighbours } from '../../plan/report';
 import type { Dependencies } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { isOpaque } from '../traffic/prepared-switches';
-import { type PreparedSwitch, SwitchRefused } from '../traffic/traffic-switch';
+import { type PreparedSwitch, SWITCH_UNCONFIRMED, SwitchRefused } from '../traffic/traffic-switch';
 import { meetAgain, requireRecord } from './behind-rename';
 import { type CutOverInput, type CutOverResult, PauseGivenUp } from './cut-over-input';
 import { forgetCutover, writeCutover } from './cutover-facts';
@@ -13,18 +13,20 @@ import { type Drained, drainUntilStill } from './drain';
 import { fenceSql, withoutDroppedRoles } from './fence';
 import type { Fence } from './fences/fence';
 import { giveUp } from './give-up';
-import { isCutOver, isCutOverForSure } from './is-cut-over';
+import { isCutOver } from './is-cut-over';
 import { holdNeighbours, withPositions } from './neighbours';
 import { forgetWayThere, openOldSource } from './open-target';
 import { pointOfNoReturn } from './point-of-no-return';
 import { PauseBudget } from './pause-budget';
-import { notePause } from './pause-mark';
+import { notePause, noteSwitchBegun } from './pause-mark';
 import type { PauseSessions } from './pause-sessions';
 import { isUnconfirmed, moveTraffic, releaseFences } from './release';
 import { Timeline } from './timeline';
 
 /** A third of the heartbeat timeout of the pause: after this, Temporal may be about to begin another attempt. */
 const STALE_AFTER_MS = 2_000;
+
+const LOOK_AGAIN_WITHIN_MS = 1_000;
 
 /** Everything that one attempt of the pause works with; all of it was opened before writes stop. */
 export interface Pause {
@@ -69,7 +71,8 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
       clock.begin(earlierMs, cutOff);
       await forgetCutover(first.target, input);
     }
-    clock.begin(await notePause(first.source, input), cutOff);
+    const { ms, pause: name } = await notePause(first.source, input);
+    clock.begin(ms, cutOff);
     await raiseFences(pauseOf, timeline, clock);
     const held =
       sessions.neighbours && (await holdNeighbours(input, sessions.pairs, sessions.neighbours, clock.mayGoOn));
@@ -83,7 +86,12 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     recorded = true;
     const noReturn = pointOfNoReturn(input.plan.cutover.traffic);
     if (noReturn === 'record') await pauseOf.pastReturn();
-    await writeCutover(first.target, input, facts());
+    // Side by side: whoever takes over from here on goes forward by this record, and so needs to know of it on both sides.
+    await Promise.all([
+      writeCutover(first.target, input, { ...facts(), pause: name }),
+      noteSwitchBegun(first.source, input),
+      lookAgain(switches[0]),
+    ]);
     timeline.done('recorded');
     clock.mayGoOn();
     // Another attempt has ended this one's sessions by now if it took this one for dead.
@@ -98,7 +106,12 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     if (noReturn === 'first switch') await pauseOf.pastReturn();
     switched = 'under way';
     const [decisive, ...rest] = switches;
-    await decisive?.apply(clock.mayGoOn, () => requireRecord(deps, input));
+    // FROM HERE ON a request may be under way. Nothing is given up before it is known to have had no effect.
+    await decisive?.apply({
+      mayGoOn: clock.mayGoOn,
+      isRecorded: () => requireRecord(deps, input),
+      waiting: (waitingFor) => reportProgress(() => ({ pauseMs: timeline.elapsedMs, waitingFor })),
+    });
     switched = 'decided';
     if (renames(input.plan)) await meetAgain(deps, input);
     await moveTraffic(rest);
@@ -109,10 +122,14 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
     return { switched: true, ...facts() };
   } catch (error) {
     if (switched === 'decided' || isUnconfirmed(error)) throw error;
-    // The first switch may have failed on its way out or on its way back: only the world knows. When it can't be asked,
-    // this throws, the fence stays up, and the next attempt asks again.
-    const isSwitched = switched === 'under way' ? isCutOverForSure : isCutOver;
-    if (mayHaveTakenEffect(pauseOf, switched, error) && (await isSwitched(deps, input)))
+    if (switched === 'under way' && !(error instanceof SwitchRefused)) {
+      throw ApplicationFailure.retryable(
+        `Nobody knows yet whether traffic is switched, so the fence stays up: ${messageOf(error)}`,
+        SWITCH_UNCONFIRMED,
+      );
+    }
+    // When it can't be asked, this throws, the fence stays up, and the next attempt asks again.
+    if (mayHaveBeenMade(pauseOf, switched) && (await isCutOver(deps, input)))
       throw ApplicationFailure.retryable('the switch took effect, its answer got lost');
     givingUp = true;
     if (!cut) clock.hurry(cutOff);
@@ -125,15 +142,24 @@ export async function pause(pauseOf: Pause): Promise<CutOverResult> {
 }
 
 /**
+ * Somebody may have changed since the pause was prepared what the switch is going to rewrite. Side by side with the record, so that the
+ * pause is no longer for it; a store that does not answer is not waited for: what its versions say after the write is looked at in any case.
+ */
+async function lookAgain(decisive: PreparedSwitch | undefined): Promise<void> {
+  try {
+    await decisive?.lookAgain?.({ abortSignal: AbortSignal.timeout(LOOK_AGAIN_WITHIN_MS) });
+  } catch (error) {
+    if (error instanceof ApplicationFailure) throw error;
+  }
+}
+
+/**
  * A switch that can be read is asked: an attempt before this one may have made it. One behind it can't without having ended the session
  * by which this one gives up.
  */
-function mayHaveTakenEffect({ input, context }: Pause, switched: Switched, error: unknown): boolean {
-  if (error instanceof SwitchRefused) return false;
-  if (switched === 'not begun' && context.info.attempt === 1) return false;
-  return isOpaque(input.plan.cutover.traffic)
-    ? switched === 'under way' && input.plan.cutover.traffic.length > 0
-    : input.plan.cutover.traffic.length > 0;
+function mayHaveBeenMade({ input, context }: Pause, switched: Switched): boolean {
+  const { traffic } = input.plan.cutover;
+  return switched === 'not begun' && context.info.attempt > 1 && traffic.length > 0 && !isOpaque(traffic);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

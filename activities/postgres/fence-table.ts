@@ -51,6 +51,9 @@ export type MarkPurpose =
   /** Which attempt of a pause may decide what becomes of it. */
   | 'pause-owner'
   | 'pause-back-owner'
+  /** Which pause has begun with its switch, and when. */
+  | 'pause-begun'
+  | 'pause-back-begun'
   | 'catch-up'
   | 'verify'
   /** How long a mark takes, for the forecast of the pause. */

@@ -86,3 +86,17 @@ export function openTargetSql(closed: readonly QuarantineRecord[]): string {
 /** Statements that close it, also again when a pause was given up. */
 export const closeAgainSql = (closed: readonly QuarantineRecord[]): string =>
   `BEGIN; ${closed.map((one) => `ALTER ${whose(one)} SET ${SETTING} = on;`).join('\n')} COMMIT`;
+
+/** Whether anything is closed that `openTargetSql` would open. */
+export async function isClosed(target: Session, closed: readonly QuarantineRecord[]): Promise<boolean> {
+  const rows = await queryRows<{ database: string; role: string | null }>(
+    target,
+    `SELECT d.datname AS database, r.rolname AS role
+       FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
+      WHERE '${SETTING}=on' = ANY (s.setconfig)`,
+  );
+  return closed.some(({ database, was }) => {
+    const { role, before } = was as unknown as Closed;
+    return before !== 'on' && rows.some((one) => one.database === database && one.role === role);
+  });
+}

@@ -5,8 +5,9 @@ import { oldSourceName } from '../../plan/instance-names';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef, type Side } from '../dependencies';
 import { stopReceiving } from '../postgres/stop-receiving';
-import { isRefusal } from '../traffic/refused-by-aws';
-import { SWITCH_UNCONFIRMED, SwitchRefused } from '../traffic/traffic-switch';
+import { answerInTime, fateOf, once, SIGNED_REQUEST_LIVES_MS } from '../one-request';
+import { decide } from '../traffic/decide';
+import { type Deciding, SWITCH_UNCONFIRMED, SwitchRefused } from '../traffic/traffic-switch';
 import { type Names, readNames, withNames } from './present-names';
 import { throwIfFailed } from './wait-for-instance';
 
@@ -21,6 +22,9 @@ export interface Renaming {
 /** Between two looks: a tenth of the time that it has taken so far, within these bounds. */
 const SHORTEST_MS = 200;
 const LONGEST_MS = 5_000;
+/** RDS is eventually consistent: for so long it may not show that it has taken a renaming. */
+const SHOWS_WITHIN_MS = 15_000;
+export const RENAMING_DECIDED_WITHIN_MS = SIGNED_REQUEST_LIVES_MS + SHOWS_WITHIN_MS;
 /** RDS may say for a while that a name is taken which has just been given up, or show an instance nowhere. */
 const REFUSED_FOR_MS = 120_000;
 
@@ -53,36 +57,32 @@ export function isUnderWay(ref: MigrationRef, names: Names): boolean {
 }
 
 /**
- * The call that decides: asks RDS to give another name to whoever has the name of the source. Done already: nothing.
- * @param mayGoOn throws when the pause is to be given up
- * @throws SwitchRefused when RDS has not taken it; any other error leaves that open
+ * The call that decides: asks RDS to give another name to whoever has the name of the source. Done already: nothing. An instance that is
+ * not available is asked again, as long as the pause may go on: so answers RDS, too, when it has taken a request whose answer got lost.
+ * @throws SwitchRefused when RDS has not taken it, and never will
+ * @throws ApplicationFailure SWITCH_UNCONFIRMED when nobody knows that yet
  */
-export async function giveUpName(deps: Dependencies, ref: MigrationRef, mayGoOn: () => void): Promise<void> {
+export async function giveUpName(deps: Dependencies, ref: MigrationRef, deciding: Deciding = {}): Promise<void> {
   const aws = awsOf(deps, ref);
   const [first] = renamingsOf(ref);
-  for (;;) {
-    const names = await readNames(aws, ref);
-    if (isUnderWay(ref, names)) return;
-    const { strangers } = names;
-    if (strangers.some(({ DBInstanceIdentifier }) => DBInstanceIdentifier === first.to)) {
-      throw new SwitchRefused(`there is a DB instance ${first.to} already`);
-    }
-    try {
-      return await rename(aws, first);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      // The SDK sends a call again whose answer it did not get.
-      if (isUnderWay(ref, await readNames(aws, ref))) return;
-      const message = `RDS does not rename ${first.from}: ${error.message}`;
-      if (!isAwsError(error, 'InvalidDBInstanceState')) throw new SwitchRefused(message);
-      try {
-        mayGoOn();
-      } catch (late) {
-        throw new SwitchRefused(`${message}; ${(late as Error).message}`);
-      }
-    }
-    await sleep(SHORTEST_MS);
+  const { strangers, ...names } = await readNames(aws, ref);
+  if (isUnderWay(ref, { ...names, strangers })) return;
+  if (deciding.sentSince === undefined && strangers.some((one) => one.DBInstanceIdentifier === first.to)) {
+    throw new SwitchRefused(`there is a DB instance ${first.to} already`);
   }
+  await decide(
+    {
+      what: `RDS does not rename ${first.from}`,
+      decidedWithinMs: RENAMING_DECIDED_WITHIN_MS,
+      write: () => rename(aws, first, once),
+      fateOf(thrown) {
+        const { fate, error } = fateOf(thrown);
+        return { fate: isAwsError(error, 'InvalidDBInstanceState') ? 'not now' : fate, error };
+      },
+      look: async () => (isUnderWay(ref, await readNames(aws, ref)) ? 'to' : 'from'),
+    },
+    deciding,
+  );
 }
 
 /**
@@ -143,8 +143,11 @@ const isAtRest = ({ DBInstanceStatus, PendingModifiedValues }: DBInstance): bool
  * RDS reboots the instance at once.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
  */
-async function rename({ rds }: Aws, { from, to }: Renaming): Promise<void> {
-  await rds.send(
-    new ModifyDBInstanceCommand({ DBInstanceIdentifier: from, NewDBInstanceIdentifier: to, ApplyImmediately: true }),
-  );
+async function rename({ rds }: Aws, { from, to }: Renaming, sendOnce?: typeof once): Promise<void> {
+  const command = new ModifyDBInstanceCommand({
+    DBInstanceIdentifier: from,
+    NewDBInstanceIdentifier: to,
+    ApplyImmediately: true,
+  });
+  await (sendOnce ? rds.send(sendOnce(command), answerInTime()) : rds.send(command));
 }

@@ -8,6 +8,7 @@ const what = 'by hand';
 /** A person moves the traffic when writes have stopped, and says so with the signal `switched`: the workflow waits for that. */
 export const manual: SwitchKind<Entry> = {
   opaque: true,
+  decidedWithinMs: Number.POSITIVE_INFINITY,
   look({ from, to }) {
     const isSame = to && endpointText(from) === endpointText(to);
     const where = to ? `from ${endpointText(from)} to ${endpointText(to)}` : `away from ${endpointText(from)}`;

@@ -18,6 +18,12 @@ import {
 
 type Entry = Extract<TrafficSwitch, { type: 'pgbouncer' }>;
 
+/**
+ * No request is under way: a file is replaced when `rename` has returned, and RELOAD is carried out before it is answered. A file system
+ * of the network may do it later (NFS tries again for a while).
+ */
+const DECIDED_WITHIN_MS = 10_000;
+
 const filesOf = ({ file }: Entry): readonly string[] => (file === undefined ? [] : [file].flat());
 
 /** Which entries the switch is about. */
@@ -40,6 +46,7 @@ const shownBy = async (console: PoolerConsole, entry: Entry): Promise<(PoolerEnt
  */
 export const pgbouncer: SwitchKind<Entry> = {
   opaque: false,
+  decidedWithinMs: DECIDED_WITHIN_MS,
   async look(place, entry) {
     const { pointsAt, findings, red } = await lookAtFiles(place, entry);
     const shown = await lookAtPoolers(place, entry);
@@ -202,23 +209,37 @@ async function rewriteAndReload(
 const reload = (consoles: readonly PoolerConsole[]): Promise<unknown> =>
   Promise.allSettled(consoles.map((console) => console.reload()));
 
-/** @throws SwitchRefused when a file can't be replaced; those before it are what they were */
-async function rewriteFiles({ from, to }: ReadySwitchPlace, entry: Entry): Promise<Replaced[]> {
+/** Somebody may change a file at the same time as often as this. */
+const ROUNDS = 3;
+
+/**
+ * @throws SwitchRefused when a file can't be replaced; those before it are what they were
+ * @throws ApplicationFailure SWITCH_UNCONFIRMED when nobody knows whether one was replaced
+ */
+async function rewriteFiles(place: ReadySwitchPlace, entry: Entry): Promise<Replaced[]> {
   const replaced: Replaced[] = [];
   try {
     for (const name of filesOf(entry)) {
-      // Read in this moment: whatever somebody else has changed in it since stays.
-      const { path, text: before } = await readEntriesFile(name);
-      const { text, rewritten } = rewriteEntries(before, from, to, wantedBy(entry));
-      if (rewritten.length === 0) continue;
-      await replaceText(path, text);
-      replaced.push({ path, before });
+      const one = await rewriteFile(name, place, entry);
+      if (one) replaced.push(one);
     }
     return replaced;
   } catch (error) {
+    if (error instanceof ApplicationFailure) throw error;
     await putBack(replaced);
     throw new SwitchRefused(`PgBouncer's entries can't be rewritten: ${(error as Error).message}`);
   }
+}
+
+async function rewriteFile(name: string, { from, to }: ReadySwitchPlace, entry: Entry): Promise<Replaced | undefined> {
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    // Read in this moment: whatever somebody else has changed in it since stays.
+    const { path, text: before } = await readEntriesFile(name);
+    const { text, rewritten } = rewriteEntries(before, from, to, wantedBy(entry));
+    if (rewritten.length === 0) return undefined;
+    if ((await replaceText(path, text, before)) === 'replaced') return { path, before };
+  }
+  throw new Error(`somebody else writes ${name} all the time`);
 }
 
 async function putBack(replaced: readonly Replaced[]): Promise<void> {

@@ -20,6 +20,10 @@ export async function isAnySwitched(place: ReadySwitchPlace): Promise<boolean> {
  */
 export const isOpaque = ([first]: readonly TrafficSwitch[]): boolean => first === undefined || kindOf(first).opaque;
 
+/** How long a request of the first switch, which decides, may still take effect and not show; see `SwitchKind.decidedWithinMs`. */
+export const decidedWithinMs = ([first]: readonly TrafficSwitch[]): number =>
+  first === undefined ? 0 : kindOf(first).decidedWithinMs;
+
 /** Reads every switch before the pause, so that inside it only what can't be done before is left. */
 export function preparedSwitches(place: ReadySwitchPlace): Promise<PreparedSwitch[]> {
   return Promise.all(

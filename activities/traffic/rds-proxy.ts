@@ -7,8 +7,10 @@ import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, instanceOf, type MigrationRef } from '../dependencies';
 import { requireInstance } from '../rds/find-instance';
 import { deregisterTarget, hasTarget, proxyTargets, registerTarget } from '../rds/proxy-targets';
-import { orRefused } from './refused-by-aws';
+import { decide, type DecisiveWrite } from './decide';
+import { fateOf, once, SIGNED_REQUEST_LIVES_MS } from '../one-request';
 import {
+  type Deciding,
   type PointsAt,
   SWITCH_UNCONFIRMED,
   type SwitchKind,
@@ -18,6 +20,8 @@ import {
 
 type Entry = Extract<TrafficSwitch, { type: 'rds-proxy' }>;
 
+/** Reads of RDS may be behind its writes: AWS calls its API eventually consistent, and means seconds. */
+const SHOWS_WITHIN_MS = 15_000;
 /** A new target is looked at by RDS until it is AVAILABLE. */
 const AVAILABLE_MS = 300_000;
 const LOOK_AGAIN_MS = 250;
@@ -29,6 +33,7 @@ const LOOK_AGAIN_MS = 250;
  */
 export const rdsProxy: SwitchKind<Entry> = {
   opaque: false,
+  decidedWithinMs: SIGNED_REQUEST_LIVES_MS + SHOWS_WITHIN_MS,
   look,
   async prepare({ deps, ref }, entry) {
     const aws = awsOf(deps, ref);
@@ -42,7 +47,13 @@ export const rdsProxy: SwitchKind<Entry> = {
         `RDS Proxy ${entry.proxy} stands before ${stranger.RdsResourceId ?? 'something else'}, not before ${from}: somebody changed it. Register ${from} again, then send retry.`,
       );
     }
-    return { what: whatIs(entry), from, to, done: pointsAt === 'to', apply: () => register(aws, entry, from, to) };
+    return {
+      what: whatIs(entry),
+      from,
+      to,
+      done: pointsAt === 'to',
+      apply: (deciding) => move(aws, ref, entry, deciding),
+    };
   },
 };
 
@@ -52,12 +63,15 @@ const whatIs = ({ proxy }: Entry): string => `RDS Proxy ${proxy}`;
  * Where no fence takes targets out of the group, an empty one is a switch that was interrupted half-way: it goes on, since the
  * deregistration is what decides.
  */
-function pointsAtOf(ref: MigrationRef, { proxy }: Entry, targets: readonly DBProxyTarget[]): PointsAt {
+function pointsAtOf(ref: MigrationRef, entry: Entry, targets: readonly DBProxyTarget[]): PointsAt {
   if (hasTarget(targets, instanceOf(ref, 'target'))) return 'to';
   if (hasTarget(targets, instanceOf(ref, 'source'))) return 'from';
-  const isFenced = ref.plan.cutover.fence.some((one) => one.type === 'rds-proxy' && one.proxy === proxy);
-  return targets.length === 0 && !isFenced ? 'to' : 'neither';
+  return targets.length === 0 && !isFenced(ref, entry) ? 'to' : 'neither';
 }
+
+/** Whether a fence takes the source out of the group. */
+const isFenced = ({ plan }: MigrationRef, { proxy }: Entry): boolean =>
+  plan.cutover.fence.some((one) => one.type === 'rds-proxy' && one.proxy === proxy);
 
 async function look({ deps, ref, to }: SwitchPlace, entry: Entry): Promise<SwitchLook> {
   const what = whatIs(entry);
@@ -102,14 +116,33 @@ async function lookAtLogins(
   return { secret: [message], logins };
 }
 
-async function register(aws: Aws, entry: Entry, from: string, to: string): Promise<void> {
-  // Not there: the fence has done it, or an attempt before this one.
-  const deregistered = deregisterTarget(aws, entry.proxy, from);
-  const decided = await orRefused(whatIs(entry), deregistered);
+/**
+ * Two calls. The one that takes the source out of the group decides, as the proxy leads nobody there any more; where the fence has done
+ * that, the one that puts the target in.
+ */
+async function move(aws: Aws, ref: MigrationRef, entry: Entry, deciding: Deciding = {}): Promise<void> {
+  const { proxy } = entry;
+  const [from, to] = [instanceOf(ref, 'source'), instanceOf(ref, 'target')];
+  const call = (write: () => Promise<unknown>): DecisiveWrite => ({
+    what: whatIs(entry),
+    decidedWithinMs: rdsProxy.decidedWithinMs,
+    write,
+    fateOf,
+    look: async () => pointsAtOf(ref, entry, await proxyTargets(aws, proxy)),
+  });
+  const fenced = isFenced(ref, entry);
+  if (!fenced)
+    await decide(
+      call(() => deregisterTarget(aws, proxy, from, once)),
+      deciding,
+    );
   try {
-    await orRefused(whatIs(entry), registerTarget(aws, entry.proxy, to));
+    await decide(
+      call(() => registerTarget(aws, proxy, to, once)),
+      fenced ? deciding : {},
+    );
   } catch (error) {
-    if (!decided) throw error;
+    if (fenced) throw error;
     const message = `${whatIs(entry)} has ${from} no more, but does not take ${to} yet: ${(error as Error).message}`;
     throw ApplicationFailure.retryable(message, SWITCH_UNCONFIRMED);
   }

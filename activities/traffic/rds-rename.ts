@@ -5,7 +5,14 @@ import type { TrafficSwitch } from '../../plan/plan';
 import { awsOf, type MigrationRef } from '../dependencies';
 import { parameterGroupOf } from '../rds/find-instance';
 import { type Names, readNames } from '../rds/present-names';
-import { giveUpName, isUnderWay, type Renaming, renamingsOf, takeName } from '../rds/rename-instances';
+import {
+  giveUpName,
+  isUnderWay,
+  type Renaming,
+  RENAMING_DECIDED_WITHIN_MS,
+  renamingsOf,
+  takeName,
+} from '../rds/rename-instances';
 import type { SwitchKind, SwitchLook, SwitchPlace } from './traffic-switch';
 
 type Entry = Extract<TrafficSwitch, { type: 'rds-rename' }>;
@@ -17,6 +24,7 @@ type Entry = Extract<TrafficSwitch, { type: 'rds-rename' }>;
  */
 export const rdsRename: SwitchKind<Entry> = {
   opaque: false,
+  decidedWithinMs: RENAMING_DECIDED_WITHIN_MS,
   look,
   async prepare({ deps, ref }) {
     const names = await readNames(awsOf(deps, ref), ref);
@@ -29,8 +37,9 @@ export const rdsRename: SwitchKind<Entry> = {
       from: becomes(first),
       to: becomes(second),
       done,
-      async apply(mayGoOn = () => undefined, isRecorded = () => Promise.resolve()) {
-        if (!done) await giveUpName(deps, ref, mayGoOn);
+      async apply(deciding = {}) {
+        const { isRecorded = () => Promise.resolve() } = deciding;
+        if (!done) await giveUpName(deps, ref, deciding);
         await takeName(deps, ref, isRecorded);
       },
     };

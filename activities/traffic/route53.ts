@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type ChangeInfo,
   ChangeResourceRecordSetsCommand,
   GetChangeCommand,
   ListResourceRecordSetsCommand,
@@ -10,14 +11,29 @@ import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf } from '../dependencies';
-import type { Endpoint } from '../postgres/session';
-import { orRefused } from './refused-by-aws';
-import { endpointText, SWITCH_UNCONFIRMED, type SwitchKind, type SwitchLook, type SwitchPlace } from './traffic-switch';
+import { decide } from './decide';
+import { answerInTime, fateOf, once, SIGNED_REQUEST_LIVES_MS } from '../one-request';
+import {
+  type Deciding,
+  endpointText,
+  type PointsAt,
+  type ReadySwitchPlace,
+  SWITCH_UNCONFIRMED,
+  type SwitchKind,
+  type SwitchLook,
+  type SwitchPlace,
+} from './traffic-switch';
 
 type Entry = Extract<TrafficSwitch, { type: 'route53' }>;
 
 /** Route 53 says that a change is on all its servers within a minute as a rule. */
 const IN_SYNC_MS = 300_000;
+/**
+ * A list of records shows a change from the moment that Route 53 has taken it, before its servers have it; this much is for what AWS does
+ * not say.
+ * @see https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListResourceRecordSets.html
+ */
+const SHOWS_WITHIN_MS = 15_000;
 /** Route 53 takes five calls a second from a whole account. */
 const LOOK_AGAIN_MS = 1_000;
 
@@ -28,32 +44,51 @@ const LOOK_AGAIN_MS = 1_000;
  */
 export const route53: SwitchKind<Entry> = {
   opaque: false,
+  decidedWithinMs: SIGNED_REQUEST_LIVES_MS + SHOWS_WITHIN_MS,
   look,
-  async prepare({ deps, ref, from, to }, entry) {
-    const aws = awsOf(deps, ref);
-    const { record } = await readRecord(aws, entry);
-    const named = record && cnameOf(record);
-    const done = named !== undefined && named === canonical(to.address);
-    if (!record || (!done && named !== canonical(from.address))) {
-      throw finalFailure(
-        'TrafficRefused',
-        `${whatIs(entry)} names neither ${from.address} nor ${to.address}: somebody changed it. Let it name ${from.address} again, then send retry.`,
-      );
-    }
+  async prepare(place, entry) {
+    const aws = awsOf(place.deps, place.ref);
+    let record = await requireRecord(aws, place, entry);
+    const isDone = () => cnameOf(record) === canonical(place.to.address);
     return {
       what: whatIs(entry),
-      from: from.address,
-      to: to.address,
-      done,
-      async apply() {
-        if (!done) await change(aws, entry, record, to);
-        const now = await readRecord(aws, entry);
-        if (now.record && cnameOf(now.record) === canonical(to.address)) return;
+      from: place.from.address,
+      to: place.to.address,
+      done: isDone(),
+      async lookAgain(inTime) {
+        record = await requireRecord(aws, place, entry, inTime);
+      },
+      async apply(deciding) {
+        if (!isDone()) await change(aws, place, entry, record, deciding);
+        if ((await pointsAtNow(aws, place, entry)) === 'to') return;
         throw ApplicationFailure.retryable(`${whatIs(entry)} does not read back as written`, SWITCH_UNCONFIRMED);
       },
     };
   },
 };
+
+/** @throws ApplicationFailure TrafficRefused when the record names neither side */
+async function requireRecord(
+  aws: Aws,
+  { from, to }: ReadySwitchPlace,
+  entry: Entry,
+  options: object = {},
+): Promise<ResourceRecordSet> {
+  const { record } = await readRecord(aws, entry, options);
+  const named = record && cnameOf(record);
+  if (record && (named === canonical(from.address) || named === canonical(to.address))) return record;
+  throw finalFailure(
+    'TrafficRefused',
+    `${whatIs(entry)} names neither ${from.address} nor ${to.address}: somebody changed it. Let it name ${from.address} again, then send retry.`,
+  );
+}
+
+async function pointsAtNow(aws: Aws, { from, to }: ReadySwitchPlace, entry: Entry): Promise<PointsAt> {
+  const { record } = await readRecord(aws, entry);
+  const named = record && cnameOf(record);
+  if (named === canonical(to.address)) return 'to';
+  return named === canonical(from.address) ? 'from' : 'neither';
+}
 
 const whatIs = ({ name, setIdentifier }: Entry): string =>
   `CNAME record ${name}${setIdentifier === undefined ? '' : ` (${setIdentifier})`}`;
@@ -71,11 +106,15 @@ interface Records {
   readonly all: readonly ResourceRecordSet[];
 }
 
-async function readRecord({ route53: dns }: Aws, { hostedZoneId, name, setIdentifier }: Entry): Promise<Records> {
+async function readRecord(
+  { route53: dns }: Aws,
+  { hostedZoneId, name, setIdentifier }: Entry,
+  options: object = {},
+): Promise<Records> {
   const all: ResourceRecordSet[] = [];
   const command = { HostedZoneId: hostedZoneId, StartRecordName: name };
   for (let from = {}; ;) {
-    const page = await dns.send(new ListResourceRecordSetsCommand({ ...command, ...from }));
+    const page = await dns.send(new ListResourceRecordSetsCommand({ ...command, ...from }), options);
     const sets = page.ResourceRecordSets ?? [];
     all.push(...sets.filter((set) => canonical(set.Name ?? '') === canonical(name)));
     const isLast = !page.IsTruncated || canonical(page.NextRecordName ?? '') !== canonical(name);
@@ -154,24 +193,49 @@ function tooLong(entry: Entry, all: readonly ResourceRecordSet[], ttl: number): 
 }
 
 /** Everything of the record but its value stays: TTL, weight, set identifier, health check. */
-async function change({ route53: dns }: Aws, entry: Entry, record: ResourceRecordSet, to: Endpoint): Promise<void> {
-  const command = new ChangeResourceRecordSetsCommand({
+async function change(
+  aws: Aws,
+  place: ReadySwitchPlace,
+  entry: Entry,
+  record: ResourceRecordSet,
+  deciding: Deciding | undefined,
+): Promise<void> {
+  const input = {
     HostedZoneId: entry.hostedZoneId,
     ChangeBatch: {
       Comment: 'Keyshift moves the database',
-      Changes: [{ Action: 'UPSERT', ResourceRecordSet: { ...record, ResourceRecords: [{ Value: to.address }] } }],
+      Changes: [
+        {
+          Action: 'UPSERT' as const,
+          ResourceRecordSet: { ...record, ResourceRecords: [{ Value: place.to.address }] },
+        },
+      ],
     },
-  });
-  const { ChangeInfo } = await orRefused(whatIs(entry), dns.send(command));
+  };
+  let taken: ChangeInfo | undefined;
+  const write = async () => {
+    const answer = await aws.route53.send(once(new ChangeResourceRecordSetsCommand(input)), answerInTime());
+    taken = answer.ChangeInfo;
+  };
+  const { decidedWithinMs } = route53;
+  await decide(
+    { what: whatIs(entry), decidedWithinMs, write, fateOf, look: () => pointsAtNow(aws, place, entry) },
+    deciding,
+  );
+  // Where the answer got lost the change has no name that could be asked for.
+  if (taken) await untilInSync(aws, entry, taken);
+}
+
+async function untilInSync({ route53: dns }: Aws, entry: Entry, { Id, Status }: ChangeInfo): Promise<void> {
   const giveUpAt = Date.now() + IN_SYNC_MS;
-  for (let status = ChangeInfo?.Status; status !== 'INSYNC';) {
+  for (let status: string | undefined = Status; status !== 'INSYNC';) {
     if (Date.now() > giveUpAt) {
       const message = `${whatIs(entry)} is changed, but not on all servers of Route 53 after ${IN_SYNC_MS / 1_000} s`;
       throw ApplicationFailure.retryable(message, SWITCH_UNCONFIRMED);
     }
     await sleep(LOOK_AGAIN_MS);
     // It is on its way whatever this says; a throttled look is looked again.
-    const now = await dns.send(new GetChangeCommand({ Id: ChangeInfo?.Id })).catch(() => undefined);
+    const now = await dns.send(new GetChangeCommand({ Id })).catch(() => undefined);
     status = now?.ChangeInfo?.Status;
   }
 }

@@ -29,6 +29,18 @@ export interface SwitchLook {
   readonly red: readonly string[];
 }
 
+/** What the switch that decides, which is the first, is made with. */
+export interface Deciding {
+  /** Throws when the budget of the pause is over: then nothing more is sent. */
+  readonly mayGoOn?: () => void;
+  /** Throws when the record of the pause is gone, so that this one is of the past. */
+  readonly isRecorded?: () => Promise<void>;
+  /** When an attempt before this one may have sent a request, clock of this process in milliseconds; absent: none has. */
+  readonly sentSince?: number;
+  /** Told what is waited for, for the heartbeats. */
+  readonly waiting?: (what: string) => void;
+}
+
 /** A traffic switch of which everything is known but the moment. */
 export interface PreparedSwitch {
   /** What the report calls it. */
@@ -39,12 +51,17 @@ export interface PreparedSwitch {
   /** It points at `to` already. */
   readonly done: boolean;
   /**
+   * Reads what is to be rewritten once more, right before it is: somebody may have changed it since it was prepared, and what they
+   * wrote stays. Absent where nothing that was read is written back, or where it is read in that moment anyway.
+   * @throws ApplicationFailure TrafficRefused when it names neither side any more
+   */
+  lookAgain?(inTime: { abortSignal: AbortSignal }): Promise<void>;
+  /**
    * Points it at `to` and reads it back. May run twice.
-   * @param mayGoOn of the first switch: throws when the budget of the pause is over; to be asked as long as nothing is decided
-   * @param isRecorded of the first switch: throws when the record of the pause is gone, so that this one is of the past
+   * @throws SwitchRefused when it did not take effect, for sure
    * @throws ApplicationFailure SWITCH_UNCONFIRMED when it took effect, or may have, and does not read back
    */
-  apply(mayGoOn?: () => void, isRecorded?: () => Promise<void>): Promise<void>;
+  apply(deciding?: Deciding): Promise<void>;
   /** Releases what `prepare` opened. */
   close?(): Promise<void>;
 }
@@ -58,6 +75,11 @@ export interface SwitchKind<Entry extends TrafficSwitch = TrafficSwitch> {
    * switched from the moment that it is recorded.
    */
   readonly opaque: boolean;
+  /**
+   * The bound of the store, in milliseconds: so long after a request was sent it may take effect, and may take to show. When it is over,
+   * what is read is true. Infinity: nobody can ever read it.
+   */
+  readonly decidedWithinMs: number;
   look(place: SwitchPlace, entry: Entry): Promise<SwitchLook>;
   /** Before the pause, so that inside it only what can't be done before is left. */
   prepare(place: ReadySwitchPlace, entry: Entry): Promise<PreparedSwitch>;

@@ -1,13 +1,16 @@
 import type { TrafficSwitch } from '../../plan/plan';
 import { isAboutSecret } from '../webhooks/call-hooks';
 import { CallRefused, openEndpoint } from '../webhooks/endpoint';
-import { endpointText, type SwitchKind, SwitchRefused } from './traffic-switch';
+import { decide } from './decide';
+import { endpointText, type SwitchKind } from './traffic-switch';
 
 type Entry = Extract<TrafficSwitch, { type: 'webhook' }>;
 
 /** A feature flag, or whatever else the user's own endpoint turns: one signed request. What came of it only its answer says. */
 export const webhook: SwitchKind<Entry> = {
   opaque: true,
+  /** Only its answer tells. */
+  decidedWithinMs: Number.POSITIVE_INFINITY,
   async look({ deps, ref, from, to }, entry) {
     const what = `webhook ${new URL(entry.url).origin}`;
     try {
@@ -30,13 +33,17 @@ export const webhook: SwitchKind<Entry> = {
       from: endpointText(from),
       to: endpointText(to),
       done: false,
-      async apply() {
+      async apply(deciding) {
         const facts = { from: { host: from.address, port: from.port }, to: { host: to.address, port: to.port } };
-        try {
-          await endpoint.call({ event: 'traffic.switch', idempotencyKey, facts });
-        } catch (error) {
-          throw error instanceof CallRefused ? new SwitchRefused(error.message) : error;
-        }
+        await decide(
+          {
+            what: `webhook ${endpoint.name}`,
+            decidedWithinMs: webhook.decidedWithinMs,
+            write: () => endpoint.call({ event: 'traffic.switch', idempotencyKey, facts }),
+            fateOf: (error) => ({ fate: error instanceof CallRefused ? 'refused' : 'unknown', error: error as Error }),
+          },
+          deciding,
+        );
       },
     };
   },

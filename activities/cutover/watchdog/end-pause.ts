@@ -6,9 +6,9 @@ import { endSessionsFor, endSessionsOf, isOneOf, ourSession, parametersOf } from
 import { accessTo, queryRows, type Session, withSession } from '../../postgres/session';
 import { presentNames } from '../../rds/present-names';
 import { finishRenaming, isRenaming } from '../behind-rename';
-import { isCutOverForSure } from '../is-cut-over';
+import { isCutOver, isCutOverForSure } from '../is-cut-over';
 import { lowerFenceOf } from '../lower-fence';
-import { pausedFor, UNATTENDED, WORKER_ENDED } from '../pause-mark';
+import { pausedFor, presentPause, UNATTENDED, WORKER_ENDED } from '../pause-mark';
 import { endAsOwner, ownerOf } from '../pause-owner';
 import { pointOfNoReturn } from '../point-of-no-return';
 import { closeTargetLater, endOnTarget, goForwardAnew } from './other-side';
@@ -46,7 +46,8 @@ export async function endOrphanedPause(deps: Dependencies, given: WatchOrder, pa
     if (pastReturn || order.mayBeSwitched) {
       // Where the record on the target stands for the switch, one that is under way must not come later than the question.
       if (pointOfNoReturn(input.plan.cutover.traffic) === 'record') await endOnTarget(deps, order);
-      if (await isCutOverForSure(deps, input)) return goForward(deps, order);
+      if (await finishBegun(deps, source, order)) return 'released';
+      if (await isCutOverForSure(deps, input, source)) return goForward(deps, order);
     }
     return lower(deps, source, order, { owner: order.owner, reason: WORKER_ENDED });
   });
@@ -70,11 +71,12 @@ export async function endPause(deps: Dependencies, given: WatchOrder, silentMs: 
     if (pausedMs < silentMs - LAST_STATEMENT_MS) return 'another attempt';
     const owner = await ownerOf(source, input);
     if (owner !== order.owner && !(await othersEnded(source, order))) return 'another attempt';
-    if (await isCutOverForSure(deps, input)) return goForward(deps, order);
+    if (await isCutOver(deps, input)) return goForward(deps, order);
     // A worker of an older version owns nothing.
     await othersEnded(source, order);
     await endSessionsFor(source, input.id, ['pause']);
-    if (await isCutOverForSure(deps, input)) return goForward(deps, order);
+    if (await finishBegun(deps, source, order)) return 'released';
+    if (await isCutOverForSure(deps, input, source)) return goForward(deps, order);
     return lower(deps, source, order, { owner, reason: UNATTENDED });
   });
 }
@@ -92,6 +94,16 @@ async function onSource<T>(
 async function goForward(deps: Dependencies, { input }: WatchOrder): Promise<Ended> {
   await goForwardAnew(deps, renames(input.plan) ? await finishRenaming(deps, input) : input);
   return 'released';
+}
+
+/**
+ * Where the attempt had begun with the switch, that is finished by what it recorded, rather than waited for until it is known whether it was
+ * made. Its process is gone: what it sent may still arrive, and says the same.
+ * @returns false when it had not begun, or can't be finished: then the world is asked
+ */
+async function finishBegun(deps: Dependencies, source: Session, { input }: WatchOrder): Promise<boolean> {
+  if ((await presentPause(source, input))?.switchBegunMs === undefined) return false;
+  return goForwardAnew(deps, input).catch(() => false);
 }
 
 /** Decided by one record: from its commit on no attempt of this activity begins another pause, and without it nothing is lowered. */

@@ -8,9 +8,10 @@ import type { PreparedSwitch } from '../../traffic/traffic-switch';
 import type { CutOverInput } from '../cut-over-input';
 import { forgetCutover, readCutover, writeCutover } from '../cutover-facts';
 import { closeFences, openFences } from '../fence-set';
+import { closeSwitches, goForward, isOfPause } from '../go-forward';
 import { closeTargetAgain } from '../open-target';
+import { presentPause } from '../pause-mark';
 import { ENDED, ownerOf } from '../pause-owner';
-import { goForward } from '../roll-forward';
 import type { WatchOrder } from './watchdog';
 
 /** So long a target that does not answer is waited for to close it; the next pause does so in any case. */
@@ -47,8 +48,12 @@ export async function closeTargetLater(deps: Dependencies, order: WatchOrder, so
   }
 }
 
-/** Finishes a pause that has switched, as the next attempt would, and notes that it did. */
-export async function goForwardAnew(deps: Dependencies, input: CutOverInput): Promise<void> {
+/**
+ * Finishes a pause whose switch was made, or had begun, as the next attempt would, and notes that it did.
+ * @returns false when no attempt recorded that it was ready for the switch: then none was begun
+ * @throws SwitchRefused when the switch did not take effect and never will
+ */
+export async function goForwardAnew(deps: Dependencies, input: CutOverInput): Promise<boolean> {
   const [there, here] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const opened: Session[] = [];
   let switches: readonly PreparedSwitch[] = [];
@@ -61,12 +66,19 @@ export async function goForwardAnew(deps: Dependencies, input: CutOverInput): Pr
   try {
     const first = { source: await open(there), target: await open(here) };
     switches = await preparedSwitches({ deps, ref: input, from: there.endpoint, to: here.endpoint });
-    await goForward({ deps, input, switches, fences, sessions: { first } });
+    const [pause, record] = [await presentPause(first.source, input), await readCutover(first.target, input)];
+    if (!record || !(isOfPause(record, pause) || switches.some(({ done }) => done))) return false;
+    const lookedAt = performance.now();
+    const msNow = () => Math.round((pause?.ms ?? 0) + performance.now() - lookedAt);
+    const sides = { first, closed: await closedDatabases(first.target, input.id), ours: { target: [] } };
+    const sentSince = Date.now() - (pause?.switchBegunMs ?? 0);
+    await goForward({ deps, input, sides, switches, fences, record, msNow }, { sentSince });
     const facts = await readCutover(first.target, input);
     if (facts) await writeCutover(first.target, input, { ...facts, finishedBy: 'watchdog' });
+    return true;
   } finally {
     await closeFences(fences);
-    await Promise.allSettled([...switches.map(async (one) => one.close?.()), ...opened.map(endSession)]);
+    await Promise.allSettled([closeSwitches(switches), ...opened.map(endSession)]);
   }
 }
 

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, chmod, chown, open, readdir, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
+import { SWITCH_UNCONFIRMED } from '../traffic-switch';
 
 /** A file as it was read. */
 export interface EntriesFile {
@@ -41,9 +43,11 @@ export async function removeLeftovers(path: string): Promise<void> {
 
 /**
  * Puts a text in the place of a file's: whoever reads it sees the old one or the new one, also after a crash. Owner and mode stay what
- * they are. When it throws, the file is as it was.
+ * they are. When it throws anything but SWITCH_UNCONFIRMED, the file is as it was.
+ * @param before what the file has to hold, looked at in the last moment; absent: whatever it holds
+ * @returns `changed` when it holds something else: nothing was done
  */
-export async function replaceText(path: string, text: string): Promise<void> {
+export async function replaceText(path: string, text: string, before?: string): Promise<'replaced' | 'changed'> {
   const { uid, gid, mode } = await stat(path);
   const beside = join(dirname(path), `${besideName(path)}${randomUUID()}`);
   try {
@@ -57,12 +61,35 @@ export async function replaceText(path: string, text: string): Promise<void> {
     } finally {
       await file.close();
     }
-    await rename(beside, path);
+    if (before !== undefined && (await readFile(path, 'utf8')) !== before) {
+      await unlink(beside);
+      return 'changed';
+    }
+    await renameInto(path, beside, text);
   } catch (error) {
     await unlink(beside).catch(() => undefined);
     throw error;
   }
   await syncFolder(dirname(path));
+  return 'replaced';
+}
+
+/** Error codes of `rename` that say that nothing was done; others, of a file system of the network for example, leave that open. */
+const NOT_RENAMED = ['EACCES', 'EBUSY', 'EDQUOT', 'EISDIR', 'ENOENT', 'ENOSPC', 'ENOTDIR', 'EPERM', 'EROFS', 'EXDEV'];
+
+/**
+ * Where the error leaves open what was done, the file tells, if it names the new server.
+ * @throws ApplicationFailure SWITCH_UNCONFIRMED when nobody knows
+ */
+async function renameInto(path: string, beside: string, text: string): Promise<void> {
+  try {
+    await rename(beside, path);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (NOT_RENAMED.includes(code)) throw error;
+    if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return;
+    throw ApplicationFailure.retryable(`nobody knows whether ${path} was replaced: ${message}`, SWITCH_UNCONFIRMED);
+  }
 }
 
 /** So that the new name is there after a crash of the machine. Not every file system can; the file is replaced in any case. */

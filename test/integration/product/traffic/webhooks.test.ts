@@ -100,10 +100,10 @@ describe('a webhook that switches traffic', () => {
     [400, 'SwitchRefused'],
     [429, 'SwitchRefused'],
     [302, 'SwitchRefused'],
-    [409, 'Error'],
-    [303, 'Error'],
-    [500, 'Error'],
-    [503, 'Error'],
+    [409, 'ApplicationFailure'],
+    [303, 'ApplicationFailure'],
+    [500, 'ApplicationFailure'],
+    [503, 'ApplicationFailure'],
   ])('that is answered %d ends with %s: either it took no effect, or nobody knows', async (status, name) => {
     answer = { status, text: `no: ${KEY} at ${url}\n\u0007` };
     const prepared = await lab.prepare(lab.place(ref()));
@@ -122,7 +122,7 @@ describe('a webhook that switches traffic', () => {
     answer = 'hang';
     const prepared = await lab.prepare(lab.place(ref({ timeoutMs: 200 })));
     await expect(prepared.apply()).rejects.toMatchObject({
-      name: 'Error',
+      type: 'SwitchUnconfirmed',
       message: expect.stringContaining('no answer within 200 ms') as string,
     });
   });
