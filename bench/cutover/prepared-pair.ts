@@ -63,7 +63,7 @@ const PARAMETERS = {
 export class PreparedPair {
   readonly lab: ActivityLab;
   readonly databases: readonly string[];
-  ref: { id: string; plan: Plan };
+  ref: { id: string; plan: Plan; sourceResourceId?: string };
   /** What is in front of the source, except where clients read their endpoint from a parameter. */
   pooler: Pooler | undefined;
   private readonly folder = mkdtempSync(join(tmpdir(), 'keyshift-bench-'));
@@ -79,10 +79,15 @@ export class PreparedPair {
     this.ref = migrationRef();
   }
 
-  static async make(scenario: Scenario, mover: Mover): Promise<PreparedPair> {
+  /** @param stage what else the plan switches with; called when there is a source, and nothing of a migration yet */
+  static async make(
+    scenario: Scenario,
+    mover: Mover,
+    stage?: (pair: PreparedPair) => Promise<PlanInput['cutover']>,
+  ): Promise<PreparedPair> {
     const pair = new PreparedPair(await ActivityLab.open(), scenario, mover);
     try {
-      await pair.prepare();
+      await pair.prepare(stage);
       return pair;
     } catch (error) {
       await pair.close();
@@ -91,7 +96,7 @@ export class PreparedPair {
   }
 
   /** What activities of the pause are called with. */
-  get input(): { id: string; plan: Plan; databases: readonly string[] } {
+  get input(): { id: string; plan: Plan; sourceResourceId?: string; databases: readonly string[] } {
     return { ...this.ref, databases: this.databases };
   }
 
@@ -156,14 +161,16 @@ export class PreparedPair {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private async prepare(): Promise<void> {
+  private async prepare(stage?: (pair: PreparedPair) => Promise<PlanInput['cutover']>): Promise<void> {
     await this.makeRoom();
     await this.fill();
     if (this.mover !== 'sql') await this.startPooler();
     const { Endpoint } = await this.lab.standIn.instance('app-db');
     const Value = `${Endpoint?.Address}:${Endpoint?.Port}`;
     await this.lab.aws().ssm.send(new PutParameterCommand({ Name: PARAMETER, Type: 'String', Value }));
-    this.ref = migrationRef(this.plan(this.mover), `b-${randomUUID().slice(0, 8)}`);
+    const cutover = await stage?.(this);
+    const plan = { ...this.plan(this.mover), ...(cutover ? { cutover } : {}) };
+    this.ref = migrationRef(plan, `b-${randomUUID().slice(0, 8)}`);
     await this.clone();
   }
 

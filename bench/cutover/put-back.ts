@@ -1,4 +1,5 @@
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
+import { cutoverTable } from '../../activities/postgres/fence-table';
 import { poolerFront } from '../kill-matrix/front';
 import { PARAMETER, type PreparedPair } from './prepared-pair';
 
@@ -28,5 +29,8 @@ export async function putBack(pair: PreparedPair, lowerFences: () => Promise<voi
       database,
     );
   }
+  // With it there, whoever lowers the fence waits until no request of the switch can be under way any more.
+  const forget = `BEGIN READ WRITE; DELETE FROM ${cutoverTable(pair.ref.id)}; COMMIT`;
+  await lab.sql(TARGET, forget, databases[0]);
   await lowerFences();
 }

@@ -10,14 +10,14 @@ import type { Writers } from './writers';
 /** `heartbeatTimeout` of the pause in workflows/act.ts: so long Temporal waits for a worker that says nothing. */
 const HEARTBEAT_TIMEOUT_MS = 6_000;
 /** What a pause may take beyond its budget. */
-const GRACE_MS = 1_000;
+export const GRACE_MS = 1_000;
 /** What a worker may cost that is killed alone: its watchdog acts at once. */
 const KILLED_MS = 2_000;
 /** Target or pooler are back after this: later than writers have to be. */
 const CUT_OFF_MS = BUDGET_MS + 4_000;
 /** The same, where traffic has been switched to it. */
 const CUT_OFF_PAST_SWITCH_MS = 3_000;
-const PATIENCE_MS = 90_000;
+export const PATIENCE_MS = 90_000;
 
 export interface Cell {
   readonly step: string;
@@ -98,7 +98,7 @@ export async function runCell(world: World, crew: Crew, step: Step, fault: Fault
 }
 
 /** Nothing acknowledged is missing, nothing is there twice, nothing is on the wrong side. */
-async function compared(world: World, writers: Writers, mark: string): Promise<string[]> {
+export async function compared(world: World, writers: Writers, mark: string): Promise<string[]> {
   const { from, to } = world.servers;
   const [left, moved] = [await world.rows('from', mark), await world.rows('to', mark)];
   const lost = writers.acknowledged.filter(({ key, server }) => !moved.keys.has(`${key} ${server}`));
@@ -115,7 +115,7 @@ async function compared(world: World, writers: Writers, mark: string): Promise<s
   ];
 }
 
-async function writersOn(writers: Writers, server: string): Promise<void> {
+export async function writersOn(writers: Writers, server: string): Promise<void> {
   const since = performance.now();
   await until(`writes are acknowledged by ${server}`, async () => {
     const last = writers.acknowledged.at(-1);
@@ -203,7 +203,7 @@ async function seenToEnd(outcome: Promise<Outcome>): Promise<void> {
   if (ended === 'switched') await sleep(CUT_OFF_PAST_SWITCH_MS);
 }
 
-const within = <T>(work: Promise<T>, what: string): Promise<T> => {
+export const within = <T>(work: Promise<T>, what: string): Promise<T> => {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`waited ${PATIENCE_MS} ms in vain until ${what}`)), PATIENCE_MS);
@@ -211,7 +211,7 @@ const within = <T>(work: Promise<T>, what: string): Promise<T> => {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 };
 
-function textOf(outcome: Outcome): string {
+export function textOf(outcome: Outcome): string {
   if (outcome.ended === 'error') return outcome.message;
   return outcome.ended === 'given up' ? `given up: ${outcome.reason}` : outcome.ended;
 }

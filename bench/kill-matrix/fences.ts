@@ -2,6 +2,7 @@ import type { CutOverInput } from '../../activities/cutover/cut-over-input';
 import type { FencePlan } from '../../activities/cutover/fence';
 import type { FenceSet } from '../../activities/cutover/fence-set';
 import { until } from '../../test/support/stand-in';
+import { renames } from '../../plan/instance-names';
 import type { PreparedPair } from '../cutover/prepared-pair';
 
 /** Of a pause; so long that a worker that dies can be replaced, and so short that a cell doesn't take for ever. */
@@ -32,9 +33,10 @@ export async function cutOverAndTurn(pair: PreparedPair): Promise<{ here: FenceS
   const result = await lab.run('cutOver', { ...input, ...there });
   if (!result.switched) throw new Error(`the pause was given up: ${result.reason}`);
   await lab.snapshots.releaseAll();
-  await lab.run('startWayBack', { ...input, from: result.wayBackFrom ?? '' });
+  const behind = renames(input.plan) ? { ...input, renamed: 'both' as const } : input;
+  await lab.run('startWayBack', { ...behind, from: result.wayBackFrom ?? '' });
   const board = await until('the way back has caught up', async () => {
-    const found = await lab.run('readRollbackBoard', input);
+    const found = await lab.run('readRollbackBoard', behind);
     return found.red.length === 0 && found;
   });
   return { here: setOf(board), there };

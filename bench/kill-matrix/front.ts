@@ -14,6 +14,8 @@ export interface Front {
   readonly patienceMs?: number;
   /** The pooler that holds them, if there is one: then they see no error. */
   readonly pooler?: Pooler;
+  /** What a person does when the pause is over, where a person moves the traffic. */
+  byHand?(instance: string): Promise<void>;
   /** Leads applications to an instance, as before a pause. Nobody may be connected. */
   leadTo(instance: string): Promise<void>;
 }
@@ -23,7 +25,7 @@ export function frontOf(pair: PreparedPair): Front {
   return pair.pooler ? poolerFront(pair, pair.pooler) : parameterFront(pair);
 }
 
-function parameterFront({ lab }: PreparedPair): Front {
+export function parameterFront({ lab }: PreparedPair): Front {
   return {
     endpoints: new ParameterEndpoint(new SSMClient(lab.standIn.settings()), PARAMETER),
     async leadTo(instance) {

@@ -6,7 +6,12 @@ import type { HoldAt } from './messages';
 
 /** The one moment to stand still at, once. */
 let hold: (HoldAt & { readonly reached: () => void }) | undefined;
-let release: ((how: 'go on' | 'fail') => void) | undefined;
+type How = 'go on' | 'fail' | 'late' | 'late, then refused';
+let release: ((how: How) => void) | undefined;
+/** So many more are refused behind one that is late. */
+let refusals = 0;
+const LATE_MS = 2_000;
+const REFUSALS = 3;
 
 /** From now on what reaches the moment first stands still there; `reached` is called then. */
 export function holdAt(moment: HoldAt | undefined, reached: () => void): void {
@@ -14,24 +19,39 @@ export function holdAt(moment: HoldAt | undefined, reached: () => void): void {
 }
 
 /** What stands still goes on, or throws. */
-export function letGo(how: 'go on' | 'fail'): void {
+export function letGo(how: How): void {
   release?.(how);
 }
 
-async function standStill({ reached }: NonNullable<typeof hold>): Promise<void> {
+const failure = (): Error => Object.assign(new Error('a fault of the kill matrix'), { code: 'EIO' });
+
+async function standStill({ reached }: NonNullable<typeof hold>): Promise<How> {
   hold = undefined;
-  const how = await new Promise<'go on' | 'fail'>((resolve) => {
+  const how = await new Promise<How>((resolve) => {
     release = resolve;
     reached();
   });
-  if (how === 'fail') throw new Error('a fault of the kill matrix');
+  if (how === 'fail') throw failure();
+  return how;
 }
 
 /** Sends it, and stands still before or after that if this is the moment. */
-async function send<T>(isIt: (moment: HoldAt) => boolean, work: () => Promise<T>): Promise<T> {
+async function send<T>(
+  isIt: (moment: HoldAt) => boolean,
+  work: () => Promise<T>,
+  prepareLate: () => Promise<() => Promise<unknown>> = () => Promise.resolve(work),
+): Promise<T> {
   const moment = hold;
   if (!moment || !isIt(moment)) return work();
-  if (moment.when === 'before') await standStill(moment);
+  if (moment.when === 'before') {
+    const how = await standStill(moment);
+    if (how !== 'go on') {
+      const late = await prepareLate();
+      setTimeout(() => void late().catch(() => undefined), LATE_MS);
+      if (how === 'late, then refused') refusals = REFUSALS;
+      throw failure();
+    }
+  }
   const answer = await work();
   if (moment.when === 'after' && hold === moment) await standStill(moment);
   return answer;
@@ -63,11 +83,22 @@ function installInDriver(): void {
 function installInFiles(): void {
   const { rename } = files;
   Object.assign(files, {
-    rename: ((from, to) =>
-      send(
+    rename: ((from, to) => {
+      if (refusals > 0) {
+        refusals -= 1;
+        return Promise.reject(Object.assign(new Error('refused by the kill matrix'), { code: 'EACCES' }));
+      }
+      return send(
         ({ at, what }) => at === 'file' && new RegExp(what).test(String(to)),
         () => rename(from, to),
-      )) satisfies typeof rename,
+        // Whoever is told that it failed removes the file.
+        async () => {
+          const copy = `${String(to)}.late`;
+          await files.copyFile(from, copy);
+          return () => rename(copy, to);
+        },
+      );
+    }) satisfies typeof rename,
   });
 }
 

@@ -17,8 +17,8 @@ export type Order =
       readonly attempt: number;
       readonly hold?: HoldAt;
     }
-  /** The held statement goes on, or fails. */
-  | { readonly what: 'go on' | 'fail' | 'cancel' };
+  /** The held statement goes on, or fails; or it fails, and is carried out a while later; or so, and those after it are refused. */
+  | { readonly what: 'go on' | 'fail' | 'late' | 'late, then refused' | 'cancel' };
 
 /** Addresses tell the sides apart. */
 export interface HoldAt extends Moment {
@@ -27,7 +27,7 @@ export interface HoldAt extends Moment {
 
 /** How an attempt of the pause ended. */
 export type Outcome =
-  | { readonly ended: 'switched'; readonly pauseMs: number }
+  | { readonly ended: 'switched'; readonly pauseMs: number; readonly wayBackFrom?: string }
   | { readonly ended: 'given up'; readonly pauseMs: number; readonly reason: string }
   | { readonly ended: 'error'; readonly message: string; readonly retryable: boolean }
   | { readonly ended: 'killed' };

@@ -23,6 +23,14 @@ export class WorkerCrew implements Crew {
     }
   }
 
+  /** The one that takes over while the first goes on. */
+  async second(): Promise<WorkerProcess> {
+    await this.worker();
+    const second = this.members[1];
+    if (!second) throw new Error('there is no other worker');
+    return second;
+  }
+
   /**
    * Puts another in the place of the one that worked, and waits for the watchdogs that were left behind. They know the migration and not the pause,
    * so they would look after that of the next cell.

@@ -50,7 +50,11 @@ async function run(input: CutOverInput, pause: string, attempt: number): Promise
     const cutOver = activities.cutOver;
     const result = await environment.run<[CutOverInput], CutOverResult, typeof cutOver>(cutOver, input);
     return result.switched
-      ? { ended: 'switched', pauseMs: result.pauseMs }
+      ? {
+          ended: 'switched',
+          pauseMs: result.pauseMs,
+          ...(result.wayBackFrom ? { wayBackFrom: result.wayBackFrom } : {}),
+        }
       : { ended: 'given up', pauseMs: result.pauseMs, reason: result.reason };
   } catch (error) {
     const retryable = !(error instanceof ApplicationFailure && error.nonRetryable);

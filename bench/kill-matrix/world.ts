@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { CutOverInput } from '../../activities/cutover/cut-over-input';
 import { fenceSql } from '../../activities/cutover/fence';
 import type { FenceSet } from '../../activities/cutover/fence-set';
+import { cutoverTable } from '../../activities/postgres/fence-table';
 import { readPids } from '../../local/aws/pid-ledger';
 import { freeze, thaw } from '../../local/postgres/freeze';
 import { until } from '../../test/support/stand-in';
@@ -10,10 +11,12 @@ import { cutOverAndTurn, fenceThere, inputOf } from './fences';
 import { type Front, frontOf } from './front';
 import type { WorkerOptions } from './messages';
 import type { FenceName } from './steps';
+import { type Stage, stageOf, type SwitchName } from './switch-fronts';
 import { SERVER, Writers } from './writers';
 
 const SOURCE = 'app-db';
 const TARGET = 'app-db-encrypted';
+const OLD = 'app-db-old';
 
 export type Direction = 'there' | 'back';
 
@@ -29,19 +32,41 @@ export class World {
     /** As the servers name themselves, for writers. */
     readonly servers: Readonly<Record<'from' | 'to', string>>,
     private readonly front: Front,
+    private readonly resourceIds: Readonly<Record<'from' | 'to', string>>,
     private readonly fences: { readonly here: FenceSet; readonly there?: FenceSet },
+    /** Where the world is one of a kind of switch. */
+    readonly stage?: Stage,
   ) {}
 
-  static async make(direction: Direction, fence: FenceName): Promise<World> {
-    const pair = await PreparedPair.make({ databases: 1, sequences: 5 }, fence);
+  static async make(direction: Direction, fence: FenceName, kind?: SwitchName): Promise<World> {
+    let stage: Stage | undefined;
+    const staged = async (made: PreparedPair) => {
+      stage = kind && (await stageOf(kind, made));
+      return kind === 'pgbouncer' ? undefined : stage?.cutover;
+    };
+    const pair = await PreparedPair.make({ databases: 1, sequences: 5 }, fence, staged);
     try {
+      const source = await pair.lab.standIn.instance(SOURCE);
+      if (stage?.renames) pair.ref = { ...pair.ref, sourceResourceId: source.DbiResourceId ?? '' };
       const fences = direction === 'there' ? { here: await fenceThere(pair) } : await cutOverAndTurn(pair);
-      const [from, to] = direction === 'there' ? [SOURCE, TARGET] : [TARGET, SOURCE];
+      const isRenamed = direction === 'back' && stage?.renames === true;
+      const [from, to] = direction === 'there' ? [SOURCE, TARGET] : isRenamed ? [SOURCE, OLD] : [TARGET, SOURCE];
       const [here, there] = [await pair.lab.standIn.instance(from), await pair.lab.standIn.instance(to)];
+      const resourceIds = { from: here.DbiResourceId ?? '', to: there.DbiResourceId ?? '' };
       const hosts = { from: here.Endpoint?.Address ?? '', to: there.Endpoint?.Address ?? '' };
       const servers = { from: await serverOf(pair, from), to: await serverOf(pair, to) };
-      return new World(pair, direction, hosts, servers, frontOf(pair), fences);
+      return new World(
+        pair,
+        direction,
+        hosts,
+        servers,
+        stage?.front(pair) ?? frontOf(pair),
+        resourceIds,
+        fences,
+        stage,
+      );
     } catch (error) {
+      stage?.close?.();
       await pair.close();
       throw error;
     }
@@ -52,18 +77,25 @@ export class World {
     return this.front.pooler !== undefined;
   }
 
-  get from(): string {
+  /** As the plan calls it. */
+  private get from(): string {
     return this.direction === 'there' ? SOURCE : TARGET;
   }
 
-  get to(): string {
+  private get to(): string {
     return this.direction === 'there' ? TARGET : SOURCE;
+  }
+
+  /** What an instance is called now. */
+  private async called(side: 'from' | 'to'): Promise<string> {
+    return this.stage?.renames ? this.pair.lab.standIn.nameOf(this.resourceIds[side]) : this[side];
   }
 
   /** What the workflow calls the activities of the pause with. */
   get input(): CutOverInput {
     const { here, there } = this.fences;
-    const common = { ...inputOf(this.pair), ...here };
+    const renamed = this.stage?.renames && this.direction === 'back' ? { renamed: 'both' as const } : {};
+    const common = { ...inputOf(this.pair), ...renamed, ...here };
     return this.direction === 'there'
       ? common
       : { ...common, direction: 'back', ...(there ? { fenceThere: there } : {}) };
@@ -95,7 +127,7 @@ export class World {
   /** Keys of the rows of a cell, without duplicates, and how many rows there are. */
   async rows(side: 'from' | 'to', mark: string): Promise<{ keys: Set<string>; count: number }> {
     const rows = await this.sql<{ note: string }>(
-      this[side],
+      side,
       `SELECT note FROM orders WHERE note LIKE '${mark} %' ORDER BY id`,
     );
     return { keys: new Set(rows.map(({ note }) => note)), count: rows.length };
@@ -105,7 +137,9 @@ export class World {
   async isWritable(side: 'from' | 'to'): Promise<boolean> {
     const { user, password } = await this.pair.clients();
     const [database = ''] = this.pair.databases;
-    const client = await this.pair.lab.standIn.connect(this[side], { database, user, password }).catch(() => undefined);
+    const client = await this.pair.lab.standIn
+      .connect(await this.called(side), { database, user, password })
+      .catch(() => undefined);
     if (!client) return false;
     try {
       await client.query(`BEGIN; INSERT INTO orders (note) VALUES ('never committed'); ROLLBACK`);
@@ -156,13 +190,48 @@ export class World {
   /** Everything as before the pause: what was written since on the other side goes, traffic and fences are where they were. */
   async reset(mark: string): Promise<void> {
     await this.front.leadTo(this.from);
-    await this.sql(this.to, `DELETE FROM orders WHERE note LIKE '${mark} % ${this.servers.to}'`);
-    if (this.fences.there) await this.sql(this.to, fenceSql(this.fences.there.fence));
+    if (this.stage?.renames) await this.receiveAgain();
+    await this.sql('to', `DELETE FROM orders WHERE note LIKE '${mark} % ${this.servers.to}'`);
+    // With it there, whoever lowers the fence waits until no request of the switch can be under way any more.
+    await this.sql(
+      'to',
+      `DELETE FROM ${cutoverTable(this.pair.ref.id)} WHERE id = ${this.direction === 'back' ? 2 : 1}`,
+    );
+    if (this.fences.there) await this.sql('to', fenceSql(this.fences.there.fence));
     await this.undo();
+  }
+
+  /** Where the WAL of the side that applications go to ends now. */
+  async positionOf(side: 'from' | 'to'): Promise<string> {
+    const [row] = await this.sql<{ lsn: string }>(side, 'SELECT pg_current_wal_insert_lsn()::text AS lsn');
+    return row?.lsn ?? '';
+  }
+
+  /** A person moves the traffic, where that is what the plan says. */
+  async byHand(): Promise<void> {
+    await this.front.byHand?.(this.to);
+  }
+
+  fault(operation: string, kind: string, more: object = {}): Promise<unknown> {
+    return this.pair.lab.standIn.control('POST', 'faults', { operation, kind, ...more });
+  }
+
+  /** Until a request of the switch has run into its fault. */
+  async untilUnderWay(): Promise<void> {
+    await until('a request is under way', async () => {
+      if (this.stage?.isTricked) return this.stage.isTricked();
+      const faults = (await this.pair.lab.standIn.control('GET', 'faults')) as { hits: number }[];
+      return faults.some(({ hits }) => hits > 0);
+    });
+  }
+
+  async clearFaults(): Promise<void> {
+    await this.pair.lab.standIn.control('DELETE', 'faults');
   }
 
   async close(): Promise<void> {
     this.heal();
+    this.stage?.close?.();
     await this.pair.close();
   }
 
@@ -171,8 +240,17 @@ export class World {
     freeze(pid);
   }
 
-  private sql<Row extends object>(instance: string, statement: string): Promise<Row[]> {
-    return this.pair.lab.sql<Row>(instance, statement, this.pair.databases[0]);
+  /** A renaming has disabled the subscription of the side that takes the name. */
+  private async receiveAgain(): Promise<void> {
+    const found = await this.sql<{ name: string }>(
+      'to',
+      `SELECT subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database() WHERE NOT subenabled`,
+    );
+    for (const { name } of found) await this.sql('to', `ALTER SUBSCRIPTION ${name} ENABLE`);
+  }
+
+  private async sql<Row extends object>(side: 'from' | 'to', statement: string): Promise<Row[]> {
+    return this.pair.lab.sql<Row>(await this.called(side), statement, this.pair.databases[0]);
   }
 }
 

@@ -169,6 +169,14 @@ export class StandIn {
     return DBSnapshots?.[0] ?? {};
   }
 
+  /** What the instance of a resource id is called now; waits while it is nowhere. */
+  nameOf(resourceId: string): Promise<string> {
+    return until(`an instance of ${resourceId}`, async () => {
+      const { DBInstances = [] } = await this.rds().send(new DescribeDBInstancesCommand({}));
+      return DBInstances.find(({ DbiResourceId }) => DbiResourceId === resourceId)?.DBInstanceIdentifier ?? false;
+    });
+  }
+
   untilInstance(id: string, status = 'available'): Promise<DBInstance> {
     return until(`instance ${id} is ${status}`, async () => {
       const instance = await this.instance(id);

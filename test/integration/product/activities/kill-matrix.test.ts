@@ -1,15 +1,17 @@
 import { type Cell, runCell } from '../../../../bench/kill-matrix/cell';
 import { type FaultName, STEPS } from '../../../../bench/kill-matrix/steps';
+import { runSwitchCell, SWITCH_FAULTS } from '../../../../bench/kill-matrix/switch-cell';
 import { WorkerCrew } from '../../../../bench/kill-matrix/worker-crew';
 import { WORKER_ENDED } from '../../../../activities/cutover/pause-mark';
 import { World } from '../../../../bench/kill-matrix/world';
 
-/** Cells of the matrix that `npm run kill-matrix` runs as a whole (docs/reliability.md). */
+/** Some cells of the matrix that `npm run kill-matrix` runs as a whole (docs/reliability.md). */
+const KIND = 'ssm-parameter';
 let world: World;
 let crew: WorkerCrew;
 
 beforeAll(async () => {
-  world = await World.make('there', 'sql');
+  world = await World.make('there', 'sql', KIND);
   crew = new WorkerCrew(world.worker);
 });
 afterAll(async () => {
@@ -60,4 +62,10 @@ it('a host that is lost costs the heartbeat timeout, and nothing is lost', async
   expect(lost.attempts).toBe(2);
   expect(withoutTimes(lost)).toEqual([]);
   expect(lost.stoppedMs).toBeGreaterThan(HEARTBEAT_TIMEOUT_MS);
+});
+it.each(SWITCH_FAULTS)('a request of the switch with the fault "%s" goes forward, and loses nothing', async (fault) => {
+  await expect(runSwitchCell(world, crew, KIND, fault, fault.replaceAll(' ', '-'))).resolves.toMatchObject({
+    ended: 'went forward',
+    broken: [],
+  });
 });
