@@ -72,12 +72,15 @@ describe('when the worker is gone', () => {
   it('status, abort and preflight say so in time, though Temporal still lists it; what ended is told by its result', async () => {
     const migrations = new Migrations(lab.environment.client);
     const stop = await lab.startWorker(TASK_QUEUE, new ScriptedActivities());
-    await migrations.start('gone', SMALLEST_PLAN);
-    await migrations.start('ended', SMALLEST_PLAN);
-    await migrations.abort('ended', { by: 'anna', reason: 'x' });
-    await lab.environment.client.workflow.getHandle('ended').result();
-    await expect(migrations.progress('gone')).resolves.toMatchObject({ migration: 'gone' });
-    await stop();
+    try {
+      await migrations.start('gone', SMALLEST_PLAN);
+      await migrations.start('ended', SMALLEST_PLAN);
+      await migrations.abort('ended', { by: 'anna', reason: 'x' });
+      await lab.environment.client.workflow.getHandle('ended').result();
+      await expect(migrations.progress('gone')).resolves.toMatchObject({ migration: 'gone' });
+    } finally {
+      await stop();
+    }
     for (const ask of [
       () => migrations.progress('gone'),
       () => migrations.abort('gone', { by: 'anna', reason: 'x' }),
