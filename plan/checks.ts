@@ -33,6 +33,7 @@ export const CHECKS = {
   'sender-timeout': never,
   'decoding-memory': never,
   'commit-timestamps': never,
+  'statement-tracking': never,
   'wal-rate': never,
   'long-transactions': never,
   'prepared-transactions': never,

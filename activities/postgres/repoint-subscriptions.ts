@@ -3,8 +3,9 @@ import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../depe
 import { endpointOf, requireInstance } from '../rds/find-instance';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { conninfo } from './conninfo';
+import { executeWithConninfo } from './execute-with-conninfo';
 import { accessTo, escapeIdentifier, inEachDatabase } from './session';
-import { bundleOf, executeWithConninfo, findSubscription } from './subscriptions';
+import { bundleOf, findSubscription } from './subscriptions';
 
 /** Lets our subscriptions, on the side that changes go to, connect to where their publisher listens now. Does not connect. */
 export async function repointSubscriptions(

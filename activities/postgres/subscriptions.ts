@@ -9,6 +9,7 @@ import { endpointOf, findInstance, requireInstance } from '../rds/find-instance'
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { waitUntil } from '../wait';
 import { conninfo } from './conninfo';
+import { executeWithConninfo } from './execute-with-conninfo';
 import { SQLSTATE } from './sqlstates';
 import { type Access, accessTo, escapeIdentifier, inEachDatabase, queryOne, queryRows, type Session } from './session';
 
@@ -73,28 +74,6 @@ async function canFilterOrigins(session: Session): Promise<boolean> {
 /** The bundle of authorities on the server that connects. */
 export const bundleOf = async (session: Session): Promise<string> =>
   (await queryOne<{ bundle: string }>(session, `SELECT current_setting('ssl_ca_file') AS bundle`)).bundle;
-
-/**
- * Runs a statement that has a connection string in the place of its one `%L`. That holds a password: it travels as a parameter, and
- * an error is raised anew inside the block, so that neither the statement nor an error's context brings it into the server's log.
- */
-export async function executeWithConninfo(session: Session, statement: string, connection: string): Promise<void> {
-  await session.query('BEGIN');
-  try {
-    await session.query(`SELECT set_config('keyshift.conninfo', $1, true)`, [connection]);
-    await session.query(
-      `DO $keyshift$ BEGIN
-         EXECUTE format('${statement}', current_setting('keyshift.conninfo'));
-       EXCEPTION WHEN OTHERS THEN
-         RAISE EXCEPTION USING MESSAGE = SQLERRM, ERRCODE = SQLSTATE;
-       END $keyshift$`,
-    );
-    await session.query('COMMIT');
-  } catch (error) {
-    await session.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
-}
 
 /** @throws ApplicationFailure TargetCannotReachSource with PostgreSQL's own words */
 async function createDisabled(

@@ -11,6 +11,7 @@ import { fullIdentityTypes, replicaIdentity } from './schema/replica-identity';
 import { invalidIndexes, tablespaces, unvalidatedConstraints } from './schema/storage';
 import { runningDdl } from './server/running-ddl';
 import { SETTINGS_CHECKS } from './server/settings';
+import { statementTracking } from './server/statement-tracking';
 import { slotCeiling } from './server/slot-ceiling';
 import { longTransactions, preparedTransactions } from './server/transactions';
 import { serverVersion } from './server/version';
@@ -22,6 +23,7 @@ export const SERVER_CHECKS: readonly ServerCheck[] = [
   serverVersion,
   ...SETTINGS_CHECKS,
   slotCeiling,
+  statementTracking,
   longTransactions,
   preparedTransactions,
   runningDdl,

@@ -4,6 +4,7 @@ const FINDINGS = 'integration/product/activities/findings.test.ts';
 const PREFLIGHT = 'integration/product/activities/preflight.test.ts';
 const AWS = 'integration/product/activities/preflight-aws.test.ts';
 const OTHER_MIGRATIONS = 'integration/product/activities/other-migrations.test.ts';
+const PASSWORD_TRACES = 'integration/product/activities/password-traces.test.ts';
 const JUDGEMENTS = 'unit/activities/preflight/judgements.test.ts';
 const WINDOW = 'unit/activities/cutover/window.test.ts';
 
@@ -28,6 +29,7 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   'sender-timeout': FINDINGS,
   'decoding-memory': FINDINGS,
   'commit-timestamps': FINDINGS,
+  'statement-tracking': PASSWORD_TRACES,
   'wal-rate': JUDGEMENTS,
   'long-transactions': FINDINGS,
   'prepared-transactions': FINDINGS,

@@ -1,0 +1,99 @@
+import { DescribeDBLogFilesCommand, DownloadDBLogFilePortionCommand } from '@aws-sdk/client-rds';
+import { conninfo } from '../../../../activities/postgres/conninfo';
+import { executeWithConninfo } from '../../../../activities/postgres/execute-with-conninfo';
+import { accessTo, withSession } from '../../../../activities/postgres/session';
+import { ActivityLab, migrationRef } from '../../../support/activity-lab';
+import { SMALLEST_PLAN } from '../../../support/plan';
+
+const INSTANCE = SMALLEST_PLAN.source.instance;
+const PASSWORD = `it's-a-"password"-of-größe`;
+const CONNECTION = conninfo({
+  address: 'source.example',
+  port: 5_432,
+  username: 'keyshift_m',
+  password: PASSWORD,
+  database: 'shop',
+  bundle: '/etc/bundle.pem',
+});
+const WITH = 'PUBLICATION p WITH (connect = false, enabled = false, create_slot = false, slot_name = NONE)';
+/** The part of it that no quoting changes. */
+const TELLING = '-of-größe';
+
+let lab: ActivityLab;
+
+beforeAll(async () => {
+  lab = await ActivityLab.open('16');
+  for (const setting of [
+    `shared_preload_libraries = 'pg_stat_statements'`,
+    'log_min_duration_statement = 0',
+    `log_statement = 'all'`,
+    `log_min_error_statement = 'debug5'`,
+    'log_parameter_max_length_on_error = -1',
+  ])
+    await lab.sql(INSTANCE, `ALTER SYSTEM SET ${setting}`);
+  await lab.standIn.control('POST', `instances/${INSTANCE}/restart`, {});
+  await lab.standIn.untilInstance(INSTANCE);
+  await lab.sql(INSTANCE, 'CREATE EXTENSION pg_stat_statements');
+  await lab.sql(INSTANCE, `ALTER SYSTEM SET pg_stat_statements.track = 'all'`);
+  await lab.sql(INSTANCE, 'SELECT pg_reload_conf()');
+});
+afterAll(() => lab?.close());
+
+async function log(): Promise<string> {
+  const { rds } = lab.aws();
+  const files = await rds.send(new DescribeDBLogFilesCommand({ DBInstanceIdentifier: INSTANCE }));
+  const texts = await Promise.all(
+    (files.DescribeDBLogFiles ?? []).map(async ({ LogFileName }) => {
+      const portion = { DBInstanceIdentifier: INSTANCE, LogFileName, Marker: '0' };
+      return (await rds.send(new DownloadDBLogFilePortionCommand(portion))).LogFileData ?? '';
+    }),
+  );
+  return texts.join('\n');
+}
+const kept = async () =>
+  (await lab.sql<{ query: string }>(INSTANCE, 'SELECT query FROM pg_stat_statements'))
+    .map(({ query }) => query)
+    .join('\n');
+const access = () => accessTo(lab.dependencies, migrationRef(), 'source');
+
+describe('the password of a subscription', () => {
+  it('arrives as it is, and is neither in the server’s log nor in pg_stat_statements', async () => {
+    await withSession(await access(), { step: 'subscribe', database: 'postgres' }, async (session) => {
+      await session.query(`SELECT 'a statement that is logged'`);
+      await executeWithConninfo(session, `CREATE SUBSCRIPTION s CONNECTION %L ${WITH}`, CONNECTION);
+      await executeWithConninfo(session, 'ALTER SUBSCRIPTION s CONNECTION %L', CONNECTION);
+      await expect(
+        executeWithConninfo(session, `CREATE SUBSCRIPTION s CONNECTION %L ${WITH}`, CONNECTION),
+      ).rejects.toThrow('already exists');
+    });
+    const [made] = await lab.sql<{ subconninfo: string }>(INSTANCE, 'SELECT subconninfo FROM pg_subscription');
+    expect(made?.subconninfo).toBe(CONNECTION);
+    const text = await log();
+    expect(text).toContain('a statement that is logged');
+    expect(text).not.toContain(TELLING);
+    await expect(kept()).resolves.not.toContain(TELLING);
+  });
+
+  it('would be there by a plain statement: these tests can fail', async () => {
+    await lab.sql(INSTANCE, `ALTER SUBSCRIPTION s CONNECTION 'dbname=shop password=x-of-größe'`);
+    await expect(log()).resolves.toContain(TELLING);
+    await expect(kept()).resolves.toContain(TELLING);
+  });
+
+  it('is warned of where the master user can’t turn pg_stat_statements off', async () => {
+    const found = async () =>
+      (await lab.run('runPreflight', migrationRef())).checks.find(({ code }) => code === 'statement-tracking');
+    await expect(found()).resolves.toMatchObject({ level: 'ok' });
+    await lab.sql(INSTANCE, `CREATE ROLE weak LOGIN PASSWORD 'weak' IN ROLE rds_superuser`);
+    await lab.secret('weak', 'weak', 'weak');
+    const plan = { ...SMALLEST_PLAN, source: { ...SMALLEST_PLAN.source, secret: 'weak' } };
+    const { checks } = await lab.run('runPreflight', migrationRef(plan));
+    expect(checks.find(({ code }) => code === 'statement-tracking')).toMatchObject({
+      level: 'warn',
+      remedy: expect.stringContaining('ParameterName=pg_stat_statements.track,ParameterValue=top') as string,
+    });
+    await lab.sql(INSTANCE, 'ALTER SYSTEM SET pg_stat_statements.track_utility = off');
+    await lab.sql(INSTANCE, 'SELECT pg_reload_conf()');
+    await expect(found()).resolves.toMatchObject({ level: 'ok' });
+  });
+});
