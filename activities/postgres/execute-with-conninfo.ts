@@ -21,7 +21,8 @@ function masked(text: string, key: string): string {
 /**
  * Runs a statement that has a connection string in the place of its one `%L`. That holds a password, and a server may log statements and their
  * parameters. So it travels hidden by a key that the server makes for this transaction and gives as a result, which no server logs; only
- * inside a DO block, whose inner statements no log has, it is itself. An error is raised anew there, without its context.
+ * inside a DO block, whose inner statements no log has, it is itself. An error is raised anew there, without its context. A WARNING of the
+ * statement would be logged with it: none may warn (`connect = false` does).
  */
 export async function executeWithConninfo(session: Session, statement: string, connection: string): Promise<void> {
   await session.query('BEGIN');

@@ -1,8 +1,10 @@
 import { DescribeDBLogFilesCommand, DownloadDBLogFilePortionCommand } from '@aws-sdk/client-rds';
 import { conninfo } from '../../../../activities/postgres/conninfo';
 import { executeWithConninfo } from '../../../../activities/postgres/execute-with-conninfo';
+import { ensureReplicationCredentials } from '../../../../activities/secrets/replication-secret';
 import { accessTo, withSession } from '../../../../activities/postgres/session';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
+import { captureAndClone, createApplication, DATABASES, subscribe } from '../../../support/migration-steps';
 import { SMALLEST_PLAN } from '../../../support/plan';
 
 const INSTANCE = SMALLEST_PLAN.source.instance;
@@ -15,36 +17,43 @@ const CONNECTION = conninfo({
   database: 'shop',
   bundle: '/etc/bundle.pem',
 });
-const WITH = 'PUBLICATION p WITH (connect = false, enabled = false, create_slot = false, slot_name = NONE)';
+/** Made by a plain statement: without a connection, CREATE SUBSCRIPTION warns, and a warning is logged with its statement. */
+const MADE = `CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, enabled = false, create_slot = false, slot_name = NONE)`;
 /** The part of it that no quoting changes. */
 const TELLING = '-of-größe';
 
+/** Every statement, every parameter. */
+const TALKATIVE = [
+  'log_min_duration_statement = 0',
+  `log_statement = 'all'`,
+  `log_min_error_statement = 'debug5'`,
+  'log_parameter_max_length_on_error = -1',
+];
+
 let lab: ActivityLab;
 
-beforeAll(async () => {
+beforeEach(async () => {
   lab = await ActivityLab.open('16');
-  for (const setting of [
-    `shared_preload_libraries = 'pg_stat_statements'`,
-    'log_min_duration_statement = 0',
-    `log_statement = 'all'`,
-    `log_min_error_statement = 'debug5'`,
-    'log_parameter_max_length_on_error = -1',
-  ])
-    await lab.sql(INSTANCE, `ALTER SYSTEM SET ${setting}`);
+  for (const setting of TALKATIVE) await lab.sql(INSTANCE, `ALTER SYSTEM SET ${setting}`);
+  await lab.sql(INSTANCE, 'SELECT pg_reload_conf()');
+});
+afterEach(() => lab?.close());
+
+async function trackStatements(): Promise<void> {
+  await lab.sql(INSTANCE, `ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'`);
   await lab.standIn.control('POST', `instances/${INSTANCE}/restart`, {});
   await lab.standIn.untilInstance(INSTANCE);
   await lab.sql(INSTANCE, 'CREATE EXTENSION pg_stat_statements');
   await lab.sql(INSTANCE, `ALTER SYSTEM SET pg_stat_statements.track = 'all'`);
   await lab.sql(INSTANCE, 'SELECT pg_reload_conf()');
-});
-afterAll(() => lab?.close());
+}
 
-async function log(): Promise<string> {
+async function log(instance = INSTANCE): Promise<string> {
   const { rds } = lab.aws();
-  const files = await rds.send(new DescribeDBLogFilesCommand({ DBInstanceIdentifier: INSTANCE }));
+  const files = await rds.send(new DescribeDBLogFilesCommand({ DBInstanceIdentifier: instance }));
   const texts = await Promise.all(
     (files.DescribeDBLogFiles ?? []).map(async ({ LogFileName }) => {
-      const portion = { DBInstanceIdentifier: INSTANCE, LogFileName, Marker: '0' };
+      const portion = { DBInstanceIdentifier: instance, LogFileName, Marker: '0' };
       return (await rds.send(new DownloadDBLogFilePortionCommand(portion))).LogFileData ?? '';
     }),
   );
@@ -57,14 +66,15 @@ const kept = async () =>
 const access = () => accessTo(lab.dependencies, migrationRef(), 'source');
 
 describe('the password of a subscription', () => {
-  it('arrives as it is, and is neither in the server’s log nor in pg_stat_statements', async () => {
+  it('arrives as it is, and is neither in the server’s log nor in pg_stat_statements, as by a plain statement', async () => {
+    await trackStatements();
     await withSession(await access(), { step: 'subscribe', database: 'postgres' }, async (session) => {
       await session.query(`SELECT 'a statement that is logged'`);
-      await executeWithConninfo(session, `CREATE SUBSCRIPTION s CONNECTION %L ${WITH}`, CONNECTION);
+      await session.query(MADE);
       await executeWithConninfo(session, 'ALTER SUBSCRIPTION s CONNECTION %L', CONNECTION);
-      await expect(
-        executeWithConninfo(session, `CREATE SUBSCRIPTION s CONNECTION %L ${WITH}`, CONNECTION),
-      ).rejects.toThrow('already exists');
+      await expect(executeWithConninfo(session, 'ALTER SUBSCRIPTION other CONNECTION %L', CONNECTION)).rejects.toThrow(
+        'does not exist',
+      );
     });
     const [made] = await lab.sql<{ subconninfo: string }>(INSTANCE, 'SELECT subconninfo FROM pg_subscription');
     expect(made?.subconninfo).toBe(CONNECTION);
@@ -72,15 +82,13 @@ describe('the password of a subscription', () => {
     expect(text).toContain('a statement that is logged');
     expect(text).not.toContain(TELLING);
     await expect(kept()).resolves.not.toContain(TELLING);
-  });
-
-  it('would be there by a plain statement: these tests can fail', async () => {
     await lab.sql(INSTANCE, `ALTER SUBSCRIPTION s CONNECTION 'dbname=shop password=x-of-größe'`);
     await expect(log()).resolves.toContain(TELLING);
     await expect(kept()).resolves.toContain(TELLING);
   });
 
   it('is warned of where the master user can’t turn pg_stat_statements off', async () => {
+    await trackStatements();
     const found = async () =>
       (await lab.run('runPreflight', migrationRef())).checks.find(({ code }) => code === 'statement-tracking');
     await expect(found()).resolves.toMatchObject({ level: 'ok' });
@@ -95,5 +103,22 @@ describe('the password of a subscription', () => {
     await lab.sql(INSTANCE, 'ALTER SYSTEM SET pg_stat_statements.track_utility = off');
     await lab.sql(INSTANCE, 'SELECT pg_reload_conf()');
     await expect(found()).resolves.toMatchObject({ level: 'ok' });
+  });
+});
+
+describe('the password of the replication role, on the whole path', () => {
+  it('is in the log of neither side, though both log every statement and every parameter', async () => {
+    const ref = migrationRef({ ...SMALLEST_PLAN, databases: [...DATABASES] });
+    await createApplication(lab);
+    const steps = await captureAndClone(lab, ref);
+    await subscribe(lab, steps);
+    await lab.run('prepareWayBack', steps.input);
+    const { password } = await ensureReplicationCredentials(lab.aws(), ref.id);
+    for (const instance of [INSTANCE, SMALLEST_PLAN.target.instance]) {
+      const text = await log(instance);
+      expect(text).toContain('CREATE SUBSCRIPTION');
+      expect(text).toContain('keyshift.conninfo');
+      expect(text.includes(password)).toBe(false);
+    }
   });
 });
