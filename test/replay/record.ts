@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { version } from '../../package.json';
-import { WorkflowLab } from '../support/workflow-lab';
+import { waitFor } from '../../local/world/wait-for';
+import type { Report } from '../../plan/report';
+import { type ScriptedMigration, WorkflowLab } from '../support/workflow-lab';
 import { historyFiles, writeHistory } from './history-file';
 import { type Course, type Scenario, SCENARIOS } from './scenarios';
 
@@ -14,9 +16,8 @@ async function record(lab: WorkflowLab, name: string, scenario: Scenario, file: 
   const migration = await lab.migrate(course.activities, course.plan, course.workflow);
   try {
     await course.operate(migration);
-    await migration.handle.result().catch(() => undefined);
     const { ends = 'completed' } = course;
-    const ended = await howItEnded(course, () => migration.report());
+    const ended = await howItEnded(course, migration);
     if (ended !== ends) throw new Error(`${name} ended as ${ended}, not as ${ends}`);
     return writeHistory(file, await migration.handle.fetchHistory());
   } finally {
@@ -24,13 +25,14 @@ async function record(lab: WorkflowLab, name: string, scenario: Scenario, file: 
   }
 }
 
-async function howItEnded(course: Course, report: () => Promise<{ status: string }>): Promise<string> {
-  if (course.workflow === 'preflightDatabase') return 'completed';
+async function howItEnded({ workflow, ends }: Course, migration: ScriptedMigration): Promise<string> {
+  const result = (await migration.handle.result().catch(() => undefined)) as Report | undefined;
+  if (workflow === 'preflightDatabase') return result ? 'completed' : 'failed';
+  if (result) return result.status;
   // Without a plan there is no report to be asked for.
-  return report().then(
-    ({ status }) => status,
-    () => 'invalid',
-  );
+  if (ends === 'invalid') return (await migration.failure()).type === 'InvalidPlan' ? ends : 'failed';
+  const asked = await waitFor('the report', () => migration.report().catch(() => undefined), PACE);
+  return asked.status;
 }
 
 /**

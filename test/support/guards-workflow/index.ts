@@ -13,7 +13,7 @@ export async function guards(taskQueue: string, count: number, input: Input<'gua
   await Promise.all(Array.from({ length: count }, () => guardSource(input)));
 }
 
-/** One pause. */
+/** One pause, tried again as the product does. */
 export async function pause(
   taskQueue: string,
   input: Input<'cutOver'>,
@@ -21,8 +21,8 @@ export async function pause(
   const { cutOver } = proxyActivities<Activities>({
     taskQueue,
     startToCloseTimeout: '10 minutes',
-    heartbeatTimeout: '6 seconds',
-    retry: { maximumAttempts: 1 },
+    heartbeatTimeout: '30 seconds',
+    retry: { initialInterval: '200 milliseconds', backoffCoefficient: 1.5, maximumInterval: '2 seconds' },
   });
   return cutOver(input);
 }
