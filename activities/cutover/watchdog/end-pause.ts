@@ -11,7 +11,7 @@ import { lowerFenceOf } from '../lower-fence';
 import { pausedFor, presentPause, UNATTENDED, WORKER_ENDED } from '../pause-mark';
 import { endAsOwner, ownerOf } from '../pause-owner';
 import { pointOfNoReturn } from '../point-of-no-return';
-import { closeTargetLater, endOnTarget, goForwardAnew } from './other-side';
+import { closeTargetLater, endOnTarget, goForwardAnew, releaseHeld } from './other-side';
 import type { WatchOrder } from './watchdog';
 
 /** What became of a pause that nobody attended to. */
@@ -91,8 +91,9 @@ async function onSource<T>(
   return withSession(await accessTo(deps, input, 'source'), { step: 'watchdog', database }, work);
 }
 
-async function goForward(deps: Dependencies, { input }: WatchOrder): Promise<Ended> {
-  await goForwardAnew(deps, renames(input.plan) ? await finishRenaming(deps, input) : input);
+async function goForward(deps: Dependencies, order: WatchOrder): Promise<Ended> {
+  const input = renames(order.input.plan) ? await finishRenaming(deps, order.input) : order.input;
+  if (!(await goForwardAnew(deps, input))) await releaseHeld(deps, input);
   return 'released';
 }
 

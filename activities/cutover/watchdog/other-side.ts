@@ -12,6 +12,7 @@ import { closeSwitches, goForward, isOfPause } from '../go-forward';
 import { closeTargetAgain } from '../open-target';
 import { presentPause } from '../pause-mark';
 import { ENDED, ownerOf } from '../pause-owner';
+import { releaseFences } from '../release';
 import type { WatchOrder } from './watchdog';
 
 /** So long a target that does not answer is waited for to close it; the next pause does so in any case. */
@@ -79,6 +80,16 @@ export async function goForwardAnew(deps: Dependencies, input: CutOverInput): Pr
   } finally {
     await closeFences(fences);
     await Promise.allSettled([closeSwitches(switches), ...opened.map(endSession)]);
+  }
+}
+
+/** Where somebody switched by hand, there is no record to go forward by: clients go on to where the switches say, the SQL fence stays. */
+export async function releaseHeld(deps: Dependencies, input: CutOverInput): Promise<void> {
+  const fences = await openFences(deps, input, input);
+  try {
+    await releaseFences(fences);
+  } finally {
+    await closeFences(fences);
   }
 }
 
