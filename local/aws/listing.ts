@@ -43,6 +43,10 @@ function listRegion({ rds, kms, secrets, parameters, logGroups, ec2 }: RegionSta
       tags,
       values,
     })),
+    automatedBackups: Object.values(rds.retainedBackups ?? {}).map(({ instance, resourceId }) => ({
+      instance,
+      resourceId,
+    })),
     proxies: Object.values(rds.proxies ?? {}).map(({ name, targets }) => ({ name, targets })),
     blueGreenDeployments: Object.values(rds.blueGreens ?? {}).map(({ name, source }) => ({ name, source })),
     optionGroups: Object.keys(rds.optionGroups ?? {}),

@@ -28,6 +28,7 @@ import {
   promote,
   replicasOf,
 } from './replication';
+import { retainBackups } from './retained-backups';
 import { readSeedPosition } from './seed-position';
 import { newFinalSnapshot } from './snapshots';
 import { copyTree } from './snapshot-files';
@@ -92,7 +93,7 @@ function jobOf(operation: InstanceOperation): Job {
     case 'restore':
       return (context, instance, stall) => restore(context, instance, operation.snapshotId, operation.password, stall);
     case 'delete':
-      return (context, instance, stall) => remove(context, instance, operation.finalSnapshotId, stall);
+      return (context, instance, stall) => remove(context, instance, operation, stall);
     case 'replicate':
       return replicate;
     case 'reboot':
@@ -355,7 +356,7 @@ const start: Job = async (context, instance, stall) => {
 async function remove(
   context: Context,
   instance: InstanceRecord,
-  finalSnapshotId: string | undefined,
+  { finalSnapshotId, keepsBackups }: Extract<InstanceOperation, { kind: 'delete' }>,
   stall: Fault | undefined,
 ): Promise<void> {
   const { clock, places, servers, store } = context;
@@ -374,6 +375,7 @@ async function remove(
   await hold(context, stall, 'deleting');
   servers.forget(instance);
   deleteMasterSecret(context, instance);
+  if (keepsBackups) retainBackups(rds, instance);
   delete rds.instances[instance.id];
   reservePlace(rds, instance.id, undefined);
   note(context, instance, 'deletion', 'DB instance deleted');

@@ -168,7 +168,14 @@ export function deleteDBInstance(call: RdsCall): Answer {
     newFinalSnapshot(context, instance, finalSnapshotId);
   }
   instance.status = 'deleting';
-  const operation = { kind: 'delete', ...(finalSnapshotId === undefined ? {} : { finalSnapshotId }) } as const;
+  // "The default is to remove automated backups immediately after the DB instance is deleted." An instance without any has none to keep.
+  const keepsBackups =
+    !(parameters.flag('DeleteAutomatedBackups') ?? true) && instance.settings.BackupRetentionPeriod > 0;
+  const operation = {
+    kind: 'delete',
+    ...(finalSnapshotId === undefined ? {} : { finalSnapshotId }),
+    ...(keepsBackups ? { keepsBackups } : {}),
+  } as const;
   startInstanceOperation(context, instance, operation, call.stall);
   return { DBInstance: instanceShape(instance, call) };
 }

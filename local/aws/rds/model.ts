@@ -86,7 +86,7 @@ export type InstanceOperation =
   | { readonly kind: 'modify' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'start' }
-  | { readonly kind: 'delete'; readonly finalSnapshotId?: string };
+  | { readonly kind: 'delete'; readonly finalSnapshotId?: string; readonly keepsBackups?: boolean };
 
 /** States of `DBInstanceStatus` that occur here (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html). */
 export type InstanceStatus =
@@ -257,6 +257,16 @@ export interface EventRecord {
   readonly date: string;
 }
 
+/** Automated backups that stay behind an instance that was deleted. */
+export interface RetainedBackupRecord {
+  readonly resourceId: string;
+  readonly instance: string;
+  readonly region: string;
+  readonly engineVersion: string;
+  readonly kmsKeyArn: string | undefined;
+  readonly retentionDays: number;
+}
+
 /** RDS in one region. */
 export interface RdsState {
   instances: Record<string, InstanceRecord>;
@@ -269,4 +279,6 @@ export interface RdsState {
   blueGreens?: Record<string, BlueGreenRecord>;
   optionGroups?: Record<string, OptionGroupRecord>;
   subnetGroups?: Record<string, SubnetGroupRecord>;
+  /** By resource id. */
+  retainedBackups?: Record<string, RetainedBackupRecord>;
 }

@@ -39,6 +39,7 @@ import {
 } from './proxy-operations';
 import { createDBInstanceReadReplica } from './replica-operations';
 import type { RdsOperation } from './request';
+import { deleteDBInstanceAutomatedBackup, describeDBInstanceAutomatedBackups } from './retained-backups';
 import {
   copyDBSnapshot,
   createDBSnapshot,
@@ -60,6 +61,8 @@ export const RDS_OPERATIONS: Readonly<Record<string, RdsOperation>> = {
   StopDBInstance: stopDBInstance,
   StartDBInstance: startDBInstance,
   DeleteDBInstance: deleteDBInstance,
+  DescribeDBInstanceAutomatedBackups: describeDBInstanceAutomatedBackups,
+  DeleteDBInstanceAutomatedBackup: deleteDBInstanceAutomatedBackup,
   CreateDBSnapshot: createDBSnapshot,
   CopyDBSnapshot: copyDBSnapshot,
   DescribeDBSnapshots: describeDBSnapshots,
