@@ -70,8 +70,12 @@ export interface MigrationRef {
   readonly direction?: 'back';
   /** How far the instances are renamed; what it is inside the pause, only the world knows (activities/rds/present-names.ts). */
   readonly renamed?: Renamed;
-  /** `DbiResourceId` of the plan's source, where the plan renames it: stays the same whatever it is called. */
+  /** `DbiResourceId` of the plan's source, from the preflight on: never reused, and stays the same whatever it is called. */
   readonly sourceResourceId?: string;
+  /** `DbiResourceId` of the plan's target, once it is restored: with the tag it says that an instance is ours. */
+  readonly targetResourceId?: string;
+  /** The database that has our records: the first one that is migrated. Absent: whoever needs them looks in every one. */
+  readonly recordsIn?: string;
 }
 
 /** The part that an instance plays: changes go from source to target. */

@@ -1,8 +1,9 @@
-import { replicationRole, publicationName } from '../../plan/names';
+import { replicationRole } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { dropPublication } from '../postgres/create-publications';
 import { dropFenceTable } from '../postgres/fence-table';
 import { dropReplicationRole } from '../postgres/replication-role';
-import { accessTo, escapeIdentifier, inEachDatabase } from '../postgres/session';
+import { accessIfThere, inEachDatabase } from '../postgres/session';
 
 /**
  * Removes what came to the target with the snapshot and was only for the migration: the publication, our schema and the
@@ -12,9 +13,10 @@ export async function removeFromTarget(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
 ): Promise<{ role: string }> {
-  const access = await accessTo(deps, input, 'target');
+  const access = await accessIfThere(deps, input, 'target');
+  if (!access) return { role: replicationRole(input.id) };
   await inEachDatabase(access, input.databases, { step: 'decommission' }, async (session) => {
-    await session.query(`DROP PUBLICATION IF EXISTS ${escapeIdentifier(publicationName(input.id))}`);
+    await dropPublication(session, input.id);
     await dropFenceTable(session, input.id);
   });
   await dropReplicationRole(deps, input, 'target');

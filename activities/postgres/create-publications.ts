@@ -64,7 +64,7 @@ async function refuseBareTables(session: Session, database: string): Promise<voi
   );
 }
 
-/** Undo: publication and fence table go, in every database that still exists. */
+/** Undo: publication and fence table go where they are ours, in every database that still exists. */
 export async function dropPublications(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
@@ -72,9 +72,17 @@ export async function dropPublications(
   const access = await accessIfThere(deps, input, 'source');
   if (!access) return;
   await inEachDatabase(access, input.databases, { step: 'undo-publication' }, async (session) => {
-    await session.query(`DROP PUBLICATION IF EXISTS ${escapeIdentifier(publicationName(input.id))}`);
+    await dropPublication(session, input.id);
     await dropFenceTable(session, input.id);
   });
+}
+
+/** Drops our publication in one database: the one whose comment names this migration. */
+export async function dropPublication(session: Session, migration: string): Promise<void> {
+  const name = publicationName(migration);
+  const found = await findPublication(session, name);
+  if (!found?.mark?.startsWith(publicationMark(migration, ''))) return;
+  await session.query(`DROP PUBLICATION IF EXISTS ${escapeIdentifier(name)}`);
 }
 
 /** The publication's comment, or undefined when there is no such publication. */

@@ -6,8 +6,9 @@ import { reportProgress } from '../heartbeat';
 import { waitUntil } from '../wait';
 import { fingerprintSchema } from '../drift/fingerprint';
 import { slotLost } from '../follow/read-lag';
-import { readMark, writeOnce } from './fence-table';
+import { fenceTable, readMark, writeOnce } from './fence-table';
 import { refuseOtherMigrations } from './other-migrations';
+import { whoseSchema } from './provenance';
 import { type Access, accessIfThere, accessTo, queryOne, queryRows, type Session, withSession } from './session';
 
 /** Creating a slot waits for every transaction that is open; an hour is longer than any of them should be. */
@@ -55,6 +56,8 @@ async function createSlot(access: Access, { id: migration, plan }: MigrationRef,
     if (!existing) await refuseOtherMigrations(session, migration, plan.source.instance);
     const madeAt = await readMark(session, migration, 'slot');
     if (madeAt !== undefined) refuseAnother(slot, existing, madeAt);
+    else if (existing) await refuseForeign(session, migration, slot);
+    await writeOnce(session, migration, 'slot-begun', slot);
     if (!existing) await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
     const made = await findSlot(session, slot);
     if (!made?.confirmed_flush_lsn) throw new Error(`replication slot ${slot} has no confirmed_flush_lsn yet`);
@@ -77,6 +80,15 @@ function refuseAnother(slot: string, existing: SlotRow | undefined, madeAt: stri
   throw slotLost(
     slot,
     `not the one that was made at ${madeAt}: it stands at ${existing.confirmed_flush_lsn}, so somebody made it anew or read from it`,
+  );
+}
+
+/** One that was there before we began to make ours. */
+async function refuseForeign(session: Session, migration: string, slot: string): Promise<void> {
+  if ((await readMark(session, migration, 'slot-begun')) !== undefined) return;
+  throw finalFailure(
+    'NotOurs',
+    `Replication slot ${slot} exists, and this migration did not make it. Keyshift leaves it alone: find out whose it is, drop it, and send retry.`,
   );
 }
 
@@ -106,13 +118,16 @@ export async function findSlot(session: Session, slot: string): Promise<SlotRow 
   return rows[0];
 }
 
-/** Drops our slots on the source; ends a walsender that still reads from one. */
+/**
+ * Drops our slots on the source; ends a walsender that still reads from one. A slot of our name that we did not make stays, and so does
+ * its reader.
+ */
 export async function dropSlots(deps: Dependencies, input: SlotsInput): Promise<void> {
   const access = await accessIfThere(deps, input, 'source');
   if (!access) return;
+  const ours = await ourSlots(access, input);
   await withSession(access, { step: 'undo-slot', database: 'postgres' }, async (session) => {
-    for (const database of input.databases) {
-      const slot = slotName(input.id, database);
+    for (const slot of ours) {
       await waitUntil(async () => {
         const [found] = await queryRows<{ active_pid: number | null }>(
           session,
@@ -129,4 +144,33 @@ export async function dropSlots(deps: Dependencies, input: SlotsInput): Promise<
       });
     }
   });
+}
+
+/**
+ * Which slots of our names on a server are ours. A slot carries no comment: it is ours where it is of the right database and plugin, and
+ * our schema in that database says that we made it, or were about to. The target has that row from the snapshot.
+ */
+export async function ourSlots(access: Access, { id, databases }: SlotsInput): Promise<string[]> {
+  const named = await withSession(access, { step: 'undo-slot', database: 'postgres', readOnly: true }, (session) =>
+    queryRows<{ slot: string; database: string }>(
+      session,
+      `SELECT slot_name AS slot, database FROM pg_replication_slots WHERE slot_name = ANY ($1::text[]) AND plugin = 'pgoutput'`,
+      [databases.map((database) => slotName(id, database))],
+    ),
+  );
+  const ours: string[] = [];
+  for (const { slot, database } of named) {
+    if (slot !== slotName(id, database)) continue;
+    const options = { step: 'undo-slot', database, readOnly: true };
+    if (await withSession(access, options, (session) => isNoted(session, id))) ours.push(slot);
+  }
+  return ours;
+}
+
+async function isNoted(session: Session, migration: string): Promise<boolean> {
+  if ((await whoseSchema(session, migration)) !== 'ours') return false;
+  const [there] = await queryRows(session, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [fenceTable(migration)]);
+  if (!there) return false;
+  const marks = [await readMark(session, migration, 'slot'), await readMark(session, migration, 'slot-begun')];
+  return marks.some((mark) => mark !== undefined);
 }

@@ -1,4 +1,5 @@
 import { fenceSchema } from '../../plan/names';
+import { createOurSchema, whoseSchema } from './provenance';
 import { escapeIdentifier, queryOne, queryRows, type Session } from './session';
 
 /**
@@ -16,10 +17,11 @@ export const cutoverTable = (migration: string): string => `${escapeIdentifier(f
 export const identityTable = (migration: string): string =>
   `${escapeIdentifier(fenceSchema(migration))}.replica_identity`;
 
+/** @throws ApplicationFailure NotOurs where somebody else has a schema of that name */
 export async function createFenceTable(session: Session, migration: string): Promise<void> {
+  await createOurSchema(session, migration);
   await session.query(
     `BEGIN;
-     CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(fenceSchema(migration))};
      CREATE TABLE IF NOT EXISTS ${fenceTable(migration)} (
        purpose text PRIMARY KEY,
        mark text NOT NULL,
@@ -30,8 +32,12 @@ export async function createFenceTable(session: Session, migration: string): Pro
   );
 }
 
-/** What is recorded of replica identities stays until they are restored; whoever does that calls this again. */
+/**
+ * What is recorded of replica identities stays until they are restored; whoever does that calls this again. A schema of our name that
+ * is not ours stays as it is.
+ */
 export async function dropFenceTable(session: Session, migration: string): Promise<void> {
+  if ((await whoseSchema(session, migration)) !== 'ours') return;
   const [recorded] = await queryRows(session, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [identityTable(migration)]);
   await session.query(
     recorded
@@ -61,6 +67,8 @@ export type MarkPurpose =
   | `guard-${number}`
   /** Consistent point of our slot, once it is made: a slot that is gone or another is never made anew in silence. */
   | 'slot'
+  /** We are about to make our slot: one of its name that is there without this row is somebody else's. */
+  | 'slot-begun'
   /** Fingerprint of the schema when the slot was made. */
   | 'schema'
   /** The largest oid of a relation then: what is beyond was made since. */

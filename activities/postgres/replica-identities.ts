@@ -1,22 +1,15 @@
 import { EVIDENCE_MAX } from '../../plan/checks';
 import { finalFailure } from '../../plan/failures';
-import { fenceSchema } from '../../plan/names';
+import { publicationName } from '../../plan/names';
 import { isSqlState } from '../classify-error';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
 import { type BareTable, bareTables, cheapestIdentity } from '../preflight/schema/replica-identity';
 import { waitUntil } from '../wait';
+import { findPublication } from './create-publications';
 import { dropFenceTable, identityTable } from './fence-table';
-import {
-  accessIfThere,
-  accessTo,
-  escapeIdentifier,
-  inEachDatabase,
-  queryOne,
-  queryRows,
-  type Session,
-  type Side,
-} from './session';
+import { createOurSchema, whoseSchema } from './provenance';
+import { accessIfThere, accessTo, inEachDatabase, queryOne, queryRows, type Session, type Side } from './session';
 import { SQLSTATE } from './sqlstates';
 
 /** `ALTER TABLE ... REPLICA IDENTITY` takes ACCESS EXCLUSIVE; while it waits, everybody else waits behind it. */
@@ -96,6 +89,8 @@ export async function restoreReplicaIdentities(
   if (!access) return { tables: 0 };
   const options = { step: 'replica-identity', lockTimeoutMs: LOCK_TIMEOUT_MS };
   const restored = await inEachDatabase(access, input.databases, options, async (session, database) => {
+    if ((await whoseSchema(session, input.id)) !== 'ours') return 0;
+    await refusePublished(session, input, database);
     const recorded = await readRecord(session, input.id);
     for (const one of recorded) {
       if (!(await stillSet(session, one))) continue;
@@ -111,6 +106,19 @@ export async function restoreReplicaIdentities(
   return { tables: restored.reduce((sum, one) => sum + one, 0) };
 }
 
+/** @throws ApplicationFailure InUse while our publication is there: UPDATE and DELETE would fail on every table that loses its identity */
+async function refusePublished(
+  session: Session,
+  { id, plan, side }: MigrationRef & { side: Side },
+  database: string,
+): Promise<void> {
+  if (!(await findPublication(session, publicationName(id)))) return;
+  throw finalFailure(
+    'InUse',
+    `Database ${database} of ${plan[side].instance} still has the publication ${publicationName(id)}: without a replica identity, its tables would take no UPDATE and no DELETE. Nothing was changed. Drop the publication if nothing is replicated any more, then send retry.`,
+  );
+}
+
 /** A table that is gone, or that somebody gave another identity meanwhile, is left alone. */
 async function stillSet(session: Session, { relation, set }: Recorded): Promise<boolean> {
   const letter = set === 'FULL' ? 'f' : set === 'DEFAULT' ? 'd' : 'i';
@@ -123,11 +131,9 @@ async function stillSet(session: Session, { relation, set }: Recorded): Promise<
 }
 
 async function createRecord(session: Session, migration: string): Promise<void> {
+  await createOurSchema(session, migration);
   await session.query(
-    `BEGIN;
-     CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(fenceSchema(migration))};
-     CREATE TABLE IF NOT EXISTS ${identityTable(migration)} (relation text PRIMARY KEY, before text NOT NULL, set_to text NOT NULL);
-     COMMIT`,
+    `CREATE TABLE IF NOT EXISTS ${identityTable(migration)} (relation text PRIMARY KEY, before text NOT NULL, set_to text NOT NULL)`,
   );
 }
 

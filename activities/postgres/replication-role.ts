@@ -1,7 +1,9 @@
+import { finalFailure } from '../../plan/failures';
 import { replicationRole } from '../../plan/names';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
-import { ensureReplicationCredentials } from '../secrets/replication-secret';
+import { awsOf, type Dependencies, type MigrationRef, sideInPlan } from '../dependencies';
+import { ensureReplicationCredentials, hasOurSecret } from '../secrets/replication-secret';
 import { claimInstance } from './claim';
+import { provenanceOf, type Whose } from './provenance';
 import { scramVerifier } from './scram';
 import {
   accessIfThere,
@@ -21,30 +23,57 @@ const RDS_REPLICATION = 'rds_replication';
  * Creates the login role with which the target's subscription reads from the source: `rds_replication` and nothing else.
  * Its password is generated and lives in Secrets Manager.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.FeatureSupport.LogicalReplication.html
+ * @throws ApplicationFailure NotOurs for a role, or a secret, that somebody else made under its name
  */
 export async function createAccess(deps: Dependencies, ref: MigrationRef): Promise<{ role: string }> {
-  const { username, password } = await ensureReplicationCredentials(awsOf(deps, ref), ref.id);
+  const aws = awsOf(deps, ref);
   const access = await accessTo(deps, ref, 'source');
   await claimInstance(access, ref.id, ref.plan.source.instance);
   await withSession(access, { step: 'access', database: 'postgres' }, async (session) => {
+    // Before there is a secret of ours: without a comment, that secret is what says that a role is ours.
+    const whose = await whoseRole(session, ref.id, () => hasOurSecret(aws, ref.id));
+    if (whose === 'foreign') {
+      throw finalFailure(
+        'NotOurs',
+        `Role ${replicationRole(ref.id)} exists on ${ref.plan.source.instance}, and this migration did not make it. Keyshift leaves it alone: find out whose it is, rename or drop it, then send retry.`,
+      );
+    }
+    const { username, password } = await ensureReplicationCredentials(aws, ref.id);
     const role = escapeIdentifier(username);
-    if (!(await roleExists(session, username))) await session.query(`CREATE ROLE ${role} LOGIN`);
     await session.query(`ALTER ROLE ${role} LOGIN PASSWORD ${escapeLiteral(scramVerifier(password))}`);
     await session.query(`GRANT ${RDS_REPLICATION} TO ${role}`);
   });
-  return { role: username };
+  return { role: replicationRole(ref.id) };
 }
 
-/** Drops the role on one side, if that side is there. */
+/** Drops the role on one side, if that side is there and the role is ours. */
 export async function dropReplicationRole(deps: Dependencies, ref: MigrationRef, side: Side): Promise<void> {
   const name = replicationRole(ref.id);
   const access = await accessIfThere(deps, ref, side);
   if (!access) return;
+  // On the target it is the one that came with the snapshot.
+  const isOurTarget = sideInPlan(ref, side) === 'target';
   await withSession(access, { step: 'access', database: 'postgres' }, async (session) => {
-    if (await roleExists(session, name)) await session.query(`DROP ROLE ${escapeIdentifier(name)}`);
+    const whose = await whoseRole(session, ref.id, async () => isOurTarget || hasOurSecret(awsOf(deps, ref), ref.id));
+    if (whose === 'ours') await session.query(`DROP ROLE ${escapeIdentifier(name)}`);
   });
 }
 
-async function roleExists(session: Session, role: string): Promise<boolean> {
-  return (await queryRows(session, 'SELECT 1 FROM pg_roles WHERE rolname = $1', [role])).length > 0;
+/**
+ * Whose the role of our name is: ours by its comment. One without a comment may be of a build before the comments.
+ * @param isWithoutComment whether such a one is ours
+ */
+async function whoseRole(
+  session: Session,
+  migration: string,
+  isWithoutComment: () => Promise<boolean>,
+): Promise<Whose> {
+  const [found] = await queryRows<{ comment: string | null }>(
+    session,
+    `SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = $1`,
+    [replicationRole(migration)],
+  );
+  if (!found) return 'none';
+  if (found.comment !== null) return found.comment === provenanceOf(migration) ? 'ours' : 'foreign';
+  return (await isWithoutComment()) ? 'ours' : 'foreign';
 }

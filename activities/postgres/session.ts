@@ -5,6 +5,7 @@ import { finalFailure } from '../../plan/failures';
 import { applicationName } from '../../plan/names';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef, type Side, sideInPlan } from '../dependencies';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
+import { isOurTarget, isTheSource } from '../rds/ownership';
 import { readCredentials } from '../secrets/credentials';
 import { answersOnly } from './password-methods';
 
@@ -99,10 +100,14 @@ export async function accessTo(deps: Dependencies, ref: MigrationRef, side: Side
   return { migration: ref.id, endpoint: endpointOf(instance), credentials, rdsCaBundle: deps.rdsCaBundle };
 }
 
-/** The same, or undefined when the instance does not exist any more: then there is nothing left to remove from it. */
+/**
+ * The same, or undefined when the instance does not exist any more, or is another one by now: then there is nothing of ours to remove
+ * from it, and no password of ours to be shown to it.
+ */
 export async function accessIfThere(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access | undefined> {
   const found = await findInstance(awsOf(deps, ref), instanceOf(ref, side));
-  return found && accessTo(deps, ref, side);
+  const isRight = sideInPlan(ref, side) === 'target' ? isOurTarget : isTheSource;
+  return found && isRight(found, ref) ? accessTo(deps, ref, side) : undefined;
 }
 
 /**

@@ -5,13 +5,22 @@ import { isSqlState } from '../classify-error';
 import { dropDdlBlock } from '../drift/ddl-block';
 import { refuseDrift } from '../drift/find-drift';
 import { awsOf, type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
-import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
+import { endpointOf, requireInstance } from '../rds/find-instance';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { waitUntil } from '../wait';
 import { conninfo } from './conninfo';
 import { executeWithConninfo } from './execute-with-conninfo';
 import { SQLSTATE } from './sqlstates';
-import { type Access, accessTo, escapeIdentifier, inEachDatabase, queryOne, queryRows, type Session } from './session';
+import {
+  type Access,
+  accessIfThere,
+  accessTo,
+  escapeIdentifier,
+  inEachDatabase,
+  queryOne,
+  queryRows,
+  type Session,
+} from './session';
 
 export interface SubscriptionsInput extends MigrationRef {
   readonly databases: readonly string[];
@@ -220,20 +229,31 @@ async function isReceiving(session: Session, name: string): Promise<boolean> {
 }
 
 /**
- * Drops our subscriptions on the target without touching the slots on the source, which have a step of their own.
+ * Drops our subscriptions on the target without touching the slots on the source, which have a step of their own. One of our name that
+ * subscribes to something else than our publication is somebody else's.
  * @see https://www.postgresql.org/docs/current/sql-dropsubscription.html
  */
 export async function dropSubscriptions(deps: Dependencies, input: SubscriptionsInput): Promise<void> {
-  if (!(await findInstance(awsOf(deps, input), instanceOf(input, 'target')))) return;
-  const access = await accessTo(deps, input, 'target');
+  const access = await accessIfThere(deps, input, 'target');
+  if (!access) return;
   await inEachDatabase(access, input.databases, { step: 'unsubscribe' }, async (session, database) => {
     const name = subscriptionName(input.id, database);
-    if (!(await findSubscription(session, name))) return;
+    if (!(await isOurSubscription(session, input.id, name))) return;
     const quoted = escapeIdentifier(name);
     await session.query(`ALTER SUBSCRIPTION ${quoted} DISABLE`);
     await session.query(`ALTER SUBSCRIPTION ${quoted} SET (slot_name = NONE)`);
     await session.query(`DROP SUBSCRIPTION ${quoted}`);
   });
+}
+
+async function isOurSubscription(session: Session, migration: string, name: string): Promise<boolean> {
+  const rows = await queryRows(
+    session,
+    `SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
+      WHERE s.subname = $1 AND s.subpublications = ARRAY[$2]::text[]`,
+    [name, publicationName(migration)],
+  );
+  return rows.length > 0;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
+import { type DBInstance, DeleteDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
 import type { LogGroup, RemovedReplica } from '../../plan/report';
 import { isAwsError } from '../classify-error';
@@ -7,18 +7,23 @@ import { waitUntil } from '../wait';
 import { findInstance } from './find-instance';
 import { finalSnapshotName, type FinalSnapshotInput, settleFinalSnapshot } from './final-snapshot';
 import { deleteLogGroups, deleteLogGroupsOfOurs, exportsLogs, lookAtLogGroups } from './log-groups';
-import { isOurs } from './ownership';
+import { isOurTarget } from './ownership';
 import { requireSame } from './require-same';
+
+/** What we made goes whole: no final snapshot, and no automated backups, which RDS would keep until their retention is over. */
+export const WHOLE = { SkipFinalSnapshot: true, DeleteAutomatedBackups: true } as const;
+/** What is the user's: its automated backups stay for as long as their retention says, whatever becomes of the instance. */
+const THEIRS = { DeleteAutomatedBackups: false } as const;
 
 /** Undo of the restore: deletes the target if it's ours, without a final snapshot, and the log groups that came with it. */
 export async function deleteTarget(deps: Dependencies, ref: MigrationRef): Promise<void> {
   const aws = awsOf(deps, ref);
   const { instance } = ref.plan.target;
   const found = await findInstance(aws, instance);
-  if (found && !isOurs(found.TagList, ref.id)) return;
+  if (found && !isOurTarget(found, ref)) return;
   // Somebody protected it meanwhile; it is ours and holds nothing that the source does not have.
   if (found?.DeletionProtection) await unprotect(aws, instance);
-  if (found) await deleteAndWait(aws, instance, { SkipFinalSnapshot: true });
+  if (found) await deleteAndWait(aws, found, WHOLE);
   await deleteLogGroupsOfOurs(aws, ref.id, instance, found !== undefined && exportsLogs(found));
 }
 
@@ -29,6 +34,8 @@ export interface DeleteSourceInput extends FinalSnapshotInput {
   readonly unprotect?: boolean;
   /** Read replicas that the gate said go with it. */
   readonly replicas?: readonly RemovedReplica[];
+  /** Roles that the fence locked out: one that may log in again says that the source is in use. */
+  readonly fencedRoles?: readonly string[];
 }
 
 /** What is left of the source. */
@@ -63,10 +70,10 @@ export async function deleteSource(deps: Dependencies, input: DeleteSourceInput)
     // A snapshot of that name that is there before RDS begins to delete is somebody else's: RDS refuses, and so do we.
     await deleteAndWait(
       aws,
-      instance,
+      found,
       finalSnapshot
-        ? { SkipFinalSnapshot: false, FinalDBSnapshotIdentifier: finalSnapshot }
-        : { SkipFinalSnapshot: true },
+        ? { ...THEIRS, SkipFinalSnapshot: false, FinalDBSnapshotIdentifier: finalSnapshot }
+        : { ...THEIRS, SkipFinalSnapshot: true },
     );
   }
   return {
@@ -103,7 +110,7 @@ async function deleteSourceReplicas(aws: Aws, source: string, replicas: readonly
         );
       }
       if (found.DeletionProtection) await unprotect(aws, instance);
-      await deleteAndWait(aws, instance, { SkipFinalSnapshot: true });
+      await deleteAndWait(aws, found, { ...THEIRS, SkipFinalSnapshot: true });
     }),
   );
 }
@@ -115,24 +122,31 @@ export async function unprotect(aws: Aws, instance: string): Promise<void> {
   );
 }
 
-export async function deleteAndWait(
-  aws: Aws,
-  instance: string,
-  how: { SkipFinalSnapshot: boolean; FinalDBSnapshotIdentifier?: string },
-): Promise<void> {
+/** What becomes of the contents of an instance that is deleted. */
+interface Deletion {
+  readonly SkipFinalSnapshot: boolean;
+  readonly FinalDBSnapshotIdentifier?: string;
+  readonly DeleteAutomatedBackups: boolean;
+}
+
+/** Deletes the instance that was looked at, and no other that takes over its name meanwhile; waits until it is gone. */
+export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion): Promise<void> {
+  const { DBInstanceIdentifier: instance = '', DbiResourceId } = wanted;
   await waitUntil(async () => {
     const found = await findInstance(aws, instance);
-    if (!found) return { done: undefined };
-    if (found.DBInstanceStatus !== 'deleting') {
+    if (found?.DbiResourceId !== DbiResourceId) return { done: undefined };
+    if (found?.DBInstanceStatus !== 'deleting') {
       try {
+        // Backups that AWS Backup made are its own, and RDS refuses to delete an instance together with them.
+        const DeleteAutomatedBackups = how.DeleteAutomatedBackups && found?.AwsBackupRecoveryPointArn === undefined;
         await aws.rds.send(
-          new DeleteDBInstanceCommand({ DBInstanceIdentifier: instance, DeleteAutomatedBackups: false, ...how }),
+          new DeleteDBInstanceCommand({ DBInstanceIdentifier: instance, ...how, DeleteAutomatedBackups }),
         );
       } catch (error) {
         // Still creating or modifying: RDS deletes it when that is over. Gone: the aim is reached.
         if (!isAwsError(error, 'InvalidDBInstanceState', 'DBInstanceNotFound')) throw error;
       }
     }
-    return { waitingFor: `${instance}: ${found.DBInstanceStatus}` };
+    return { waitingFor: `${instance}: ${found?.DBInstanceStatus}` };
   });
 }

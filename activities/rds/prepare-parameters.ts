@@ -15,7 +15,7 @@ import { claimInstance } from '../postgres/claim';
 import { accessTo, queryOne, withSession } from '../postgres/session';
 import { parameterGroupOf, requireInstance } from './find-instance';
 import { readFreeStorage } from './metrics';
-import { requireOurs } from './ownership';
+import { isOurs, requireOurs } from './ownership';
 import { waitForAvailable } from './wait-for-instance';
 import { ceilingMiB } from './wal-ceiling';
 
@@ -126,6 +126,20 @@ async function createGroup(
 }
 
 const PREVIOUS_GROUP_TAG = 'keyshift:previous-parameter-group';
+
+/** Our parameter group, where it is there and ours, and the group that the source had before it. */
+export async function findOurGroup(
+  aws: Aws,
+  migration: string,
+): Promise<{ readonly name: string; readonly previousGroup?: string } | undefined> {
+  const name = parameterGroupName(migration);
+  const group = await findGroup(aws, name);
+  if (!group) return undefined;
+  const { TagList } = await aws.rds.send(new ListTagsForResourceCommand({ ResourceName: group.DBParameterGroupArn }));
+  if (!isOurs(TagList, migration)) return undefined;
+  const noted = TagList?.find(({ Key }) => Key === PREVIOUS_GROUP_TAG)?.Value;
+  return { name, ...(noted === undefined ? {} : { previousGroup: noted }) };
+}
 
 export async function findGroup(aws: Aws, name: string) {
   try {

@@ -3,6 +3,7 @@ import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { accessTo, queryOne, withSession } from '../postgres/session';
 import { parameterGroupOf, requireInstance } from './find-instance';
+import { requireSame } from './require-same';
 import { waitForAvailable } from './wait-for-instance';
 
 /**
@@ -12,6 +13,9 @@ import { waitForAvailable } from './wait-for-instance';
 export async function rebootSource(deps: Dependencies, ref: MigrationRef): Promise<{ walLevel: string }> {
   const aws = awsOf(deps, ref);
   const { instance } = ref.plan.source;
+  if (ref.sourceResourceId !== undefined) {
+    requireSame(await requireInstance(aws, instance), ref.sourceResourceId, 'Keyshift does not reboot it.');
+  }
   await rebootIntoGroup(aws, instance);
   const access = await accessTo(deps, ref, 'source');
   const { wal_level: walLevel } = await withSession(

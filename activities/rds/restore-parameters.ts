@@ -1,10 +1,11 @@
 import { DeleteDBParameterGroupCommand } from '@aws-sdk/client-rds';
 import { isAwsError } from '../classify-error';
-import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { releaseInstance } from '../postgres/claim';
 import { accessTo, queryRows, withSession } from '../postgres/session';
 import { findInstance, parameterGroupOf } from './find-instance';
-import { parameterGroupName, useGroup, waitForGroup } from './prepare-parameters';
+import { isTheSource } from './ownership';
+import { findOurGroup, useGroup, waitForGroup } from './prepare-parameters';
 
 export interface RestoreParametersInput extends MigrationRef {
   readonly previousGroup: string;
@@ -12,29 +13,45 @@ export interface RestoreParametersInput extends MigrationRef {
 
 /**
  * Gives the source the parameter group back that it had, and deletes ours. Says whether that waits for a reboot,
- * which logical slots are left on the source, and whether our group stays, since the target uses it.
+ * which logical slots are left on the source, and whether our group stays, since the target uses it. A group of our name that is not
+ * ours stays where it is, and so does an instance that took over the name of the source.
  */
 export async function restoreParameters(
   deps: Dependencies,
   input: RestoreParametersInput,
 ): Promise<{ rebootNeeded: boolean; slots: string[]; groupStays?: string }> {
   const aws = awsOf(deps, input);
-  const ours = parameterGroupName(input.id);
-  const source = await findInstance(aws, input.plan.source.instance);
+  const ours = await findOurGroup(aws, input.id);
+  // What is noted on our group was there before it; a workflow that was started anew may have seen ours.
+  const previous = ours?.previousGroup ?? input.previousGroup;
+  const { instance } = input.plan.source;
+  const found = await findInstance(aws, instance);
+  const source = found && isTheSource(found, input) ? found : undefined;
+  const group = source && parameterGroupOf(source).name;
   let rebootNeeded = false;
   let slots: string[] = [];
-  if (source) {
-    if (parameterGroupOf(source).name === ours) await useGroup(aws, input.plan.source.instance, input.previousGroup);
-    const { settled } = await waitForGroup(aws, input.plan.source.instance, input.previousGroup);
+  if (ours && group === ours.name) await useGroup(aws, instance, previous);
+  // A third one is what somebody gave it since: theirs to say.
+  if (group !== undefined && (group === previous || group === ours?.name)) {
+    const { settled } = await waitForGroup(aws, instance, previous);
     rebootNeeded = settled !== 'in-sync';
     slots = await logicalSlots(deps, input);
-    await releaseInstance(await accessTo(deps, input, 'source'), input.id);
   }
-  // After a rollback the target stays, and uses it.
-  const target = await findInstance(aws, input.plan.target.instance);
-  if (target && parameterGroupOf(target).name === ours) return { rebootNeeded, slots, groupStays: ours };
+  if (source) await releaseInstance(await accessTo(deps, input, 'source'), input.id);
+  return { rebootNeeded, slots, ...(await deleteUnlessUsed(aws, input, ours?.name)) };
+}
+
+/** After a rollback the target stays, and uses it. */
+async function deleteUnlessUsed(
+  aws: Aws,
+  { plan }: MigrationRef,
+  ours: string | undefined,
+): Promise<{ groupStays?: string }> {
+  if (ours === undefined) return {};
+  const target = await findInstance(aws, plan.target.instance);
+  if (target && parameterGroupOf(target).name === ours) return { groupStays: ours };
   await deleteGroup(aws, ours);
-  return { rebootNeeded, slots };
+  return {};
 }
 
 /** Slots of others: with them, PostgreSQL would not start with a `wal_level` below `logical`. */

@@ -1,7 +1,11 @@
-import { CreateDBParameterGroupCommand, CreateDBSnapshotCommand } from '@aws-sdk/client-rds';
-import { awsName, publicationName } from '../../../../plan/names';
+import {
+  CreateDBParameterGroupCommand,
+  CreateDBSnapshotCommand,
+  DescribeDBInstanceAutomatedBackupsCommand,
+} from '@aws-sdk/client-rds';
+import { awsName, fenceSchema, publicationName, replicationRole } from '../../../../plan/names';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
-import { captureAndClone, createApplication, MARK, type Steps } from '../../../support/migration-steps';
+import { captureAndClone, createApplication, DATABASES, MARK, type Steps } from '../../../support/migration-steps';
 import { SMALLEST_PLAN } from '../../../support/plan';
 
 /** A migration that goes as far as its target; and one that meets what others made under its names. */
@@ -49,6 +53,8 @@ describe('what somebody else made under a name that we need', () => {
     await lab.secret(awsName(other.id, 'replication'), 'somebody', 'their-password');
     await expect(lab.run('createAccess', other)).rejects.toMatchObject(NOT_OURS);
     await expect(lab.sql('app-db', `SELECT 1 FROM pg_roles WHERE rolname = 'somebody'`)).resolves.toEqual([]);
+    await lab.run('dropAccess', other);
+    expect(JSON.stringify(await lab.standIn.control('GET', 'listing'))).toContain(awsName(other.id, 'replication'));
   });
 
   it('is refused: a publication with another mark', async () => {
@@ -91,6 +97,17 @@ describe('what is ours', () => {
     await expect(lab.run('restoreTarget', wanted)).rejects.toMatchObject({ type: 'ResourceFailed' });
   });
 
+  it('is known without the comments that an earlier build did not make, too', async () => {
+    const role = replicationRole(ours.id);
+    await lab.sql('app-db', `COMMENT ON ROLE ${role} IS NULL`);
+    for (const database of DATABASES) {
+      await lab.sql('app-db', `COMMENT ON SCHEMA ${fenceSchema(ours.id)} IS NULL`, database);
+      await lab.sql('app-db', `DELETE FROM ${fenceSchema(ours.id)}.fence WHERE purpose = 'slot-begun'`, database);
+    }
+    await lab.twice('createAccess', ours);
+    await expect(lab.run('createSlots', steps.input, 2)).resolves.toEqual(steps.slots);
+  });
+
   it('is undone, newest first, until the source is as it was found; undoing it again does no harm', async () => {
     const { ref, input, source } = steps;
     for (let attempt = 1; attempt <= 2; attempt++) {
@@ -108,6 +125,19 @@ describe('what is ours', () => {
       expect(rebootNeeded).toBe(true);
     }
     await lab.run('rebootSource', ref);
+    // What we made goes whole: no snapshot and no automated backups of the target are left.
+    await expect(
+      lab.aws().rds.send(new DescribeDBInstanceAutomatedBackupsCommand({ DBInstanceIdentifier: 'app-db-encrypted' })),
+    ).resolves.toMatchObject({ DBInstanceAutomatedBackups: [] });
+    for (const database of DATABASES) {
+      const left = await lab.sql<{ n: string }>(
+        'app-db',
+        `SELECT nspname AS n FROM pg_namespace WHERE nspname ~ '^keyshift' UNION ALL SELECT slot_name FROM pg_replication_slots
+         UNION ALL SELECT rolname FROM pg_roles WHERE rolname = '${replicationRole(ours.id)}'`,
+        database,
+      );
+      expect(left).toEqual([]);
+    }
     expect(JSON.stringify(await lab.standIn.control('GET', 'listing'))).not.toContain(`keyshift-${ref.id}`);
     const [{ wal_level: walLevel }] = (await lab.sql<{ wal_level: string }>('app-db', 'SHOW wal_level')) as [
       { wal_level: string },
