@@ -7,13 +7,16 @@ import { watchBoard } from './cutover/watch-board';
 import { lowerFence } from './cutover/lower-fence';
 import { preparePause } from './cutover/prepare-pause';
 import { resumeNeighbours } from './cutover/resume-neighbours';
-import type { Dependencies } from './dependencies';
+import type { Dependencies, MigrationRef } from './dependencies';
 import { writeReport } from './evidence/write-report';
 import { checkSourceUnused } from './finish/check-source-unused';
 import { removeReplication } from './finish/remove-replication';
 import { guardSource } from './follow/guard-source';
 import { waitForCatchUp } from './follow/wait-for-catch-up';
 import { warmTarget } from './follow/warm-target';
+import { askBefore, unlessInUse } from './in-use/ask-before';
+import { lookAtUse } from './in-use/look-at-use';
+import { type RuledActivity } from './in-use/rules';
 import { readPosition } from './position/read-position';
 import { createPublications, dropPublications } from './postgres/create-publications';
 import { createSlots, dropSlots } from './postgres/create-slots';
@@ -99,6 +102,7 @@ const IMPLEMENTATIONS = {
   stopSource,
   startSource,
   checkSourceUnused,
+  lookAtUse,
   removeReplication,
   deleteSource,
   deleteReplicationSecret,
@@ -114,12 +118,23 @@ export type Activities = {
   [Name in keyof typeof IMPLEMENTATIONS]: WithoutDependencies<(typeof IMPLEMENTATIONS)[Name]>;
 };
 
-/** Gives every activity what it works with. */
+/** Every activity has a rule, and every rule an activity: what is missing does not compile. */
+const RULED: Record<RuledActivity, unknown> & Record<Exclude<keyof typeof IMPLEMENTATIONS, RuledActivity>, never> =
+  IMPLEMENTATIONS;
+
+/** Gives every activity what it works with; each asks the world who is in use before it begins (in-use/rules.ts). */
 export function createActivities(deps: Dependencies): Activities {
   return Object.fromEntries(
-    Object.entries(IMPLEMENTATIONS).map(([name, activity]) => [
-      name,
-      (input: unknown) => (activity as (deps: Dependencies, input: unknown) => Promise<unknown>)(deps, input),
-    ]),
+    (Object.keys(RULED) as RuledActivity[]).map((name) => [name, (input: MigrationRef) => run(deps, name, input)]),
   ) as unknown as Activities;
+}
+
+async function run(deps: Dependencies, name: RuledActivity, input: MigrationRef): Promise<unknown> {
+  await askBefore(deps, name, input);
+  try {
+    const activity = IMPLEMENTATIONS[name] as (deps: Dependencies, input: MigrationRef) => Promise<unknown>;
+    return await activity(deps, input);
+  } catch (error) {
+    throw await unlessInUse(deps, input, error);
+  }
 }

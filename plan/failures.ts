@@ -26,6 +26,7 @@ export const FAILURE_TYPES = {
   ResultTooBig: 'what an activity found is more than Temporal takes',
   TrafficRefused: 'the traffic switch cannot be made as planned',
   ReportNotWritten: 'the report could not be kept where the plan says',
+  InUse: 'applications may be on the other side, so nothing was changed there',
   SourceInUse: 'the source is in use again, so it is not deleted',
   AlreadySwitched: 'traffic is on the target: the migration only goes forward',
 } as const;

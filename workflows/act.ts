@@ -87,6 +87,7 @@ const ACTIVITIES = {
   stopSource: ['waits', 'last lock: stop the source'],
   startSource: ['waits', 'start the source again'],
   checkSourceUnused: ['quick', 'look whether anybody uses the source'],
+  lookAtUse: ['quick', 'look who is in use before anything is undone'],
   removeReplication: ['waits', 'remove subscriptions, slots, publications, roles and marks from both sides'],
   deleteSource: ['waits', 'delete the source'],
   deleteReplicationSecret: ['quick', 'delete the secret of the replication role'],

@@ -5,6 +5,7 @@ import {
   CancellationScope,
   condition,
   isCancellation,
+  patched,
   setCurrentDetails,
   sleep,
   upsertSearchAttributes,
@@ -19,7 +20,7 @@ import { renames } from '../plan/instance-names';
 import { stopsSource } from '../plan/last-lock';
 import type { Plan } from '../plan/plan';
 import { oneLine } from '../plan/printable';
-import { newProgress, type Progress, stepOf } from '../plan/progress';
+import { newProgress, type Parked, type Progress, stepOf } from '../plan/progress';
 import type { Report, RollbackFacts } from '../plan/report';
 import { type Phase, type StepName, STEPS } from '../plan/steps';
 import { MESSAGES, SEARCH_ATTRIBUTES } from '../plan/temporal';
@@ -33,7 +34,7 @@ import { type Answerable, listen, taking } from './listen';
 import { listenAtDesk } from './listen-board';
 import { MessageCount } from './message-count';
 import type { Request } from './messages';
-import { UndoList } from './undo';
+import { UndoList, type UndoFailure } from './undo';
 
 const MAX_NOTICES = 50;
 /** An open gate shows in the Web UI as a timer; nothing happens when it fires but that it is started anew. */
@@ -107,11 +108,13 @@ export class Migration implements Answerable, GateHost {
   /** The part of every activity's input that says which migration it is for. */
   get ref(): MigrationRef {
     const { id, plan, report } = this;
-    if (!renames(plan)) return { id, plan };
+    const [recordsIn] = report.source?.databases ?? [];
     return {
       id,
       plan,
       ...(report.source ? { sourceResourceId: report.source.resourceId } : {}),
+      ...(report.target ? { targetResourceId: report.target.resourceId } : {}),
+      ...(recordsIn === undefined ? {} : { recordsIn }),
       ...(this.#renamed ? { renamed: 'both' as const } : {}),
     };
   }
@@ -154,7 +157,7 @@ export class Migration implements Answerable, GateHost {
       // What it warned of is given up; it must not close the gate that the undo may open.
       this.#alarm = undefined;
       this.gates.close();
-      await this.undo.runAll(this.progress, (name, message) => this.#parkUndo(name, message));
+      await this.#undoAll();
       const status = this.#ruin ? 'failed' : 'aborted';
       await this.#keepReport(status);
       this.#end(status);
@@ -164,6 +167,26 @@ export class Migration implements Answerable, GateHost {
     // A cancellation that came behind the switch had no effect, and has none here.
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
     return fitReport(this.report);
+  }
+
+  /** Nothing is undone while applications may be on the target: a workflow that was reset knows of no switch. */
+  async #undoAll(): Promise<void> {
+    if (!this.undo.isEmpty && patched('undo-asks-who-is-in-use-20261130')) await this.#untilUnused();
+    await this.undo.runAll(this.progress, (name, message, type) => this.#parkUndo(name, message, type));
+  }
+
+  /** Waits until the world says that nobody is on the target. */
+  async #untilUnused(): Promise<void> {
+    const input = { ...this.ref, lowersFence: this.undo.has('fence') };
+    await CancellationScope.nonCancellable(async () => {
+      for (;;) {
+        const evidence = await seen(input);
+        if (evidence.length === 0) return;
+        const { instance } = this.plan.target;
+        const message = `Nothing was undone: applications may be on ${instance}. Seen: ${evidence.map(({ text }) => text).join('; ')}. If they are, leave this migration parked, and end it by hand (docs/operating.md, "When applications are on the other side"). If they are not, correct what was seen, then send retry.`;
+        await this.#parkEnding({ type: 'InUse', message, details: evidence }, 'parked: nothing was undone; retry');
+      }
+    });
   }
 
   /** Keeps the report where the plan says; an end that is no success must not fail for it. */
@@ -180,15 +203,26 @@ export class Migration implements Answerable, GateHost {
     }
   }
 
-  /** An undo without which nothing older may be undone: waits until an operator has mended what it stumbles over. */
-  async #parkUndo(name: string, message: string): Promise<void> {
-    this.progress.parked = { step: 'pause', type: 'UndoFailed', message: `undo of ${name}: ${message}` };
+  /** An undo without which nothing older may be undone: waits until an operator has corrected what it stumbles over. */
+  async #parkUndo(name: string, message: string, type: UndoFailure): Promise<void> {
+    const parked = { type, message: `undo of ${name}: ${message}` };
+    await this.#parkEnding(parked, `parked: the undo of ${name} failed; retry`);
+  }
+
+  /** While everything is undone, there is nothing but `retry`. */
+  async #parkEnding(parked: Omit<Parked, 'step'>, summary: string): Promise<void> {
+    this.progress.parked = { step: this.#lastStep, ...parked };
     this.progress.status = 'parked';
     this.#retryRequested = false;
     this.show();
-    await this.timerWhile(() => this.#retryRequested, `parked: the undo of ${name} failed; retry`);
+    await this.timerWhile(() => this.#retryRequested, summary);
     delete this.progress.parked;
     this.progress.status = 'aborting';
+  }
+
+  /** The step that began last: where the migration was when it ended. */
+  get #lastStep(): StepName {
+    return this.progress.steps.findLast(({ startedAt }) => startedAt !== undefined)?.name ?? 'preflight';
   }
 
   #end(status: 'completed' | 'aborted' | 'failed' | 'rolled-back'): void {
@@ -286,7 +320,9 @@ export class Migration implements Answerable, GateHost {
     this.#rolledBack = true;
     delete this.progress.wayBack;
     delete this.progress.soak;
-    await this.undo.runAll(this.progress, (name, message) => this.#parkUndo(name, message), { afterRollback: true });
+    await this.undo.runAll(this.progress, (name, message, type) => this.#parkUndo(name, message, type), {
+      afterRollback: true,
+    });
     this.progress.status = 'running';
   }
 
@@ -340,7 +376,9 @@ export class Migration implements Answerable, GateHost {
     if (!(failure instanceof ApplicationFailure) || !ENDING_FAILURES.has(failure.type ?? '')) return false;
     if (this.#pastSwitch || this.#ending) return false;
     this.#ruin = failure;
-    this.notice(`${failure.type}: ${failure.message} Everything is undone.`);
+    this.notice(
+      `${failure.type}: ${failure.message} Everything is undone, unless applications turn out to be on the target.`,
+    );
     this.#scope.cancel();
     return true;
   }
@@ -532,6 +570,15 @@ export class Migration implements Answerable, GateHost {
       return 'abort refused: traffic is on the target already; writes there would be lost. To go back, send rollback';
     if (this.#ending || this.#abortRequested) return 'abort: already under way';
     return undefined;
+  }
+}
+
+/** What speaks against undoing; that nobody could look does, too. */
+async function seen(input: Parameters<typeof act<'lookAtUse'>>[1]): Promise<readonly { readonly text: string }[]> {
+  try {
+    return (await act('lookAtUse', input)).evidence;
+  } catch (error) {
+    return [{ text: `nobody could look: ${(failureOf(error) as Error).message}` }];
   }
 }
 

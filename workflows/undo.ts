@@ -1,4 +1,5 @@
-import { ActivityFailure, CancellationScope, log } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancellationScope, log } from '@temporalio/workflow';
+import type { FailureType } from '../plan/failures';
 import type { Progress } from '../plan/progress';
 
 interface Undo {
@@ -9,6 +10,10 @@ interface Undo {
   readonly keptByRollback: boolean;
   run(): Promise<void>;
 }
+
+const IN_USE = 'InUse' satisfies FailureType;
+/** Why an undo is parked. */
+export type UndoFailure = 'UndoFailed' | typeof IN_USE;
 
 /**
  * What has to be undone on abort. An entry is registered *before* the change that it undoes, so it must do no harm when
@@ -28,22 +33,31 @@ export class UndoList {
     });
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  has(name: string): boolean {
+    return this.#entries.some((entry) => entry.name === name);
+  }
+
   /**
-   * Undoes everything, newest first, whatever is cancelled around it. An undo that fails is shown, not hidden; a critical
-   * one is parked and tried again until it works.
+   * Undoes everything, newest first, whatever is cancelled around it. An undo that fails is shown, not hidden. A critical
+   * one is parked and tried again until it works, and so is one that found applications on the other side: undoing what is older
+   * would take away what they stand on.
    */
   async runAll(
     progress: Progress,
-    park: (name: string, message: string) => Promise<void>,
+    park: (name: string, message: string, type: UndoFailure) => Promise<void>,
     { afterRollback = false } = {},
   ): Promise<void> {
     await CancellationScope.nonCancellable(async () => {
       for (let entry = this.#entries.pop(); entry; entry = this.#entries.pop()) {
         if (afterRollback && entry.keptByRollback) continue;
-        let result = await undo(entry);
-        while (!result.ok && entry.critical) {
-          await park(entry.name, result.message ?? '');
-          result = await undo(entry);
+        let { type, ...result } = await undo(entry);
+        while (!result.ok && (entry.critical || type === IN_USE)) {
+          await park(entry.name, result.message ?? '', type === IN_USE ? IN_USE : 'UndoFailed');
+          ({ type, ...result } = await undo(entry));
         }
         progress.undone.push(result);
       }
@@ -51,7 +65,7 @@ export class UndoList {
   }
 }
 
-async function undo(entry: Undo): Promise<{ name: string; ok: boolean; message?: string }> {
+async function undo(entry: Undo): Promise<{ name: string; ok: boolean; message?: string; type?: string }> {
   try {
     await entry.run();
     return { name: entry.name, ok: true };
@@ -59,6 +73,7 @@ async function undo(entry: Undo): Promise<{ name: string; ok: boolean; message?:
     const failure = error instanceof ActivityFailure ? error.cause : error;
     const message = failure instanceof Error ? failure.message : String(failure);
     log.error('undo failed', { undo: entry.name, message });
-    return { name: entry.name, ok: false, message };
+    const type = failure instanceof ApplicationFailure ? (failure.type ?? undefined) : undefined;
+    return { name: entry.name, ok: false, message, ...(type === undefined ? {} : { type }) };
   }
 }

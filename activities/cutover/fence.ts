@@ -4,7 +4,7 @@ import { IS_REPLICATION_ROLE } from '../postgres/other-migrations';
 import { escapeIdentifier, escapeLiteral, queryRows, type Session } from '../postgres/session';
 
 /** Roles of RDS's own; they must keep their access. */
-const RDS_ROLES = ['rdsadmin', 'rdsrepladmin', 'rdsproxyadmin', 'rdstopmgr', 'rdswriteforwarduser'];
+export const RDS_ROLES = ['rdsadmin', 'rdsrepladmin', 'rdsproxyadmin', 'rdstopmgr', 'rdswriteforwarduser'];
 
 /** What the fence will change on the source, and what was there before. */
 export interface FencePlan {

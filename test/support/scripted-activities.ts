@@ -203,6 +203,7 @@ const WELL: { [N in Name]: (input: Input<N>) => Promise<Result<N>> | Result<N> }
   stopSource: nothing,
   startSource: nothing,
   checkSourceUnused: () => undefined,
+  lookAtUse: () => ({ evidence: [] }),
   removeReplication: nothing,
   deleteSource: () => ({ finalSnapshot: 'keyshift-m-final' }),
   deleteReplicationSecret: nothing,

@@ -95,7 +95,7 @@ export async function finish(
     await guardBack.stop();
     await migration.lastLock.open();
     if (!plan.keep.source) await act('checkSourceUnused', { ...ref, fencedRoles });
-    await act('removeReplication', input);
+    await act('removeReplication', { ...input, serving: 'target' });
     // Behind the publications: a table that is published without a replica identity refuses UPDATE and DELETE.
     if (plan.replicaIdentity === 'set') {
       if (plan.keep.source) await act('restoreReplicaIdentities', { ...input, side: 'source' });
@@ -105,6 +105,7 @@ export async function finish(
       left = await act('deleteSource', {
         ...ref,
         resourceId: source.resourceId,
+        fencedRoles,
         kmsKeyArn: source.targetKmsKeyArn,
         unprotect: report.removal?.deletionProtection ?? false,
         replicas: report.removal?.replicas ?? [],

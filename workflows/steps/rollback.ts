@@ -56,7 +56,7 @@ export async function rollBack(
   await migration.step('rollback-undo', async (note) => {
     await migration.undoAfterRollback();
     await dropMovedSlots(migration, source.databases);
-    await act('removeReplication', { ...migration.ref, databases: source.databases });
+    await act('removeReplication', { ...migration.ref, databases: source.databases, serving: 'source' });
     const { instance } = migration.plan.target;
     migration.report.stays.push({
       what: 'target',

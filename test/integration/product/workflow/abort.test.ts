@@ -80,7 +80,9 @@ describe('an abort', () => {
     const expected = UNDO.slice(0, due).toReversed();
     expect(report.status).toBe('aborted');
     expect(report.progress.undone).toEqual(expected.map(([undo]) => ({ name: undo, ok: true })));
-    expect(migration.script.names.slice(before)).toEqual(expected.map(([, activity]) => activity));
+    // Before anything is undone the world is asked who is in use; with nothing to undo there is nothing to ask.
+    const asks = due > 0 ? ['lookAtUse'] : [];
+    expect(migration.script.names.slice(before)).toEqual([...asks, ...expected.map(([, activity]) => activity)]);
     expect(report.progress.notices.at(-1)?.text).toBe('abort requested by anna: not today');
     await expect(migration.status()).resolves.toBe('COMPLETED');
   });
@@ -284,6 +286,81 @@ describe('an undo that fails', () => {
     await migration.update('retry', { by: 'anna' });
     const { progress } = await migration.result();
     expect(progress.undone).toEqual(UNDO.toReversed().map(([name]) => ({ name, ok: true })));
+  });
+});
+
+describe('an abort of a migration whose target serves, which a reset has made it forget', () => {
+  const evidence = [{ kind: 'record' as const, text: 'a cutover to app-db-encrypted is recorded there' }];
+
+  it('parks, undoes nothing, and says what was seen, until nobody is there any more', async () => {
+    let isUsed = true;
+    const migration = await stuckIn('verifyContents', { lookAtUse: () => ({ evidence: isUsed ? evidence : [] }) });
+    await abort(migration);
+    const parkedInUse = () => migration.until('it is parked', ({ parked }) => parked?.type === 'InUse');
+    const { parked, undone, status } = await parkedInUse();
+    expect(status).toBe('parked');
+    expect(parked).toMatchObject({ step: 'verify', details: evidence });
+    expect(parked?.message).toContain('Nothing was undone');
+    expect(parked?.message).toContain('a cutover to app-db-encrypted is recorded there');
+    expect(undone).toEqual([]);
+    await migration.update('retry', { by: 'anna' });
+    await migration.until('it looks again', () => migration.script.count('lookAtUse') === 2);
+    await parkedInUse();
+    expect(migration.script.names.filter((name) => name === 'deleteTarget')).toEqual([]);
+    isUsed = false;
+    await migration.update('retry', { by: 'anna' });
+    const report = await migration.result();
+    expect(report.status).toBe('aborted');
+    expect(report.progress.undone.every(({ ok }) => ok)).toBe(true);
+  });
+
+  it('parks, too, where nobody can look', async () => {
+    const migration = await stuckIn('createSlots', {
+      lookAtUse: () => {
+        throw finalFailure('AccessDenied', 'may not describe instances');
+      },
+    });
+    await abort(migration);
+    const { parked } = await migration.until('it is parked', (progress) => progress.parked !== undefined);
+    expect(parked).toMatchObject({ type: 'InUse', message: expect.stringContaining('may not describe') as string });
+  });
+
+  it('is not ruined by a slot that the switch has removed: it parks, and can still be aborted', async () => {
+    const migration = await lab.migrate(
+      {
+        waitForCatchUp: () => {
+          throw finalFailure(
+            'InUse',
+            'Replication slot x on the source is gone. But applications may be on the target',
+          );
+        },
+      },
+      UNATTENDED,
+    );
+    const { parked } = await migration.untilParked();
+    expect(parked).toMatchObject({ type: 'InUse', step: 'catch-up' });
+    await abort(migration);
+    await expect(migration.result()).resolves.toMatchObject({ status: 'aborted' });
+  });
+
+  it('stops at the undo that finds applications on the other side: nothing older is undone', async () => {
+    let isUsed = true;
+    const migration = await stuckIn('createSlots', {
+      dropPublications: () => {
+        if (isUsed) throw finalFailure('InUse', 'sessions of app on app-db-encrypted');
+      },
+    });
+    await abort(migration);
+    const { parked, undone } = await migration.until('it is parked', (progress) => progress.parked !== undefined);
+    expect(parked).toMatchObject({
+      type: 'InUse',
+      message: 'undo of publications and fence tables: sessions of app on app-db-encrypted',
+    });
+    expect(undone).toEqual([{ name: 'replication slots', ok: true }]);
+    isUsed = false;
+    await migration.update('retry', { by: 'anna' });
+    const { progress } = await migration.result();
+    expect(progress.undone).toHaveLength(4);
   });
 });
 
