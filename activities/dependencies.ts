@@ -62,6 +62,8 @@ export interface Dependencies {
 /** The part of its input that every activity has: which migration it works for. */
 export interface MigrationRef {
   readonly id: string;
+  /** How slots and subscriptions are called (plan/names.ts). */
+  readonly naming?: 2;
   readonly plan: Plan;
   /**
    * `back`: the target of the plan is where changes come from, the source where they go: the way back. Whatever is said of

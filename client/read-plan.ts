@@ -38,6 +38,6 @@ export function checkMigrationId(id: string): string {
   if (isNewMigrationId(id)) return id;
   throw new CommandError(
     EXIT.usage,
-    `"${id}" can't name a migration: give 1-41 lower case letters, digits and hyphens, beginning with a letter, no hyphen at the end and no two in a row`,
+    `"${id}" can't name a migration: give 1-41 lower case letters, digits and hyphens, beginning with a letter, no hyphen at the end, no two in a row, and not "-final" at the end`,
   );
 }

@@ -39,15 +39,29 @@ function shortHash(text: string): string {
  * slots demand, and within 63 bytes. Names that had to be changed to fit end in a hash, so that no two meet.
  * @see https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS-MANIPULATION
  */
-export function postgresName(migration: string, what?: string): string {
+export function postgresName(migration: string, what?: string, separator: '_' | '__' = '_'): string {
   const prefix = `keyshift_${migration.replaceAll('-', '_')}`;
   if (what === undefined) return prefix;
   const plain = what.replaceAll(/[^a-z0-9_]/g, '_');
-  const name = `${prefix}_${plain}`;
+  const name = `${prefix}${separator}${plain}`;
   if (plain === what && name.length <= MAX_IDENTIFIER_BYTES) return name;
   const suffix = `_${shortHash(what)}`;
   return name.slice(0, MAX_IDENTIFIER_BYTES - suffix.length) + suffix;
 }
+
+/** A migration, and how its slots and subscriptions are called. */
+export interface Named {
+  readonly id: string;
+  /**
+   * 2: two underscores stand between the id and the database. An id has no two hyphens in a row and none at its end (`isNewMigrationId`), so
+   * the first two underscores end it, and no two ids meet. Absent: one underscore, by which `a` with the database `b_c` and `a-b` with `c`
+   * meet; so it is in migrations that an older workflow began.
+   */
+  readonly naming?: 2;
+}
+
+const withDatabase = ({ id, naming }: Named, database: string): string =>
+  postgresName(id, database, naming === 2 ? '__' : '_');
 
 /** The id in the comment on something of ours: `keyshift <id>`, or `keyshift <id> <mark>`. */
 export const idInComment = (comment: string | null): string | undefined =>
@@ -60,16 +74,18 @@ export const idInComment = (comment: string | null): string | undefined =>
 export function idInName(name: string, database?: string): string {
   const text = name.replace(/^keyshift_/, '');
   const end = database === undefined ? -1 : text.lastIndexOf(`_${database.replaceAll(/[^a-z0-9_]/g, '_')}`);
-  return (end > 0 ? text.slice(0, end) : text).replaceAll('_', '-');
+  if (database === undefined) return text.replaceAll('_', '-');
+  const id = end > 0 ? text.slice(0, end) : (text.split('__')[0] ?? text);
+  return id.replace(/_$/, '').replaceAll('_', '-');
 }
 
 /** Role with which the target's subscription reads from the source. */
 export const replicationRole = (migration: string): string => postgresName(migration);
 /** Slot of one database; slots are unique in a whole server, so the database is part of the name. */
-export const slotName = (migration: string, database: string): string => postgresName(migration, database);
+export const slotName = (of: Named, database: string): string => withDatabase(of, database);
 export const publicationName = (migration: string): string => postgresName(migration);
 /** Subscriptions are unique in a server only per database, but their names show up in server-wide views. */
-export const subscriptionName = (migration: string, database: string): string => postgresName(migration, database);
+export const subscriptionName = (of: Named, database: string): string => withDatabase(of, database);
 /** Schema that holds the fence table, on the source and, by way of the snapshot, on the target. */
 export const fenceSchema = (migration: string): string => postgresName(migration);
 /** `application_name` of our connections; also how fences know whom to spare. */

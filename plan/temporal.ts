@@ -36,8 +36,9 @@ export const NO_CREDENTIALS = 'NoCredentials';
 /** The id of a migration is the id of its workflow. */
 export const MIGRATION_ID = /^[a-z][a-z0-9-]{0,40}$/;
 /**
- * What a new migration may be called: RDS refuses names with two hyphens in a row, and ours hold the id. A workflow that runs under another id
+ * What a new migration may be called: RDS refuses names with two hyphens in a row, and ours hold the id. One that ends in `-final` would have
+ * names of AWS resources that another has, too: `x-final` + `encrypted` and `x` + `final-encrypted`. A workflow that runs under another id
  * goes on, so workflow code asks for `MIGRATION_ID` only.
  */
-export const isNewMigrationId = (id: string): boolean => MIGRATION_ID.test(id) && !/--|-$/.test(id);
+export const isNewMigrationId = (id: string): boolean => MIGRATION_ID.test(id) && !/--|-$|-final$/.test(id);
 export const migrationWorkflowId = (migration: string): string => migration;

@@ -59,6 +59,8 @@ export class Migration implements Answerable, GateHost {
   readonly messageCount: MessageCount;
   readonly report: Report;
   readonly progress: Progress;
+  /** Slots of a migration that runs at an upgrade keep their names; this is asked before the first activity. */
+  readonly #naming = patched('unambiguous-slot-names-20261130') ? ({ naming: 2 } as const) : {};
   readonly #scope = new CancellationScope();
   #gateShown: GateName | undefined;
   #retryRequested = false;
@@ -109,9 +111,9 @@ export class Migration implements Answerable, GateHost {
   get ref(): MigrationRef {
     const { id, plan, report } = this;
     const [recordsIn] = report.source?.databases ?? [];
+    const named = { id, ...this.#naming, plan };
     return {
-      id,
-      plan,
+      ...named,
       ...(report.source ? { sourceResourceId: report.source.resourceId } : {}),
       ...(report.target ? { targetResourceId: report.target.resourceId } : {}),
       ...(recordsIn === undefined ? {} : { recordsIn }),

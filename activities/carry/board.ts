@@ -92,7 +92,7 @@ async function movedSubscriptions(source: Access, target: Access, input: Input):
   const [first = 'postgres'] = input.databases;
   const [there, here] = await Promise.all(
     [source, target].map((access) =>
-      withSession(access, { ...look, database: first }, (session) => foreignSubscriptions(session, input.id)),
+      withSession(access, { ...look, database: first }, (session) => foreignSubscriptions(session, input)),
     ),
   );
   const red: string[] = [];
@@ -136,8 +136,8 @@ async function movedJobs(source: Access, target: Access, { databases, plan }: In
   return found;
 }
 
-async function foreignSlots(source: Access, { id, databases }: Input): Promise<string[]> {
-  const ours = databases.map((database) => slotName(id, database));
+async function foreignSlots(source: Access, input: Input): Promise<string[]> {
+  const ours = input.databases.map((database) => slotName(input, database));
   const rows = await withSession(source, { step: 'go-no-go', database: 'postgres', readOnly: true }, (session) =>
     queryRows<{ slot: string; plugin: string | null; active: boolean }>(
       session,

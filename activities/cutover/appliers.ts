@@ -1,4 +1,4 @@
-import { subscriptionName } from '../../plan/names';
+import { type Named, subscriptionName } from '../../plan/names';
 import { queryRows, type Session } from '../postgres/session';
 
 /** An apply worker of a subscription that isn't ours. */
@@ -11,7 +11,7 @@ interface Applier {
  * Subscriptions of others whose apply worker runs on the source, each as a sentence: a worker doesn't log in, so no fence stops it, and
  * it writes with the rights of the subscription's owner.
  */
-export async function foreignAppliers(source: Session, migration: string): Promise<string[]> {
+export async function foreignAppliers(source: Session, migration: Named): Promise<string[]> {
   const found = await queryRows<Applier>(
     source,
     `SELECT DISTINCT s.subname AS name, d.datname AS database

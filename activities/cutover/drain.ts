@@ -35,8 +35,9 @@ async function endForeignSessions(source: Session, spared: Spared, mayGoOn: () =
  * A role that could log in after the switch would write where nobody reads any more, and so would a subscription of somebody else.
  * @throws PauseGivenUp when there is one: the next board has it
  */
-async function refuseOpenWays({ id, plan }: CutOverInput, { source }: DatabasePair): Promise<void> {
-  const appliers = await foreignAppliers(source, id);
+async function refuseOpenWays(input: CutOverInput, { source }: DatabasePair): Promise<void> {
+  const { id, plan } = input;
+  const appliers = await foreignAppliers(source, input);
   if (appliers.length > 0) throw new PauseGivenUp(appliers.join('; '));
   const open = await rolesLeftOpen(source, id, plan.cutover.spareRoles);
   if (open.length === 0) return;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ForecastStep, PauseForecast } from '../../plan/board';
 import { compareLsn } from '../../plan/lsn';
-import { subscriptionName } from '../../plan/names';
+import { type Named, subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { readMark, writeMark } from '../postgres/fence-table';
 import { accessTo, inEachDatabase, type Session, withSession } from '../postgres/session';
@@ -77,7 +77,7 @@ async function measureDatabases(
       return {
         ...roundTrips,
         flush: Math.max(0, commit - roundTrips.target),
-        mark: await timeOfMark(from, to, input.id, database),
+        mark: await timeOfMark(from, to, input, database),
         sequences: await timeOfSequences(from, to, input.id),
       };
     }),
@@ -92,16 +92,16 @@ async function roundTrip(session: Session): Promise<number> {
 }
 
 /** As the drain proves it: by the row and by the origin of the subscription. */
-async function timeOfMark(source: Session, target: Session, migration: string, database: string): Promise<number> {
+async function timeOfMark(source: Session, target: Session, migration: Named, database: string): Promise<number> {
   const subscription = await findSubscription(target, subscriptionName(migration, database));
   if (!subscription?.subenabled) return 0;
   const mark = randomUUID();
   return timed(async () => {
     const giveUpAt = performance.now() + LONGEST_MARK_MS;
-    const position = await writeMark(source, migration, 'board', mark);
+    const position = await writeMark(source, migration.id, 'board', mark);
     for (;;) {
       const arrived =
-        (await readMark(target, migration, 'board')) === mark &&
+        (await readMark(target, migration.id, 'board')) === mark &&
         compareLsn((await originProgress(target, originOf(subscription))) ?? '0/0', position) >= 0;
       if (arrived || performance.now() > giveUpAt) return;
       await throwIfCancelled();

@@ -23,14 +23,11 @@ export interface NeighbourPlan {
   readonly cron?: string;
 }
 
-export async function planNeighbours(
-  { id, plan }: MigrationRef,
-  pairs: SourceSessions,
-): Promise<NeighbourPlan | undefined> {
-  const { subscriptions, cronJobs } = plan.carry;
+export async function planNeighbours(ref: MigrationRef, pairs: SourceSessions): Promise<NeighbourPlan | undefined> {
+  const { subscriptions, cronJobs } = ref.plan.carry;
   const [first] = pairs.values();
   if (!first) return undefined;
-  const found = subscriptions === 'move' ? await foreignSubscriptions(first.source, id) : [];
+  const found = subscriptions === 'move' ? await foreignSubscriptions(first.source, ref) : [];
   const subscribed = [...new Set(found.map(({ database }) => database))].filter((database) => pairs.has(database));
   let cron: string | undefined;
   for (const [database, { source }] of cronJobs === 'move' ? pairs : []) if (await hasCron(source)) cron = database;
@@ -54,7 +51,7 @@ export async function holdNeighbours(
   const [first] = pairs.values();
   if (!first) throw new Error('no database to cut over');
   const earlier = await readNote(first.source, ref);
-  const subscriptions = (await foreignSubscriptions(first.source, ref.id)).filter(({ database }) =>
+  const subscriptions = (await foreignSubscriptions(first.source, ref)).filter(({ database }) =>
     subscribed.includes(database),
   );
   const home = cron === undefined ? undefined : pairs.get(cron)?.source;

@@ -127,7 +127,7 @@ async function openAll(
       ...pair,
       proof: await openPair({ step: 'proof', database, statementTimeoutMs: PROOF_STATEMENT_TIMEOUT_MS }),
       sequences: await listSequences(pair.source, input.id),
-      origin: originOf(await requireSubscription(pair.target, subscriptionName(input.id, database))),
+      origin: originOf(await requireSubscription(pair.target, subscriptionName(input, database))),
       ...(carry ? { carry } : {}),
     });
   }

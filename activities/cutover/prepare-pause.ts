@@ -43,12 +43,12 @@ export async function preparePause(
   const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
   await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));
   await inEachDatabase(target, input.databases, options, async (session, database) => {
-    await confirmAtOnce(session, input.id, database);
+    await confirmAtOnce(session, input, database);
     await waitUntil(async () => {
       const receiving = await queryRows(
         session,
         'SELECT 1 FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL AND received_lsn IS NOT NULL',
-        [subscriptionName(input.id, database)],
+        [subscriptionName(input, database)],
       );
       return receiving.length > 0 ? { done: undefined } : { waitingFor: `worker of ${database}` };
     });

@@ -113,7 +113,7 @@ async function detachOnSource(
   if (!access) return;
   for (const { database, name } of subscriptions) {
     await withSession(access, { step: 'resume', database }, async (session) => {
-      const found = (await foreignSubscriptions(session, ref.id)).find((one) => one.name === name);
+      const found = (await foreignSubscriptions(session, ref)).find((one) => one.name === name);
       if (found?.slot) await detachSubscription(session, name);
     });
   }
@@ -125,7 +125,7 @@ async function detachOnSource(
  */
 async function goOn(session: Session, ref: MigrationRef, moved: MovedSubscription): Promise<void> {
   const { name, slot, enabled, position, database } = moved;
-  const [found] = (await foreignSubscriptions(session, ref.id)).filter(
+  const [found] = (await foreignSubscriptions(session, ref)).filter(
     (one) => one.name === name && one.database === database,
   );
   if (!found) {

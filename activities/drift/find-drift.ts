@@ -1,5 +1,5 @@
 import { finalFailure } from '../../plan/failures';
-import { fenceSchema, subscriptionName } from '../../plan/names';
+import { fenceSchema, type Named, subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { fenceTable, readMark } from '../postgres/fence-table';
 import {
@@ -48,7 +48,7 @@ export async function findDrift(deps: Dependencies, input: DriftInput): Promise<
           describeDatabase(from, input.id, shared),
           describeDatabase(to, input.id, shared),
         ]);
-        const remade = await remadeTables(from, to, input.id, database);
+        const remade = await remadeTables(from, to, input, database);
         const off = quarantined.get(database);
         const compared = ({ key }: CatalogObject) => !off?.has(key);
         return compareSchemas(
@@ -73,10 +73,10 @@ const asBefore = (object: CatalogObject, remade: ReadonlySet<string>): CatalogOb
 async function remadeTables(
   source: Session,
   target: Session,
-  migration: string,
+  migration: Named,
   database: string,
 ): Promise<Set<string>> {
-  const newest = Number(await readMark(source, migration, 'newest-oid'));
+  const newest = Number(await readMark(source, migration.id, 'newest-oid'));
   if (!newest) return new Set();
   const tables = `SELECT c.oid::regclass::text AS name, c.oid::bigint::float8 AS oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;

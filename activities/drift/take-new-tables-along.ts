@@ -1,5 +1,5 @@
 import { finalFailure } from '../../plan/failures';
-import { publicationName, replicationRole, subscriptionName } from '../../plan/names';
+import { type Named, publicationName, replicationRole, subscriptionName } from '../../plan/names';
 import type { Dependencies } from '../dependencies';
 import {
   type Access,
@@ -33,8 +33,8 @@ export async function takeNewTablesAlong(deps: Dependencies, input: DriftInput):
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const taken: string[] = [];
   await inEachDatabase(target, input.databases, { step: 'new-tables' }, async (session, database) => {
-    const subscription = subscriptionName(input.id, database);
-    const fresh = await newTables(source, session, input.id, database);
+    const subscription = subscriptionName(input, database);
+    const fresh = await newTables(source, session, input, database);
     if (fresh.length > 0) {
       refuseHiddenRows(input, fresh);
       await allowReading(source, input.id, database, fresh);
@@ -50,7 +50,7 @@ export async function takeNewTablesAlong(deps: Dependencies, input: DriftInput):
 }
 
 /** Published tables that are on the target, but that its subscription doesn't know: what comes for them is skipped in silence. */
-async function newTables(access: Access, target: Session, migration: string, database: string): Promise<NewTable[]> {
+async function newTables(access: Access, target: Session, migration: Named, database: string): Promise<NewTable[]> {
   const there = await queryRows<{ label: string }>(
     target,
     `SELECT format('%I.%I', n.nspname, c.relname) AS label FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -64,7 +64,7 @@ async function newTables(access: Access, target: Session, migration: string, dat
       `SELECT format('%I.%I', p.schemaname, p.tablename) AS name, p.schemaname AS schema, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AS "rowSecurity"
          FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
         WHERE p.pubname = $1 ORDER BY 1`,
-      [publicationName(migration)],
+      [publicationName(migration.id)],
     ),
   );
   return published.filter(({ name }) => unknown.has(name));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { finalFailure } from '../../plan/failures';
-import { slotName } from '../../plan/names';
+import { type Named, slotName } from '../../plan/names';
 import type { Lag } from '../../plan/progress';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { accessTo, queryRows, type Session, withSession } from '../postgres/session';
@@ -32,7 +32,7 @@ export interface SlotLag {
  * confirmed as flushed. Timestamps of the receiver can look current with changes unapplied.
  * @throws ApplicationFailure SlotLost when a slot is lost or gone
  */
-export async function readSlots(source: Session, migration: string, databases: readonly string[]): Promise<SlotLag[]> {
+export async function readSlots(source: Session, migration: Named, databases: readonly string[]): Promise<SlotLag[]> {
   const rows = await queryRows<SlotLag>(
     source,
     `SELECT slot_name AS slot, active, wal_status AS "walStatus",
@@ -65,9 +65,9 @@ export const slotLost = (slot: string, what: string) =>
 export async function readLag(deps: Dependencies, input: LagInput): Promise<Lag> {
   const access = await accessTo(deps, input, 'source');
   return withSession(access, { step: 'lag', database: 'postgres', readOnly: true }, async (session) => {
-    const first = largest(await readSlots(session, input.id, input.databases));
+    const first = largest(await readSlots(session, input, input.databases));
     await sleep(SAMPLE_DISTANCE_MS);
-    const second = largest(await readSlots(session, input.id, input.databases));
+    const second = largest(await readSlots(session, input, input.databases));
     return { bytes: second, trend: trendOf(first, second), at: new Date().toISOString() };
   });
 }

@@ -28,7 +28,7 @@ export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promi
   let before = Number.POSITIVE_INFINITY;
   await waitUntil(async () => {
     const slots = await withSession(source, { step: 'catch-up', database: 'postgres', readOnly: true }, (session) =>
-      readSlots(session, input.id, input.databases),
+      readSlots(session, input, input.databases),
     );
     const bytes = largest(slots);
     const trend = trendOf(before, bytes);
@@ -83,9 +83,9 @@ async function marksArrive(
     waitUntil(async () => {
       if ((await readMark(session, input.id, 'catch-up')) === mark) return { done: undefined };
       // Another attempt may have written its own mark over this one: the origin tells as well.
-      const applied = await appliedUpTo(session, subscriptionName(input.id, database));
+      const applied = await appliedUpTo(session, subscriptionName(input, database));
       if (applied && compareLsn(applied, before.get(database) ?? applied) > 0) return { done: undefined };
-      if (await stumbles(session, subscriptionName(input.id, database))) await drift.look();
+      if (await stumbles(session, subscriptionName(input, database))) await drift.look();
       await refuseApplyErrors(deps, session, input, database, errorsBefore);
       return { waitingFor: `mark in ${database}` };
     }),
@@ -112,7 +112,7 @@ async function refuseApplyErrors(
   database: string,
   before: ErrorsBefore,
 ): Promise<void> {
-  const errors = await countApplyErrors(session, subscriptionName(input.id, database));
+  const errors = await countApplyErrors(session, subscriptionName(input, database));
   const failed = errors - (before.get(database) ?? errors);
   if (!before.has(database)) before.set(database, errors);
   if (failed < APPLY_ERRORS_MAX) return;

@@ -41,7 +41,7 @@ async function look(deps: Dependencies, input: PressureInput): Promise<string | 
       session,
       `SELECT string_agg(slot_name, ', ' ORDER BY slot_name) AS endangered FROM pg_replication_slots
         WHERE slot_name = ANY ($1::text[]) AND wal_status IN ('unreserved', 'lost')`,
-      [input.databases.map((database) => slotName(input.id, database))],
+      [input.databases.map((database) => slotName(input, database))],
     ),
   );
   if (endangered) return `slot ${endangered} is about to lose the WAL that it needs`;

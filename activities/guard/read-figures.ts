@@ -1,4 +1,4 @@
-import { slotName } from '../../plan/names';
+import { type Named, slotName } from '../../plan/names';
 import { queryOne, type Session } from '../postgres/session';
 
 /** What the guard reads on the server beside the slots themselves. */
@@ -21,7 +21,7 @@ const COUNTERS = `
     FROM pg_stat_replication_slots WHERE slot_name = ANY ($1::text[])), '') AS "countersSince"`;
 const NO_COUNTERS = `NULL::float8 AS "spilledBytes", NULL::json AS decoded, pg_postmaster_start_time()::text AS "countersSince"`;
 
-export async function readFigures(session: Session, migration: string, databases: readonly string[]): Promise<Figures> {
+export async function readFigures(session: Session, migration: Named, databases: readonly string[]): Promise<Figures> {
   const { version } = await queryOne<{ version: number }>(
     session,
     `SELECT current_setting('server_version_num')::int AS version`,

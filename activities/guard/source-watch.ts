@@ -61,11 +61,11 @@ export class SourceWatch {
   }
 
   async #readServer(): Promise<{ slots: readonly SlotLag[]; figures: Figures }> {
-    const { id, databases } = this.input;
+    const { databases } = this.input;
     try {
       return await withSession(this.access, { ...STEP, database: 'postgres', readOnly: true }, async (session) => ({
-        slots: await readSlots(session, id, databases),
-        figures: await readFigures(session, id, databases),
+        slots: await readSlots(session, this.input, databases),
+        figures: await readFigures(session, this.input, databases),
       }));
     } catch (error) {
       throw (await this.#givenUpBefore()) ?? error;
@@ -155,7 +155,7 @@ export class SourceWatch {
       const missing = await accessTo(deps, input, 'target')
         .then((target) =>
           withSession(target, options, async (session) => {
-            const subscription = await findSubscription(session, subscriptionName(input.id, database));
+            const subscription = await findSubscription(session, subscriptionName(input, database));
             return subscription?.subenabled ? missingLinks(there, await readChain(session, input.id)) : [];
           }),
         )

@@ -91,7 +91,7 @@ async function receivesFrom(access: Parameters<typeof readRecords>[0], ref: Reco
       `SELECT s.subname AS name, d.datname AS database FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE s.subenabled`,
     ),
   );
-  return rows.some(({ name, database }) => name === subscriptionName(ref.id, database));
+  return rows.some(({ name, database }) => name === subscriptionName(ref, database));
 }
 
 function judge({ plan, lowersFence }: TargetQuestion, { source, target, switches }: World): Evidence[] {

@@ -40,8 +40,9 @@ export async function createSlots(deps: Dependencies, input: SlotsInput): Promis
   return slots;
 }
 
-async function createSlot(access: Access, { id: migration, plan }: MigrationRef, database: string): Promise<SlotFacts> {
-  const slot = slotName(migration, database);
+async function createSlot(access: Access, ref: MigrationRef, database: string): Promise<SlotFacts> {
+  const { id: migration, plan } = ref;
+  const slot = slotName(ref, database);
   // It waits for open transactions by lock, and holds up nobody while it does.
   const options = { step: 'slot', database, statementTimeoutMs: SLOT_CREATION_TIMEOUT_MS, lockTimeoutMs: 0 };
   return withSession(access, options, async (session) => {
@@ -150,17 +151,18 @@ export async function dropSlots(deps: Dependencies, input: SlotsInput): Promise<
  * Which slots of our names on a server are ours. A slot carries no comment: it is ours where it is of the right database and plugin, and
  * our schema in that database says that we made it, or were about to. The target has that row from the snapshot.
  */
-export async function ourSlots(access: Access, { id, databases }: SlotsInput): Promise<string[]> {
+export async function ourSlots(access: Access, input: SlotsInput): Promise<string[]> {
+  const { id, databases } = input;
   const named = await withSession(access, { step: 'undo-slot', database: 'postgres', readOnly: true }, (session) =>
     queryRows<{ slot: string; database: string }>(
       session,
       `SELECT slot_name AS slot, database FROM pg_replication_slots WHERE slot_name = ANY ($1::text[]) AND plugin = 'pgoutput'`,
-      [databases.map((database) => slotName(id, database))],
+      [databases.map((database) => slotName(input, database))],
     ),
   );
   const ours: string[] = [];
   for (const { slot, database } of named) {
-    if (slot !== slotName(id, database)) continue;
+    if (slot !== slotName(input, database)) continue;
     const options = { step: 'undo-slot', database, readOnly: true };
     if (await withSession(access, options, (session) => isNoted(session, id))) ours.push(slot);
   }

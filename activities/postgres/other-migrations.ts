@@ -1,5 +1,5 @@
 import { finalFailure } from '../../plan/failures';
-import { idInComment, idInName, postgresName } from '../../plan/names';
+import { idInComment, idInName, slotName } from '../../plan/names';
 import { queryRows, type Session } from './session';
 
 /** What another migration has on a server, whether it runs or has left it behind. */
@@ -68,7 +68,10 @@ export function otherMigrations(traces: readonly Trace[], own: string): OtherMig
 /** The name of a slot holds id and database; whoever of those that are known makes exactly this name is its owner. */
 function idOf({ name, belongsTo, comment }: Trace, known: ReadonlySet<string>): string {
   if (belongsTo === null) return idInComment(comment) ?? idInName(name);
-  return [...known].find((id) => postgresName(id, belongsTo) === name) ?? idInName(name, belongsTo);
+  return (
+    [...known].find((id) => [{ id }, { id, naming: 2 as const }].some((of) => slotName(of, belongsTo) === name)) ??
+    idInName(name, belongsTo)
+  );
 }
 
 /** What an operator is told: who, what of it is there, and where to look. */

@@ -17,7 +17,7 @@ export async function repointSubscriptions(
   const credentials = await ensureReplicationCredentials(aws, input.id);
   const access = await accessTo(deps, input, 'target');
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
-    const name = subscriptionName(input.id, database);
+    const name = subscriptionName(input, database);
     if (!(await findSubscription(session, name))) return;
     const connection = conninfo({ ...source, ...credentials, database, bundle: await bundleOf(session) });
     await executeWithConninfo(session, `ALTER SUBSCRIPTION ${escapeIdentifier(name)} CONNECTION %L`, connection);

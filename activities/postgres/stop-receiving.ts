@@ -16,7 +16,7 @@ export async function stopReceiving(deps: Dependencies, ref: MigrationRef): Prom
     ),
   );
   for (const { name, database } of enabled) {
-    if (name !== subscriptionName(ref.id, database)) continue;
+    if (name !== subscriptionName(ref, database)) continue;
     await withSession(access, { step: 'rename', database }, (session) =>
       session.query(`ALTER SUBSCRIPTION ${escapeIdentifier(name)} DISABLE`),
     );

@@ -1,6 +1,6 @@
 import { finalFailure } from '../../plan/failures';
 import { compareLsn, type Lsn } from '../../plan/lsn';
-import { publicationName, slotName, subscriptionName } from '../../plan/names';
+import { type Named, publicationName, slotName, subscriptionName } from '../../plan/names';
 import { isSqlState } from '../classify-error';
 import { dropDdlBlock } from '../drift/ddl-block';
 import { refuseDrift } from '../drift/find-drift';
@@ -50,7 +50,7 @@ export async function createSubscriptions(
   const access = await accessTo(deps, input, 'target');
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
     if (input.direction !== 'back') await dropDdlBlock(session, input.id);
-    if (await findSubscription(session, subscriptionName(input.id, database))) return;
+    if (await findSubscription(session, subscriptionName(input, database))) return;
     const bundle = await bundleOf(session);
     const origin = input.direction === 'back' && (await canFilterOrigins(session)) ? ', origin = none' : '';
     await createDisabled(
@@ -92,8 +92,8 @@ async function createDisabled(
   connection: string,
   more: string,
 ): Promise<void> {
-  const options = `enabled = false, create_slot = false, copy_data = false, slot_name = ${escapeIdentifier(slotName(input.id, database))}${more}`;
-  const statement = `CREATE SUBSCRIPTION ${escapeIdentifier(subscriptionName(input.id, database))} CONNECTION %L PUBLICATION ${escapeIdentifier(publicationName(input.id))} WITH (${options})`;
+  const options = `enabled = false, create_slot = false, copy_data = false, slot_name = ${escapeIdentifier(slotName(input, database))}${more}`;
+  const statement = `CREATE SUBSCRIPTION ${escapeIdentifier(subscriptionName(input, database))} CONNECTION %L PUBLICATION ${escapeIdentifier(publicationName(input.id))} WITH (${options})`;
   try {
     await executeWithConninfo(session, statement, connection);
   } catch (error) {
@@ -138,7 +138,7 @@ export async function requireSubscription(session: Session, name: string): Promi
  */
 async function advanceOrigins(access: Access, input: SubscriptionsInput & { position: Lsn }): Promise<void> {
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
-    const subscription = await requireSubscription(session, subscriptionName(input.id, database));
+    const subscription = await requireSubscription(session, subscriptionName(input, database));
     if (subscription.subenabled) return;
     const origin = originOf(subscription);
     await session.query('SELECT pg_replication_origin_advance($1, $2::pg_lsn)', [origin, input.position]);
@@ -185,7 +185,7 @@ export async function enableSubscriptions(
 ): Promise<void> {
   const access = await accessTo(deps, input, 'target');
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
-    const name = subscriptionName(input.id, database);
+    const name = subscriptionName(input, database);
     const subscription = await requireSubscription(session, name);
     // Of each database by itself: before 16, the launcher starts one worker in 5 s (wal_retrieve_retry_interval).
     const giveUpAt = Date.now() + START_TIMEOUT_MS;
@@ -237,7 +237,7 @@ export async function dropSubscriptions(deps: Dependencies, input: Subscriptions
   const access = await accessIfThere(deps, input, 'target');
   if (!access) return;
   await inEachDatabase(access, input.databases, { step: 'unsubscribe' }, async (session, database) => {
-    const name = subscriptionName(input.id, database);
+    const name = subscriptionName(input, database);
     if (!(await isOurSubscription(session, input.id, name))) return;
     const quoted = escapeIdentifier(name);
     await session.query(`ALTER SUBSCRIPTION ${quoted} DISABLE`);
@@ -260,7 +260,7 @@ async function isOurSubscription(session: Session, migration: string, name: stri
  * Lets apply confirm each commit at once instead of with the next round of the WAL writer: the drain then takes about a
  * millisecond instead of 200 (docs/performance.md). Costs a flush per transaction, so it comes shortly before the pause.
  */
-export async function confirmAtOnce(session: Session, migration: string, database: string): Promise<void> {
+export async function confirmAtOnce(session: Session, migration: Named, database: string): Promise<void> {
   await session.query(
     `ALTER SUBSCRIPTION ${escapeIdentifier(subscriptionName(migration, database))} SET (synchronous_commit = on)`,
   );

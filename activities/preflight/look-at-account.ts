@@ -1,3 +1,4 @@
+import { isNewMigrationId } from '../../plan/temporal';
 import { DescribeAccountAttributesCommand, type DBInstance } from '@aws-sdk/client-rds';
 import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
@@ -24,6 +25,14 @@ const leftBy = (tags: Parameters<typeof isOurs>[0], migration: string): string =
 /** Names that we need are free. */
 export async function checkNames(aws: Aws, plan: Plan, migration: string): Promise<Check> {
   const code = 'target-name';
+  if (!isNewMigrationId(migration)) {
+    return {
+      code,
+      level: 'block',
+      message: `What we make can't be called after the migration ${migration}: RDS takes no hyphen at the end of a name and no two in a row, and "-final" at the end is taken by the names of snapshots.`,
+      remedy: 'Start it under another workflow id.',
+    };
+  }
   const target = await findInstance(aws, plan.target.instance);
   if (target) {
     // Also one that carries our tag: it may be the live result of an earlier migration of this id.

@@ -38,7 +38,7 @@ export async function prepareQuarantineGroup(deps: Dependencies, ref: MigrationR
   const subscriptions = await withSession(
     access,
     { step: 'quarantine', database: 'postgres', readOnly: true },
-    (session) => foreignSubscriptions(session, ref.id),
+    (session) => foreignSubscriptions(session, ref),
   );
   const why = [...subscriptions.map(({ name }) => `subscription ${name}`), ...writers];
   if (why.length === 0) return { why };

@@ -52,7 +52,7 @@ export async function quarantineClone(deps: Dependencies, input: QuarantineInput
   return withSession(access, { step: 'quarantine', database: first }, async (home) => {
     await createRecords(home, input.id);
     const note = (records: readonly QuarantineRecord[]) => noteRecords(home, input.id, records);
-    await detachSubscriptions(access, input.id, home, note);
+    await detachSubscriptions(access, input, home, note);
     const preparedTransactions = await rollBackAllPrepared(access, home);
     const cron = await stopCronJobs(access, input, home, note);
     await stopTriggers(access, input, note);
@@ -80,7 +80,7 @@ export type Note = (records: readonly QuarantineRecord[]) => Promise<void>;
 const inDatabase = <T>(access: Access, database: string, work: (session: Session) => Promise<T>): Promise<T> =>
   withSession(access, { step: 'quarantine', database }, work);
 
-async function detachSubscriptions(access: Access, migration: string, home: Session, note: Note): Promise<void> {
+async function detachSubscriptions(access: Access, migration: MigrationRef, home: Session, note: Note): Promise<void> {
   const found = (await foreignSubscriptions(home, migration)).filter(({ enabled, slot }) => enabled || slot !== null);
   for (const { database, name, ...was } of found) {
     await note([{ database, kind: 'subscription', name, was }]);

@@ -1,4 +1,4 @@
-import { subscriptionName } from '../../plan/names';
+import { type Named, subscriptionName } from '../../plan/names';
 import { escapeIdentifier, queryRows, type Session } from '../postgres/session';
 
 /** A subscription that isn't ours. */
@@ -13,7 +13,7 @@ export interface ForeignSubscription {
 }
 
 /** Subscriptions of the whole server but ours; `pg_subscription` is shared by all databases. */
-export async function foreignSubscriptions(session: Session, migration: string): Promise<ForeignSubscription[]> {
+export async function foreignSubscriptions(session: Session, migration: Named): Promise<ForeignSubscription[]> {
   const all = await queryRows<ForeignSubscription>(
     session,
     `SELECT d.datname AS database, s.subname AS name, s.subslotname AS slot, s.subenabled AS enabled, s.subpublications AS publications

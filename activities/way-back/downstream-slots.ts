@@ -22,7 +22,7 @@ interface DownstreamSlot {
 export const MOVES = `s.slot_type = 'logical' AND NOT s.temporary AND s.wal_status IS DISTINCT FROM 'lost'`;
 
 /** Those that `carry.slots: recreate` means: in the databases that are migrated, not ours. */
-async function downstreamSlots(source: Access, { id, databases }: Input): Promise<DownstreamSlot[]> {
+async function downstreamSlots(source: Access, input: Input): Promise<DownstreamSlot[]> {
   const options = { step: 'downstream-slots', database: 'postgres', readOnly: true };
   return withSession(source, options, (session) =>
     queryRows<DownstreamSlot>(
@@ -33,7 +33,7 @@ async function downstreamSlots(source: Access, { id, databases }: Input): Promis
               coalesce((to_jsonb(s) ->> 'failover')::bool, false) AS failover
          FROM pg_replication_slots s
         WHERE ${MOVES} AND s.database = ANY ($1::text[]) AND s.slot_name <> ALL ($2::text[]) ORDER BY 1`,
-      [databases, databases.map((database) => slotName(id, database))],
+      [input.databases, input.databases.map((database) => slotName(input, database))],
     ),
   );
 }

@@ -33,7 +33,7 @@ async function lookAtSource(deps: Dependencies, input: Input): Promise<string[]>
     ),
   );
   return input.databases.flatMap((database) => {
-    const name = subscriptionName(input.id, database);
+    const name = subscriptionName(input, database);
     const one = found.find((row) => row.name === name && row.database === database);
     const where = `subscription ${name} in database ${database} of ${source}`;
     if (!one) return [`${where} is gone; the preparation of the pause makes it anew`];
@@ -51,7 +51,7 @@ async function lookAtTarget(deps: Dependencies, input: Input): Promise<string[]>
     options,
     async (session, database) => {
       const published = await findPublication(session, publication);
-      const slot = await findSlot(session, slotName(input.id, database));
+      const slot = await findSlot(session, slotName(input, database));
       return [
         ...(published === undefined
           ? [
@@ -59,7 +59,7 @@ async function lookAtTarget(deps: Dependencies, input: Input): Promise<string[]>
             ]
           : []),
         ...(slot?.active
-          ? [`replication slot ${slotName(input.id, database)} of ${target} is read by somebody before the cutover`]
+          ? [`replication slot ${slotName(input, database)} of ${target} is read by somebody before the cutover`]
           : []),
       ];
     },

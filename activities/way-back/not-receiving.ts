@@ -16,7 +16,7 @@ export async function notReceiving(
   );
   const names = new Set(running.map(({ name }) => name));
   return input.databases
-    .filter((database) => !names.has(subscriptionName(input.id, database)))
+    .filter((database) => !names.has(subscriptionName(input, database)))
     .map(
       (database) =>
         `the subscription in database ${database} of ${instanceOf(input, 'target')} does not receive: the newest lines of its server log say why`,

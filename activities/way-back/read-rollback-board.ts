@@ -50,7 +50,7 @@ export async function readRollbackBoard(
     open: [
       ...(await longTransactions(session, input.id)),
       ...(await preparedTransactions(session)),
-      ...(input.plan.carry.subscriptions === 'move' ? [] : await foreignAppliers(session, input.id)),
+      ...(input.plan.carry.subscriptions === 'move' ? [] : await foreignAppliers(session, input)),
     ],
   }));
   const pauseQueue = await lookAtPauseQueue(deps, ref);

@@ -15,19 +15,19 @@ export async function renewWayBack(deps: Dependencies, input: Input): Promise<vo
   for (const database of input.databases) {
     if (await knowsEveryTable(source, target, input, database)) continue;
     await withSession(source, { step: 'way-back', database }, async (session) => {
-      const name = escapeIdentifier(subscriptionName(input.id, database));
+      const name = escapeIdentifier(subscriptionName(input, database));
       await session.query(`ALTER SUBSCRIPTION ${name} SET (slot_name = NONE)`);
       await session.query(`DROP SUBSCRIPTION ${name}`);
     });
   }
   await prepareWayBack(deps, input);
   await inEachDatabase(target, input.databases, { step: 'way-back' }, (session, database) =>
-    createFreshSlot(session, { name: slotName(input.id, database), plugin: 'pgoutput' }),
+    createFreshSlot(session, { name: slotName(input, database), plugin: 'pgoutput' }),
   );
 }
 
 /** REFRESH PUBLICATION is not for a disabled subscription, so one that lacks a table is made anew. */
-async function knowsEveryTable(source: Access, target: Access, { id }: Input, database: string): Promise<boolean> {
+async function knowsEveryTable(source: Access, target: Access, input: Input, database: string): Promise<boolean> {
   const options = { step: 'way-back', database, readOnly: true };
   const [known, published] = await Promise.all([
     withSession(source, options, (session) =>
@@ -36,14 +36,14 @@ async function knowsEveryTable(source: Access, target: Access, { id }: Input, da
         `SELECT format('%I.%I', n.nspname, c.relname) AS "table"
            FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid AND s.subname = $1
            JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace`,
-        [subscriptionName(id, database)],
+        [subscriptionName(input, database)],
       ),
     ),
     withSession(target, options, (session) =>
       queryRows<{ table: string }>(
         session,
         `SELECT format('%I.%I', schemaname, tablename) AS "table" FROM pg_publication_tables WHERE pubname = $1`,
-        [publicationName(id)],
+        [publicationName(input.id)],
       ),
     ),
   ]);

@@ -125,8 +125,8 @@ export class PreparedPair {
       this.databases.map(async (database) => ({
         source: await this.session('app-db', database),
         target: await this.session('app-db-encrypted', database),
-        subscription: subscriptionName(this.ref.id, database),
-        slot: slotName(this.ref.id, database),
+        subscription: subscriptionName(this.ref, database),
+        slot: slotName(this.ref, database),
       })),
     );
   }

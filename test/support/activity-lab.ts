@@ -192,6 +192,6 @@ export const awsEnvironment = (standIn: StandIn): NodeJS.ProcessEnv => ({
 export function migrationRef(
   input: PlanInput = SMALLEST_PLAN,
   id = `m-${randomUUID().slice(0, 8)}`,
-): { id: string; plan: Plan } {
-  return { id, plan: parsedPlan(input) };
+): { id: string; naming: 2; plan: Plan } {
+  return { id, naming: 2, plan: parsedPlan(input) };
 }

@@ -84,7 +84,7 @@ async function makeSlots(source: Site, id: string, life: SourceLife): Promise<Sl
     await withProductSession(source, database, async (client) => {
       await createFenceTable(client, id);
       await client.query(`CREATE PUBLICATION ${publicationName(id)} FOR ALL TABLES`);
-      const slot = slotName(id, database);
+      const slot = slotName({ id }, database);
       await client.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
       const { rows } = await client.query<{ at: string }>(
         'SELECT confirmed_flush_lsn::text AS at FROM pg_replication_slots WHERE slot_name = $1',

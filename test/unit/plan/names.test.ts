@@ -13,9 +13,10 @@ import {
   slotName,
   subscriptionName,
 } from '../../../plan/names';
-import { MIGRATION_ID } from '../../../plan/temporal';
+import { isNewMigrationId, MIGRATION_ID } from '../../../plan/temporal';
 
 const migrationId = fc.stringMatching(MIGRATION_ID);
+const newId = migrationId.filter(isNewMigrationId);
 /** What PostgreSQL allows a database to be called: anything of 1 to 63 bytes. */
 const database = fc
   .string({ minLength: 1, maxLength: 63, unit: 'grapheme' })
@@ -58,6 +59,52 @@ describe('a PostgreSQL name of ours', () => {
   });
 });
 
+describe('a slot or a subscription', () => {
+  const of = (id: string, name: string) => slotName({ id, naming: 2 }, name);
+
+  it('of one migration is never called as one of another, whatever the databases are called', () => {
+    // Few letters, so that ids and databases run into each other.
+    const close = fc.stringMatching(/^[ab][ab-]{0,6}$/).filter(isNewMigrationId);
+    const near = fc.stringMatching(/^[ab_]{1,8}$/);
+    fc.assert(
+      fc.property(
+        fc.oneof(close, newId),
+        fc.oneof(close, newId),
+        fc.oneof(near, database),
+        fc.oneof(near, database),
+        (one, other, a, b) => {
+          fc.pre(one !== other);
+          expect(of(one, a)).not.toBe(of(other, b));
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+    expect(of('a', 'b_c')).not.toBe(of('a-b', 'c'));
+  });
+
+  it('of AWS, too: no name of one migration is a name of another', () => {
+    const what = fc.constantFrom(
+      'logical',
+      'quarantine',
+      'replication',
+      'source',
+      'encrypted',
+      'final',
+      'final-encrypted',
+    );
+    const ending = fc.tuple(newId, what).map(([id, end]) => `${id}-${end}`.slice(-41).replace(/^[^a-z]+/, 'a'));
+    const any = fc.oneof(newId, ending.filter(isNewMigrationId));
+    fc.assert(
+      fc.property(any, any, what, what, (one, other, a, b) => {
+        fc.pre(one !== other);
+        expect(awsName(one, a)).not.toBe(awsName(other, b));
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(isNewMigrationId('app-final')).toBe(false);
+  });
+});
+
 describe('the id in a name', () => {
   it('is the one that the name was made of, so role, publication and schema of two ids never meet', () => {
     fc.assert(fc.property(migrationId, (id) => idInName(replicationRole(id)) === id));
@@ -65,9 +112,11 @@ describe('the id in a name', () => {
 
   it('is found beside a database that needs no change', () => {
     fc.assert(
-      fc.property(migrationId, fc.stringMatching(/^[a-z][a-z0-9_]{0,11}$/), (id, name) => {
-        fc.pre(slotName(id, name).length < 63);
-        expect(idInName(slotName(id, name), name)).toBe(id);
+      fc.property(newId, fc.stringMatching(/^[a-z][a-z0-9_]{0,11}$/), (id, name) => {
+        for (const named of [{ id }, { id, naming: 2 as const }]) {
+          fc.pre(slotName(named, name).length < 63);
+          expect(idInName(slotName(named, name), name)).toBe(id);
+        }
       }),
     );
   });
@@ -87,7 +136,10 @@ describe('names by what they are for', () => {
       { Key: 'keyshift:role', Value: 'target' },
     ]);
     for (const name of [publicationName, replicationRole, fenceSchema]) expect(name('m-1')).toBe('keyshift_m_1');
-    for (const name of [slotName, subscriptionName]) expect(name('m-1', 'shop')).toBe('keyshift_m_1_shop');
+    for (const name of [slotName, subscriptionName]) {
+      expect(name({ id: 'm-1' }, 'shop')).toBe('keyshift_m_1_shop');
+      expect(name({ id: 'm-1', naming: 2 }, 'shop')).toBe('keyshift_m_1__shop');
+    }
   });
 
   it('mark our connections within 63 bytes, beginning with what the fence spares', () => {

@@ -31,7 +31,7 @@ test('an abort does not wait for a statement that waits itself: it is cancelled 
     await ended;
     await waitFor('the statement has ended', async () => (await creating()).length === 0);
     expect(
-      await lab.sql('app-db', `SELECT 1 FROM pg_replication_slots WHERE slot_name = '${slotName(ref.id, 'postgres')}'`),
+      await lab.sql('app-db', `SELECT 1 FROM pg_replication_slots WHERE slot_name = '${slotName(ref, 'postgres')}'`),
     ).toEqual([]);
   } finally {
     await holder.query('ROLLBACK');

@@ -54,7 +54,7 @@ it('stops the source once, and starts it with the fence in its catalogs', async 
 
 it('lets the target look for the source no more', async () => {
   const { standIn, run } = { standIn: both.lab.standIn, run: both.lab.run.bind(both.lab) };
-  const [ours, foreign] = [subscriptionName(ref.id, 'postgres'), 'of_others'];
+  const [ours, foreign] = [subscriptionName(ref, 'postgres'), 'of_others'];
   for (const name of [ours, foreign]) {
     await standIn.query(
       TARGET,

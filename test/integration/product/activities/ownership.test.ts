@@ -68,12 +68,12 @@ describe('what somebody else made under a name that we need', () => {
   it('is refused: a slot of another plugin', async () => {
     await lab.sql(
       'app-db',
-      `SELECT pg_create_logical_replication_slot('keyshift_m_other_shop', 'test_decoding')`,
+      `SELECT pg_create_logical_replication_slot('keyshift_m_other__shop', 'test_decoding')`,
       'shop',
     );
     await expect(lab.run('createSlots', input)).rejects.toMatchObject(NOT_OURS);
     // The server would not start with it once it decodes no more.
-    await lab.sql('app-db', `SELECT pg_drop_replication_slot('keyshift_m_other_shop')`);
+    await lab.sql('app-db', `SELECT pg_drop_replication_slot('keyshift_m_other__shop')`);
   });
 
   it('is not deleted: an instance that took over the name of the source', async () => {

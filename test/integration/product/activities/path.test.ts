@@ -189,7 +189,7 @@ describe('every activity, run twice, does its work once', () => {
         text: expect.stringMatching(/^way back: disabled subscriptions on app-db/) as string,
       },
     ]);
-    const [subscription, publication] = [subscriptionName(ref.id, 'shop'), publicationName(ref.id)];
+    const [subscription, publication] = [subscriptionName(ref, 'shop'), publicationName(ref.id)];
     await lab.sql('app-db', `ALTER SUBSCRIPTION ${subscription} RENAME TO away`, 'shop');
     await lab.sql('app-db-encrypted', `DROP PUBLICATION ${publication}`, 'ledger');
     await expect(line()).resolves.toEqual([

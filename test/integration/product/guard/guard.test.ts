@@ -52,7 +52,7 @@ test('a source that runs out of storage is rid of our slots, and of ours only; t
   await lab.sql(SOURCE, `SELECT pg_create_logical_replication_slot('of_others', 'test_decoding')`);
   // Apply stands still, and the source keeps WAL for it.
   for (const database of DATABASES) {
-    const name = slotName(ref.id, database);
+    const name = slotName(ref, database);
     const [subscription] = await lab.sql<{ name: string }>(
       SMALLEST_PLAN.target.instance,
       `SELECT subname AS name FROM pg_subscription WHERE subslotname = '${name}'`,

@@ -236,13 +236,17 @@ describe("what is somebody else's, under every name that a migration would give"
           instance,
           `BEGIN READ WRITE; CREATE SCHEMA ${fenceSchema(id)}; CREATE TABLE ${fenceSchema(id)}.theirs (id int);
            CREATE PUBLICATION ${publicationName(id)}; COMMENT ON PUBLICATION ${publicationName(id)} IS 'mine';
-           CREATE SUBSCRIPTION ${subscriptionName(id, database)} CONNECTION 'host=nowhere' PUBLICATION theirs WITH (connect = false, slot_name = NONE);
+           CREATE SUBSCRIPTION ${subscriptionName({ id, naming: 2 }, database)} CONNECTION 'host=nowhere' PUBLICATION theirs WITH (connect = false, slot_name = NONE);
            COMMIT`,
           database,
         );
       }
     }
-    await lab.sql(SOURCE, `SELECT pg_create_logical_replication_slot('${slotName(id, 'shop')}', 'pgoutput')`, 'shop');
+    await lab.sql(
+      SOURCE,
+      `SELECT pg_create_logical_replication_slot('${slotName({ id, naming: 2 }, 'shop')}', 'pgoutput')`,
+      'shop',
+    );
   });
 
   it.each(DESTROYERS)('is left alone by %s', async (name) => {
