@@ -18,7 +18,7 @@ export async function requireNamespace(connection: Connection, namespace: string
   } catch (error) {
     if (!isGrpcServiceError(error)) throw error;
     const why =
-      error.code === NOT_FOUND
+      Number(error.code) === NOT_FOUND
         ? `Temporal has no namespace "${namespace}"`
         : `Temporal doesn't show namespace "${namespace}": ${error.details || error.message}`;
     throw new Error(

@@ -99,9 +99,9 @@ async function listBoth(comparing: Comparing, database: string) {
     return { tables, counted: await countRelations(catalogs[side], migration) };
   };
   const [there, here] = await Promise.all([list('source'), list('target')]);
-  const pair =
-    comparing.pair ?? ((...of: Parameters<typeof pairTables<ListedTable>>) => Promise.resolve(pairTables(...of)));
-  const paired = await pair(database, there.tables, here.tables);
+  const paired = comparing.pair
+    ? await comparing.pair(database, there.tables, here.tables)
+    : pairTables(database, there.tables, here.tables);
   for (const [side, { counted }] of [['source', there] as const, ['target', here] as const]) {
     const known = paired.both.length + paired.unpaired[side];
     // On a live pair, tables come and go between the two looks.

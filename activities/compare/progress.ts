@@ -125,8 +125,8 @@ export class ComparisonProgress implements Tally {
     this.changes = before?.changes ?? this.since.length;
     this.counted = { ...before?.counted };
     const open = before?.open ?? [];
-    if (Array.isArray(open)) for (const { table, ...saved } of open) this.#saved.set(table, saved);
-    this.#savedByLabel = new Map(Array.isArray(open) ? [] : Object.entries(open));
+    if (isList(open)) for (const { table, ...saved } of open) this.#saved.set(table, saved);
+    this.#savedByLabel = new Map(isList(open) ? [] : Object.entries(open));
   }
 
   /** Nothing of the database that is being compared is done yet. */
@@ -258,3 +258,7 @@ export function savedIn(details: unknown): SavedComparison | undefined {
   const resume = (details as { resume?: SavedComparison } | null | undefined)?.resume;
   return resume && Array.isArray(resume.databases) ? resume : undefined;
 }
+
+type Open = SavedComparison['open'];
+/** Workers of an older version kept them by joined names. */
+const isList = (open: Open): open is Extract<Open, readonly unknown[]> => Array.isArray(open);

@@ -54,13 +54,5 @@ function fittingFailure(error: unknown): unknown {
   }
   if (!(error instanceof ApplicationFailure) || !error.details || jsonBytes(error.details) <= MOST_RESULT_BYTES / 2)
     return error;
-  const { message, type, nonRetryable, nextRetryDelay, cause } = error;
-  return ApplicationFailure.create({
-    message,
-    nonRetryable: nonRetryable === true,
-    ...(type ? { type } : {}),
-    ...(nextRetryDelay === undefined || nextRetryDelay === null ? {} : { nextRetryDelay }),
-    ...(cause ? { cause } : {}),
-    details: [{ leftOut: `${jsonBytes(error.details)} bytes of details` }],
-  });
+  return Object.assign(error, { details: [{ leftOut: `${jsonBytes(error.details)} bytes of details` }] });
 }

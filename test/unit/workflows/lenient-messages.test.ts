@@ -2,7 +2,7 @@ import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { makeDecodable } from '../../../workflows/lenient-messages';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const payloadOf = (value: unknown) => defaultPayloadConverter.toPayload(value) as Payload;
+const payloadOf = (value: unknown): Payload => defaultPayloadConverter.toPayload(value);
 const decoded = (payloads: readonly Payload[] | null | undefined) =>
   (payloads ?? []).map((payload) => defaultPayloadConverter.fromPayload(payload));
 

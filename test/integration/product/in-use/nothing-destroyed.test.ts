@@ -1,6 +1,5 @@
 import { CreateDBInstanceCommand, CreateDBParameterGroupCommand, CreateDBSnapshotCommand } from '@aws-sdk/client-rds';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
-import type { Activities } from '../../../../activities';
 import type { MigrationRef } from '../../../../activities/dependencies';
 import { type Rule, type RuledActivity, RULES } from '../../../../activities/in-use/rules';
 import {
@@ -91,7 +90,7 @@ async function call(
     serving: name === 'removeReplication' ? 'target' : undefined,
     endReaders: true,
   };
-  return lab.run(name, input as unknown as Parameters<Activities[typeof name]>[0]);
+  return lab.run(name, input as never);
 }
 
 const failureOf = async (work: Promise<unknown>): Promise<string> => {
