@@ -36,7 +36,8 @@ export class TableMap<T> {
 
   set({ schema, name }: TableName, value: T): void {
     let tables = this.#schemas.get(schema);
-    if (!tables) this.#schemas.set(schema, (tables = new Map<string, { readonly table: TableName; readonly value: T }>()));
+    if (!tables)
+      this.#schemas.set(schema, (tables = new Map<string, { readonly table: TableName; readonly value: T }>()));
     tables.set(name, { table: { schema, name }, value });
   }
 

@@ -65,7 +65,8 @@ async function standing(world: World): Promise<object> {
       instance,
       'postgres',
       async (client) =>
-        (await client.query<object>(`SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1`)).rows,
+        (await client.query<object>(`SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1`))
+          .rows,
     );
   const setting = (instance: string) =>
     asMaster(
@@ -73,7 +74,8 @@ async function standing(world: World): Promise<object> {
       instance,
       'postgres',
       async (client) =>
-        (await client.query<object>('SELECT setconfig::text FROM pg_db_role_setting ORDER BY setdatabase, setrole')).rows,
+        (await client.query<object>('SELECT setconfig::text FROM pg_db_role_setting ORDER BY setdatabase, setrole'))
+          .rows,
     );
   const both = await Promise.all(
     [SAMPLE.instance, TARGET].map(async (instance) => ({

@@ -29,6 +29,28 @@ function abortedIn(name: keyof Activities, activities: Overrides = {}, plan: Pla
 
 /** Aborts, wherever the migration is; one for each phase at least. */
 export const ABORTS: Readonly<Record<string, Scenario>> = {
+  'aborted-while-the-target-serves': () => {
+    let isUsed = true;
+    const begun = new Door();
+    return {
+      plan: UNATTENDED,
+      activities: {
+        verifyContents: () => {
+          begun.open();
+          return untilCancelled();
+        },
+        lookAtUse: () => ({ evidence: isUsed ? [{ kind: 'record', text: 'a cutover is recorded' }] : [] }),
+      },
+      async operate(migration) {
+        await begun.opened;
+        await migration.update('abort', ABORT);
+        await migration.until('nothing is undone', ({ parked }) => parked?.type === 'InUse');
+        isUsed = false;
+        await migration.update('retry', { by: 'anna' });
+      },
+      ends: 'aborted',
+    };
+  },
   'aborted-in-inspect': abortedIn('runPreflight'),
   'aborted-in-prepare': abortedIn('createAccess'),
   'aborted-in-the-reboot': abortedIn('rebootSource'),

@@ -198,7 +198,9 @@ describe('what is in the databases', () => {
       expect(facts?.databases).toContain('crm');
       expect(checks.find(({ code }) => code === 'source-databases')).toMatchObject({
         level: 'ok',
-        message: expect.stringMatching(/crm.*left out by name: template0, template1, rdsadmin.*TEMPLATE crm fails/) as string,
+        message: expect.stringMatching(
+          /crm.*left out by name: template0, template1, rdsadmin.*TEMPLATE crm fails/,
+        ) as string,
       });
     } finally {
       await lab.sql(source.instance, 'ALTER DATABASE crm IS_TEMPLATE false');
