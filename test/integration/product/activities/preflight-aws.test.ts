@@ -239,7 +239,7 @@ const command = findAwsCli();
     expect(text('storage-headroom')).toMatch(/9\.\d of 100 GiB free, 9 %: the guard would pause/);
     expect(text('pending-modifications')).toContain('MultiAZ: true');
     expect(text('permissions')).toMatch(
-      /user\/local is not allowed rds:AddTagsToResource on arn:aws:rds:.*:db:app-db\./,
+      /user\/local is not allowed rds:CreateDBSnapshot on arn:aws:rds:.*:db:app-db\./,
     );
     for (const { code, remedy, evidence } of found) {
       expect([code, commandsOf(remedy).length]).not.toEqual([code, 0]);
