@@ -1,10 +1,12 @@
 import { finalFailure } from '../../plan/failures';
+import { isSqlState } from '../classify-error';
 import { replicationRole } from '../../plan/names';
 import { awsOf, type Dependencies, type MigrationRef, sideInPlan } from '../dependencies';
 import { ensureReplicationCredentials, hasOurSecret } from '../secrets/replication-secret';
 import { claimInstance } from './claim';
 import { provenanceOf, type Whose } from './provenance';
 import { scramVerifier } from './scram';
+import { SQLSTATE } from './sqlstates';
 import {
   accessIfThere,
   accessTo,
@@ -16,6 +18,8 @@ import {
   withSession,
 } from './session';
 
+/** More collisions in a row than this are no coincidence; Temporal tries the activity again. */
+const MOST_COLLISIONS = 5;
 /** Group role whose members may replicate on RDS. */
 const RDS_REPLICATION = 'rds_replication';
 
@@ -40,10 +44,27 @@ export async function createAccess(deps: Dependencies, ref: MigrationRef): Promi
     }
     const { username, password } = await ensureReplicationCredentials(aws, ref.id);
     const role = escapeIdentifier(username);
-    await session.query(`ALTER ROLE ${role} LOGIN PASSWORD ${escapeLiteral(scramVerifier(password))}`);
-    await session.query(`GRANT ${RDS_REPLICATION} TO ${role}`);
+    await whileNobodyElseDoes(session, `ALTER ROLE ${role} LOGIN PASSWORD ${escapeLiteral(scramVerifier(password))}`);
+    await whileNobodyElseDoes(session, `GRANT ${RDS_REPLICATION} TO ${role}`);
   });
   return { role: replicationRole(ref.id) };
+}
+
+/**
+ * Runs a statement on a role that somebody else may be changing at the same moment, as RDS's own processes do: PostgreSQL takes no lock for
+ * that, and the second one fails with an internal error.
+ */
+async function whileNobodyElseDoes(session: Session, statement: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await session.query(statement);
+      return;
+    } catch (error) {
+      const isCollision =
+        isSqlState(error, SQLSTATE.internalError) && /concurrently updated/.test((error as Error).message);
+      if (!isCollision || attempt === MOST_COLLISIONS) throw error;
+    }
+  }
 }
 
 /** Drops the role on one side, if that side is there and the role is ours. */

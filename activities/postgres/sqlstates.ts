@@ -4,6 +4,8 @@ export const SQLSTATE = {
   invalidPassword: '28P01',
   /** invalid_authorization_specification: no such role, or it may not log in */
   invalidAuthorization: '28000',
+  /** internal_error */
+  internalError: 'XX000',
   /** insufficient_privilege */
   insufficientPrivilege: '42501',
   /** invalid_catalog_name: no such database */

@@ -113,7 +113,8 @@ describe('the board', () => {
 
   it('is red where a pooler does not listen, or has another password', async () => {
     const gone = { ...inPlan(one), port: 9 };
-    const ref = refFor({ cutover: { poolers: [gone, inPlan(two, 'app-db-master')] } });
+    await lab.secret('another-password', 'master', 'not-it', 'pooler');
+    const ref = refFor({ cutover: { poolers: [gone, inPlan(two, 'another-password')] } });
     const { red } = await lookAt(ref);
     expect(red).toEqual([
       expect.stringMatching(/^PgBouncer 127.0.0.1:9: the login to its admin console failed: .*ECONNREFUSED/),

@@ -2,6 +2,7 @@ import { DescribeDBSnapshotsCommand } from '@aws-sdk/client-rds';
 import { PutParameterCommand, GetParameterCommand } from '@aws-sdk/client-ssm';
 import type { CutOverResult } from '../../../../activities/cutover/cut-over-input';
 import type { FencePlan } from '../../../../activities/cutover/fence';
+import { publicationMark } from '../../../../activities/postgres/create-publications';
 import type { SourceFacts } from '../../../../plan/checks';
 import type { Position, SlotFacts } from '../../../../plan/position';
 import { redLines } from '../../../../plan/board';
@@ -204,7 +205,9 @@ describe('every activity, run twice, does its work once', () => {
         text: expect.stringMatching(/^publication \S+ is gone from database ledger/) as string,
       },
     ]);
-    await lab.sql('app-db-encrypted', `CREATE PUBLICATION ${publication} FOR ALL TABLES`, 'ledger');
+    // By its comment it is known as ours, and goes with the rest.
+    const comment = `COMMENT ON PUBLICATION ${publication} IS '${publicationMark(ref.id, MARK)}'`;
+    await lab.sql('app-db-encrypted', `CREATE PUBLICATION ${publication} FOR ALL TABLES; ${comment}`, 'ledger');
     await lab.sql(
       'app-db',
       `ALTER SUBSCRIPTION away RENAME TO ${subscription}; ALTER SUBSCRIPTION ${subscription} ENABLE`,
