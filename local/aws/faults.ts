@@ -36,6 +36,8 @@ export interface Fault extends z.infer<typeof faultRequest> {
   hits: number;
   /** Calls let pass so far. */
   passed: number;
+  /** Of `late`: effects that have not taken place yet. */
+  pending: number;
 }
 
 /** Faults that tests order. They live in memory: a restart of the stand-in clears them. */
@@ -44,7 +46,7 @@ export class Faults {
   private lastId = 0;
 
   add(request: z.infer<typeof faultRequest>): Fault {
-    const fault = { ...request, id: ++this.lastId, hits: 0, passed: 0 };
+    const fault = { ...request, id: ++this.lastId, hits: 0, passed: 0, pending: 0 };
     this.faults.push(fault);
     return fault;
   }
@@ -84,7 +86,8 @@ export class Faults {
   isLate(operation: string, work: () => Promise<void>): boolean {
     const fault = this.hit(operation, ['late']);
     if (!fault) return false;
-    setTimeout(() => void work(), fault.delayMs).unref();
+    fault.pending += 1;
+    setTimeout(() => void work().finally(() => (fault.pending -= 1)), fault.delayMs).unref();
     if (fault.code === undefined) return true;
     throw new AwsError(fault.code, fault.message ?? 'An error has occurred. (injected fault)', fault.status ?? 500);
   }

@@ -7,6 +7,7 @@ import type { MigrationRef } from '../../../../activities/dependencies';
 import { awsClients } from '../../../../worker/aws-clients';
 import type { ReadySwitchPlace } from '../../../../activities/traffic/traffic-switch';
 import { createProxy } from '../../../support/rds-proxy';
+import { until } from '../../../support/stand-in';
 import { SwitchLab } from '../../../support/switch-lab';
 
 /** As on AWS, two instances differ by name; in the embedded AWS they may have one and differ by port. */
@@ -72,6 +73,12 @@ describe.each(KINDS)('$type', ({ type, operation, refused }) => {
       const prepared = await lab.prepare(place);
       await withFault();
       await expect(prepared.apply({ mayGoOn: () => undefined })).resolves.toBeUndefined();
+      // One that takes effect after the next switch would be somebody else's write there.
+      await until('no effect is still to come', async () =>
+        ((await lab.lab.standIn.control('GET', 'faults')) as { pending: number }[]).every(
+          ({ pending }) => pending === 0,
+        ),
+      );
       await lab.lab.standIn.control('DELETE', 'faults');
       await expect(lab.look(place)).resolves.toMatchObject({ pointsAt: 'to' });
     }
