@@ -52,6 +52,7 @@ describe('slots of others', () => {
   let lab: ActivityLab;
   let steps: Steps;
   let there: Extract<CutOverResult, { switched: true }>;
+  let fence: Awaited<ReturnType<typeof fenceOf>>;
   const opened: Client[] = [];
 
   /** Takes what is in the slot, and confirms it; notes of orders are what counts. */
@@ -142,7 +143,7 @@ describe('slots of others', () => {
     await lab.run('preparePause', input);
     // Replicated behind the new slots: their readers have it from the old ones.
     await writeOrders(lab, 'row before the fence');
-    const fence = await fenceOf(lab, steps);
+    fence = await fenceOf(lab, steps);
     there = (await lab.run('cutOver', { ...input, fence })) as typeof there;
     expect(there.switched).toBe(true);
     await writeOrders(lab, 'row first on the target', TARGET);
@@ -182,6 +183,17 @@ describe('slots of others', () => {
   });
 
   it('are dropped from the target when the migration was rolled back, whoever reads there', async () => {
+    const back = { ...input, direction: 'back' as const };
+    const board = await lab.run('readRollbackBoard', input);
+    await lab.run('preparePause', back);
+    await expect(
+      lab.run('cutOver', {
+        ...back,
+        fence: board.fence,
+        ...(board.others ? { others: board.others } : {}),
+        fenceThere: { fence },
+      }),
+    ).resolves.toMatchObject({ switched: true });
     const reading = await stream(debezium, TARGET);
     // Its old slot is gone meanwhile: what was moved is known by name.
     await lab.sql(SOURCE, `SELECT pg_drop_replication_slot('ledger_feed')`);
