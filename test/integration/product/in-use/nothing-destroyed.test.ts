@@ -90,7 +90,7 @@ async function call(
     serving: name === 'removeReplication' ? 'target' : undefined,
     endReaders: true,
   };
-  return lab.run(name, input as never);
+  return lab.run(name, input);
 }
 
 const failureOf = async (work: Promise<unknown>): Promise<string> => {
