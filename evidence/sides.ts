@@ -73,7 +73,7 @@ function columnsOf(report: Report) {
     const heads = ['Before', 'In between', 'Now'];
     return COLUMNS[end].map(([, side], place) => [heads[place] ?? '', side] as const);
   }
-  // No failure behind the switch is known to end a migration; where one does, the page must not say that nothing moved.
+  // No failure after the switch is known to end a migration; where one does, the page must not say that nothing moved.
   if (end === 'failed' && cutover) return COLUMNS[servedBy(report) === 'target' ? 'switched' : 'rolled-back'];
   return COLUMNS[end];
 }

@@ -124,7 +124,7 @@ async function attend(
   try {
     const pauseOf: Pause = { ...attempt, sessions, switches, fences };
     // Recorded, and the fence has been up since: the attempt before this one was about to switch, or did. One that was written
-    // late, behind a pause that was given up, is of another pause, or found beside a fence that is down.
+    // late, after a pause that was given up, is of another pause, or found beside a fence that is down.
     if (earlier && (isOfPause(earlier, earlierPause.pause) || switches.some(({ done }) => done))) {
       return await rollForward(pauseOf, earlier, earlierPause);
     }

@@ -1,12 +1,10 @@
 import { replicationRole } from '../../plan/names';
 import { refuseOtherMigrations } from './other-migrations';
+import { provenanceOf } from './provenance';
 import { type Access, escapeIdentifier, escapeLiteral, queryRows, type Session, withSession } from './session';
 
 /** Every migration takes this advisory lock, in the database `postgres`, to look for others and to leave its own mark. */
 const CLAIM_LOCK = `pg_advisory_xact_lock(hashtext('keyshift'), hashtext('claim'))`;
-
-/** The comment on a role that says which migration made it. */
-const ownerComment = (migration: string): string => `keyshift ${migration}`;
 
 /**
  * Claims an instance for a migration, so that two whose preflights passed at the same moment don't both go on: looks for another one and makes
@@ -22,7 +20,7 @@ export async function claimInstance(access: Access, migration: string, instance:
       await refuseOtherMigrations(session, migration, instance);
       if (!(await findRole(session, migration))) {
         await session.query(`CREATE ROLE ${role} NOLOGIN`);
-        await session.query(`COMMENT ON ROLE ${role} IS ${escapeLiteral(ownerComment(migration))}`);
+        await session.query(`COMMENT ON ROLE ${role} IS ${escapeLiteral(provenanceOf(migration))}`);
       }
       await session.query('COMMIT');
     } catch (error) {
@@ -36,7 +34,7 @@ export async function claimInstance(access: Access, migration: string, instance:
 export async function releaseInstance(access: Access, migration: string): Promise<void> {
   await withSession(access, { step: 'claim', database: 'postgres' }, async (session) => {
     const found = await findRole(session, migration);
-    if (!found || found.login || found.comment !== ownerComment(migration)) return;
+    if (!found || found.login || found.comment !== provenanceOf(migration)) return;
     await session.query(`DROP ROLE ${escapeIdentifier(replicationRole(migration))}`);
   });
 }
