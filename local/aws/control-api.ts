@@ -34,7 +34,11 @@ const quotasRequest = z.strictObject({
   allocatedStorage: z.int().min(0).optional(),
 });
 
-const iamRequest = z.strictObject({ policy: policyDocument.nullable().optional(), enforce: z.boolean().optional() });
+const iamRequest = z.strictObject({
+  policy: policyDocument.nullable().optional(),
+  enforce: z.boolean().optional(),
+  caller: z.string().nullable().optional(),
+});
 const maintenanceRequest = z.strictObject({ actions: z.array(maintenanceAction) });
 
 /** An answer of the control API. */
@@ -53,7 +57,7 @@ interface ControlReply {
  *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, storageLoadSeconds, metrics, ballastBytes, describes}; also before the instance exists
  *     PUT    instances/<id>/maintenance[?region=] {actions: [{action, description, autoAppliedAfter, forcedApply, currentApply}]}
  *     GET    proxies/<name>[?region=]             {led, waiting}: clients that have a target, and clients that wait for one
- *     PATCH  iam                                  {policy: an IAM policy or null for everything, enforce}
+ *     PATCH  iam                                  {policy: an IAM policy or null for everything, enforce, caller: the access key whose calls are held against it, null for all}
  *     POST   instances/<id>/restart[?region=]     {mode: fast|immediate}; RDS shows nothing of it
  *     POST   instances/<id>/failover[?region=]    its host is lost: answers at once, the server is away for a while, with the status and the events of RDS.
  *                                                 A fault `stall` of the operation `failover` keeps it away
@@ -107,10 +111,11 @@ export function controlApi(context: Context): (method: string, url: URL, body: s
           return ok(proxies.loadOf(proxy));
         }
         case 'PATCH iam': {
-          const { policy, enforce } = iamRequest.parse(input);
+          const { policy, enforce, caller } = iamRequest.parse(input);
           if (policy === null) delete store.iam.policy;
           else if (policy !== undefined) store.iam.policy = JSON.stringify(policy);
           if (enforce !== undefined) store.iam.enforce = enforce;
+          if (caller !== undefined) store.iam.caller = caller ?? undefined;
           store.changed();
           return ok(store.iam);
         }

@@ -17,7 +17,10 @@ import { logsOperations } from './logs/operations';
 import { pricingOperations } from './pricing/operations';
 import { QueryParameters, renderAnswer, renderEc2Answer, renderEc2Error, renderError } from './query-protocol';
 import type { Answer } from './query-protocol';
+import type { CallNames } from './iam/resources';
+import type { Tag } from './rds/model';
 import { RDS_OPERATIONS } from './rds/operations';
+import { readTags } from './rds/request';
 import type { RestRequest, RestService } from './rest-protocol';
 import { ROUTE53 } from './route53/operations';
 import { S3 } from './s3/operations';
@@ -91,8 +94,12 @@ export function createAwsServer(context: Context): Server {
     try {
       const operation = operations[name];
       if (!operation) throw new AwsError('UnknownOperationException', `Operation ${name} isn't known to the stand-in.`);
-      const { result, dropped } = await perform(scope, name, 'ThrottlingException', () =>
-        operation(parseJson(body), { region: scope.region }),
+      const { result, dropped } = await perform(
+        scope,
+        name,
+        'ThrottlingException',
+        () => operation(parseJson(body), { region: scope.region }),
+        () => namesOfJson(parseJson(body)),
       );
       return { status: 200, type, body: JSON.stringify(result ?? {}), dropped };
     } catch (error) {
@@ -118,8 +125,13 @@ export function createAwsServer(context: Context): Server {
         const exception = new AwsError('MissingAuthenticationTokenException', missing.message);
         return { status: 400, type: 'application/x-amz-json-1.1', body: JSON.stringify(jsonError(exception)) };
       }
-      const { result, dropped } = await perform(scope, action, ec2 ? 'RequestLimitExceeded' : 'Throttling', () =>
-        callQuery(scope, action, QueryParameters.parse(form)),
+      const parameters = QueryParameters.parse(form);
+      const { result, dropped } = await perform(
+        scope,
+        action,
+        ec2 ? 'RequestLimitExceeded' : 'Throttling',
+        () => callQuery(scope, action, parameters),
+        () => ({ text: (name) => parameters.text(name), tags: readTags(parameters) ?? [] }),
       );
       const render = ec2 ? renderEc2Answer : renderAnswer;
       return { status: 200, type, body: render(action, namespace, result ?? {}, requestId), dropped };
@@ -152,11 +164,12 @@ export function createAwsServer(context: Context): Server {
     name: string,
     throttlingCode: string,
     work: () => Promise<Result> | Result,
+    names?: () => CallNames,
   ): Promise<{ readonly result: Result | undefined; readonly dropped: boolean }> {
     const delay = context.faults.delayOf(name);
     await context.faults.delay(delay, 'before', context.shutdown);
     refuse(name, throttlingCode);
-    enforcePolicy(context.store, scope, name);
+    enforcePolicy(context.store, scope, name, names?.());
     const later = async (): Promise<void> => {
       try {
         await work();
@@ -252,6 +265,16 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 function readRestRequest({ headers, method = 'GET' }: IncomingMessage, url: URL, body: Buffer): RestRequest {
   const path = url.pathname.slice(1).split('/').map(decodeURIComponent);
   return { method, path, query: url.searchParams, headers, body };
+}
+
+/** The top-level strings and the tags of a request of the JSON protocol. */
+function namesOfJson(input: unknown): CallNames {
+  const members = typeof input === 'object' && input !== null ? (input as Record<string, unknown>) : {};
+  const tags = Array.isArray(members.Tags) ? (members.Tags as Tag[]) : [];
+  return {
+    text: (name) => (typeof members[name] === 'string' ? members[name] : undefined),
+    tags,
+  };
 }
 
 function parseJson(body: string): unknown {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Aws } from '../app/aws';
 import { SAMPLE, SAMPLE_PLAN } from '../app/names';
 import { SampleApplication } from '../app/process';
+import { holdWorkersToThePolicy, refusedCalls } from '../app/worker-policy';
 import { addressOf, createSample, describeInstance, readLogin } from '../app/source';
 import { poolerCutover, startSamplePooler } from '../pgbouncer/sample-pooler';
 import type { Report } from '../tools/report';
@@ -71,6 +72,7 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   const aws = new Aws(world.awsEndpoint, world.region);
   world.onStop('AWS clients', () => aws.destroy());
   await createSample(aws, world.caBundle, { rows, report });
+  await holdWorkersToThePolicy(world, aws);
   await hooks?.sampleReady?.(aws);
   const pooler = run.pooler ? await startSamplePooler(world, aws, report) : undefined;
   const notesFile = join(world.root, 'notes.jsonl');
@@ -168,6 +170,7 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
     switchedAt: Date.parse(moved?.switchedAt ?? '') || approvedAt,
     workflowCompleted: status === 'COMPLETED' && migration.status === (run.rollback ? 'rolled-back' : 'completed'),
     pooled: pooler !== undefined,
+    refused: await refusedCalls(world),
     ...(overrun ? { errorsSince: overrun.approvedAt } : {}),
     ...(abortedPause ? { abortedPause } : {}),
     ...(run.rollback ? { rollbackTimeline: moved?.timeline ?? [] } : {}),

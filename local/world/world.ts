@@ -3,6 +3,7 @@ import { REPOSITORY } from '../tools/paths';
 import { toStderr, type Report } from '../tools/report';
 import { runCommand, type CommandResult } from '../tools/run-command';
 import { findTemporalCli } from '../tools/temporal-cli';
+import { WORKER_ACCESS_KEY } from '../app/worker-policy';
 import { EmbeddedAws } from './embedded-aws';
 import { childEnvironment, worldVariables } from './environment';
 import {
@@ -125,7 +126,8 @@ async function startParts(
   let workers = 0;
   const launchWorker = (): WorkerProcess => {
     workers += 1;
-    const worker = new WorkerProcess(files, registry, env, `worker-${workers}`);
+    const ofWorkers = { ...env, AWS_ACCESS_KEY_ID: WORKER_ACCESS_KEY };
+    const worker = new WorkerProcess(files, registry, ofWorkers, `worker-${workers}`);
     releasers.add('worker', () => worker.stop());
     return worker;
   };

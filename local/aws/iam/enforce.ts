@@ -1,7 +1,9 @@
 import type { CredentialScope } from '../credential-scope';
 import { AwsError } from '../errors';
 import { ACCOUNT_ID, type Store } from '../state';
-import { decide, policyDocument, type PolicyDocument } from './policy';
+import type { Tag } from '../rds/model';
+import { decide, type Decision, policyDocument, type PolicyDocument } from './policy';
+import { arnOfRds, type CallNames, resourcesOf } from './resources';
 
 /** The prefix of a service's actions where it isn't the service's name in a signature. */
 const PREFIXES: Readonly<Record<string, string>> = { monitoring: 'cloudwatch' };
@@ -23,6 +25,16 @@ const ACTIONS: Readonly<Record<string, string>> = {
   's3:ListBuckets': 's3:ListAllMyBuckets',
 };
 
+/** Calls that make something that they tag, and the parameter that names it. */
+const MAKES: Readonly<Record<string, string>> = {
+  'rds:CreateDBInstance': 'DBInstanceIdentifier',
+  'rds:CreateDBInstanceReadReplica': 'DBInstanceIdentifier',
+  'rds:CreateDBParameterGroup': 'DBParameterGroupName',
+  'rds:CreateDBSnapshot': 'DBSnapshotIdentifier',
+  'rds:CopyDBSnapshot': 'TargetDBSnapshotIdentifier',
+  'rds:RestoreDBInstanceFromDBSnapshot': 'DBInstanceIdentifier',
+};
+
 /** Who signs with an access key: a user named like it. */
 export const callerArn = ({ accessKeyId }: CredentialScope): string => `arn:aws:iam::${ACCOUNT_ID}:user/${accessKeyId}`;
 
@@ -32,20 +44,69 @@ export function currentPolicy(store: Store): PolicyDocument | undefined {
   return policy === undefined ? undefined : policyDocument.parse(JSON.parse(policy));
 }
 
-/** Refuses a call that the policy doesn't allow on any resource, if tests asked for that. */
-export function enforcePolicy(store: Store, scope: CredentialScope, operation: string): void {
-  if (!store.iam.enforce || scope.service === 'sts') return;
+/**
+ * Refuses a call that the policy doesn't allow, if tests asked for that: on each resource that it is about, or, where the stand-in doesn't know them, on any.
+ * Tags in a call that makes something need the right to tag it, too.
+ */
+export function enforcePolicy(store: Store, scope: CredentialScope, operation: string, names?: CallNames): void {
+  try {
+    holdAgainstPolicy(store, scope, operation, names);
+  } catch (error) {
+    if (error instanceof Refusal) {
+      store.iam.refused = [...new Set([...(store.iam.refused ?? []), error.what])];
+      store.changed();
+    }
+    throw error;
+  }
+}
+
+/** A call that the policy doesn't allow. */
+class Refusal extends AwsError {
+  constructor(
+    readonly what: string,
+    code: string,
+    message: string,
+    status: number,
+  ) {
+    super(code, message, status);
+  }
+}
+
+function holdAgainstPolicy(store: Store, scope: CredentialScope, operation: string, names?: CallNames): void {
+  const { enforce, caller } = store.iam;
+  if (!enforce || scope.service === 'sts' || (caller !== undefined && caller !== scope.accessKeyId)) return;
   const name = `${PREFIXES[scope.service] ?? scope.service}:${operation}`;
   const action = ACTIONS[name] ?? name;
-  const decision = decide(currentPolicy(store), action, undefined);
+  const policy = currentPolicy(store);
+  const resources = names && resourcesOf(scope.service, operation, names, scope.region, store.region(scope.region));
+  if (!names || !resources) {
+    refuseUnless(decide(policy, action, undefined), scope, action, '*');
+    return;
+  }
+  for (const { arn, tags } of resources) {
+    const context = new Map([...keysOf('RequestTag', names.tags), ...keysOf('ResourceTag', tags)]);
+    refuseUnless(decide(policy, action, arn, context), scope, action, arn);
+  }
+  const parameter = MAKES[name];
+  if (parameter === undefined || names.tags.length === 0) return;
+  const made = arnOfRds(parameter, names, scope.region) ?? '*';
+  const context = new Map(keysOf('RequestTag', names.tags));
+  refuseUnless(decide(policy, 'rds:AddTagsToResource', made, context), scope, 'rds:AddTagsToResource', made);
+}
+
+const keysOf = (kind: 'RequestTag' | 'ResourceTag', tags: readonly Tag[]): [string, readonly string[]][] =>
+  tags.map(({ Key, Value }) => [`aws:${kind}/${Key}`.toLowerCase(), [Value]]);
+
+function refuseUnless(decision: Decision, scope: CredentialScope, action: string, arn: string): void {
   if (decision === 'allowed') return;
   const because =
     decision === 'explicitDeny'
       ? 'with an explicit deny in an identity-based policy'
       : `because no identity-based policy allows the ${action} action`;
-  const resource = scope.service === 'ec2' ? '' : ' on resource: *';
+  const resource = scope.service === 'ec2' ? '' : ` on resource: ${arn}`;
   const json = ['kms', 'secretsmanager', 'ssm', 'monitoring', 'logs', 'pricing'].includes(scope.service);
-  throw new AwsError(
+  throw new Refusal(
+    `${action} on ${arn}`,
     CODES[scope.service] ?? 'AccessDeniedException',
     `User: ${callerArn(scope)} is not authorized to perform: ${action}${resource} ${because}`,
     json ? 400 : 403,

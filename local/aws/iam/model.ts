@@ -4,4 +4,8 @@ export interface IamState {
   policy?: string;
   /** Whether calls are held against the policy; by default it is only simulated. */
   enforce: boolean;
+  /** The access key whose calls are held against it; absent: everybody's. */
+  caller?: string | undefined;
+  /** What was refused, by action and resource; each once. */
+  refused?: string[];
 }

@@ -26,6 +26,8 @@ export function verdictTable(verdict: Verdict, explanations: readonly string[]):
   const none = !pooled || verdict.clientErrors === 0;
   add('errors that the application saw', verdict.clientErrors, pooled ? '0' : 'few', none);
   add('failed transactions', writes.failed, 'few', true);
+  const refused = verdict.refusedCalls.length;
+  add('calls beyond docs/iam-policy.json', verdict.refusedCalls.join(', ') || 'none', 'none', refused === 0);
   add('workflow history', `${verdict.historyEvents} events, ${verdict.historyBytes} bytes`, 'short', true);
   add('duration', `${verdict.durationSeconds} s`, 'short', true);
   if (abortedPause) {

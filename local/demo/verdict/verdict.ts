@@ -17,6 +17,8 @@ export interface Verdict {
     readonly stale: number;
     readonly failed: number;
   };
+  /** Calls of the worker that docs/iam-policy.json doesn't allow. */
+  readonly refusedCalls: readonly string[];
   readonly writePauseMs: number;
   /** Whether the application had a pooler before it. */
   readonly pooled: boolean;
@@ -74,6 +76,8 @@ export interface VerdictInput {
   /** From when on errors of the application count, if not from `approvedAt` on. */
   readonly errorsSince?: number;
   readonly workflowCompleted: boolean;
+  /** What AWS refused the worker. */
+  readonly refused: readonly string[];
   /** Behind a pooler nobody may see an error, and nobody may wait for long. */
   readonly pooled?: boolean;
   /** Traffic went back in the end; the pause in which it did. */
@@ -113,14 +117,16 @@ export function verdictOf(input: VerdictInput): Verdict {
   const clientErrors = notes.errorsAt.filter((at) => at >= (input.errorsSince ?? input.approvedAt)).length;
   const unnoticed = !input.pooled || (clientErrors === 0 && writePauseMs < POOLED_PAUSE_MS);
   const bounded = isBounded(input.abortedPause);
+  const permitted = input.refused.length === 0;
   return {
     strategy: input.strategy,
-    passed: whole && encrypted && proven && workflowCompleted && unnoticed && bounded,
+    passed: whole && encrypted && proven && workflowCompleted && unnoticed && bounded && permitted,
     durationSeconds: Math.round(input.durationSeconds * 10) / 10,
     source,
     target,
     writes: { acknowledged: notes.acknowledged, missing, duplicated, stale, failed: notes.failed },
     proof,
+    refusedCalls: input.refused,
     writePauseMs,
     pooled: input.pooled ?? false,
     clientErrors,

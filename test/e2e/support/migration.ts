@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSample } from '../../../local/app/source';
+import { holdWorkersToThePolicy } from '../../../local/app/worker-policy';
 import { SAMPLE_PLAN } from '../../../local/app/names';
 import { SampleApplication } from '../../../local/app/process';
 import { CommandError, type CommandResult, runCommand } from '../../../local/tools/run-command';
@@ -10,9 +11,11 @@ import { awsOf, eventually } from './worlds';
 
 export const MIGRATION = 'encrypt-app-db';
 
-/** The sample source, filled. */
+/** The sample source, filled, for workers that may do what the documents allow them. */
 export async function sample(world: World, rows = 2_000): Promise<void> {
-  await createSample(awsOf(world), world.caBundle, { rows, report: () => undefined });
+  const aws = awsOf(world);
+  await createSample(aws, world.caBundle, { rows, report: () => undefined });
+  await holdWorkersToThePolicy(world, aws);
 }
 
 /** The sample application, writing. */
@@ -73,7 +76,7 @@ export function untilProgress(world: World, what: string, wanted: (progress: Pro
       if (progress.parked) throw new Error(`parked: ${progress.parked.type}: ${progress.parked.message}`);
       return undefined;
     },
-    { timeoutMs: 120_000, everyMs: 100 },
+    { timeoutMs: 300_000, everyMs: 100 },
   );
 }
 

@@ -101,6 +101,7 @@ describe('verdictOf', () => {
     approvedAt: 1000,
     switchedAt: 1050,
     workflowCompleted: true,
+    refused: [],
     proof: { rows: 7, tables: 2, differences: [], provenAt: new Date(3_550).toISOString() },
     historyEvents: 200,
     historyBytes: 1000,
@@ -115,6 +116,7 @@ describe('verdictOf', () => {
       source: { encrypted: false },
       target: { encrypted: true, kmsKeyId: 'arn:key' },
       writes: { acknowledged: 10, missing: 0, duplicated: 0, stale: 0, failed: 1 },
+      refusedCalls: [],
       writePauseMs: 100,
       pooled: false,
       clientErrors: 1,
@@ -161,6 +163,7 @@ describe('verdictOf', () => {
     ['a migration without a proof', { proof: undefined }],
     ['a proof of nothing', { proof: { rows: 0, tables: 0, differences: [] } }],
     ['a workflow that did not complete', { workflowCompleted: false }],
+    ['a call that the policy forgets', { refused: ['rds:RebootDBInstance on arn:aws:rds:db:app-db'] }],
     ['an error seen through a pooler', { pooled: true }],
     [
       'a long pause behind a pooler',
