@@ -70,13 +70,13 @@ export async function compareDatabase(comparing: Comparing, database: string): P
   progress.doing = `${database}: listing tables`;
   const { paired, counted } = await listBoth(comparing, database);
   const isDone = progress.isDone(paired.both.map(({ table }) => table));
-  const { atBeginning } = progress;
+  const noted = progress.notes(database, comparing.otherMethod === true);
   for (const one of paired.notProven ?? []) {
     // What can't be compared by the second method may have been compared by the first.
-    const isNew = comparing.otherMethod === true && !isDone({ schema: one.schema, name: one.table });
-    if (atBeginning || isNew) progress.cannotProve(one);
+    const isNew = noted === 'what is left' && !isDone({ schema: one.schema, name: one.table });
+    if (noted === 'all' || isNew) progress.cannotProve(one);
   }
-  if (atBeginning) {
+  if (noted === 'all') {
     for (const difference of paired.differences) progress.differs(difference);
     for (const text of paired.since ?? []) progress.changedBy(`${database}: ${text}`);
     progress.count(counted);

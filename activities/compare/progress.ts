@@ -18,6 +18,12 @@ export interface SavedTable {
   readonly target: SavedSide;
 }
 
+/** The database whose lists of tables were noted, and whether the second method's were, too. */
+interface Listed {
+  readonly database: string;
+  readonly otherMethod: boolean;
+}
+
 /** How far a comparison has come: plain JSON, in every heartbeat, and bounded. */
 export interface SavedComparison {
   /** Databases that are done. */
@@ -42,6 +48,8 @@ export interface SavedComparison {
   readonly since?: readonly string[];
   readonly changes?: number;
   readonly counted?: Counted;
+  /** The database whose lists of tables are in the counts and differences above, though none of its tables may be done. */
+  readonly listed?: Listed;
   /** Tables of which only a part is read; earlier versions wrote an object by `schema.name`. */
   readonly open: readonly (SavedTable & { readonly table: TableName })[] | Readonly<Record<string, SavedTable>>;
 }
@@ -81,6 +89,7 @@ export class ComparisonProgress implements Tally {
   readonly databases: string[];
   #after: TableName | undefined;
   #upTo: string | undefined;
+  #listed: Listed | undefined;
   tables: number;
   partitions: number;
   rows: number;
@@ -124,14 +133,22 @@ export class ComparisonProgress implements Tally {
     this.since = [...(before?.since ?? [])];
     this.changes = before?.changes ?? this.since.length;
     this.counted = { ...before?.counted };
+    this.#listed = before?.listed;
     const open = before?.open ?? [];
     if (isList(open)) for (const { table, ...saved } of open) this.#saved.set(table, saved);
     this.#savedByLabel = new Map(isList(open) ? [] : Object.entries(open));
   }
 
-  /** Nothing of the database that is being compared is done yet. */
-  get atBeginning(): boolean {
-    return this.#after === undefined && this.#upTo === undefined;
+  /**
+   * What the lists of tables of a database say by themselves is noted once, over all attempts: all of it, or, when another method goes on where
+   * the first one ended, what only that method can't compare. Earlier versions did not write that down; a table that is done says it as well.
+   */
+  notes(database: string, otherMethod: boolean): 'all' | 'what is left' | 'nothing' {
+    const before = this.#listed?.database === database ? this.#listed : undefined;
+    const isNoted = before !== undefined || this.#after !== undefined || this.#upTo !== undefined;
+    this.#listed = { database, otherMethod: otherMethod || before?.otherMethod === true };
+    if (!isNoted) return 'all';
+    return otherMethod && before?.otherMethod !== true ? 'what is left' : 'nothing';
   }
 
   /**
@@ -199,6 +216,7 @@ export class ComparisonProgress implements Tally {
     this.databases.push(database);
     this.#after = undefined;
     this.#upTo = undefined;
+    this.#listed = undefined;
     this.#saved.clear();
   }
 
@@ -228,6 +246,7 @@ export class ComparisonProgress implements Tally {
         since: this.since,
         changes: this.changes,
         counted: this.counted,
+        ...(this.#listed === undefined ? {} : { listed: this.#listed }),
         open: this.#openNow(),
       },
     };

@@ -144,7 +144,19 @@ describe('tables whose names read alike when they are joined', () => {
     ];
     const progress = new ComparisonProgress(old);
     expect(tables.map(progress.isDone(tables))).toEqual([false, false, true, true, false]);
-    expect(progress.atBeginning).toBe(false);
+    expect(progress.notes('shop', false)).toBe('nothing');
+  });
+
+  it('are noted once for each database, also by an attempt that goes on before a table is done', () => {
+    const first = new ComparisonProgress();
+    expect(first.notes('shop', false)).toBe('all');
+    const second = new ComparisonProgress(first.details().resume);
+    expect(second.notes('shop', false)).toBe('nothing');
+    expect(second.notes('shop', true)).toBe('what is left');
+    const third = new ComparisonProgress(second.details().resume);
+    expect(third.notes('shop', true)).toBe('nothing');
+    third.databaseDone('shop');
+    expect(third.notes('ledger', true)).toBe('all');
   });
 
   it('keep what an earlier version had read of a table, where one table alone is called so', () => {
