@@ -12,11 +12,11 @@ import type { WorkerConfiguration } from './configuration';
 import { ActivityHeartbeat } from './interceptors/activity-heartbeat';
 import { FailureClassifier } from './interceptors/failure-classifier';
 import { PayloadSize } from './interceptors/payload-size';
+import { bundleOfCheckout } from './checkout-bundle';
 import { askPollers } from './pollers';
 import { startWatchdog } from './watchdog/start';
-import { WORKFLOW_CODE } from './workflow-code';
 
-/** Workflow code as `npm run build` bundles it; absent in a checkout, where the worker bundles at start. */
+/** Workflow code as `npm run build` bundles it; absent in a checkout, whose worker bundles by itself. */
 export const BUNDLE_FILE = path.join(__dirname, 'workflow-bundle.js');
 
 /**
@@ -75,7 +75,7 @@ export async function createWorkers(
         // A worker that died leaves its cached workflows behind; another takes them over after this.
         stickyQueueScheduleToStartTimeout: '3 seconds',
         ...versioning(configuration),
-        ...workflowCode(common.interceptors),
+        workflowBundle: await workflowBundle(),
       }),
       await Worker.create({
         ...common,
@@ -106,10 +106,6 @@ export function versioning({
   };
 }
 
-function workflowCode(
-  interceptors: NonNullable<WorkerOptions['interceptors']>,
-): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'interceptors'> {
-  if (existsSync(BUNDLE_FILE)) return { workflowBundle: { codePath: BUNDLE_FILE } };
-  const { workflowsPath, workflowInterceptorModules } = WORKFLOW_CODE;
-  return { workflowsPath, interceptors: { ...interceptors, workflowModules: workflowInterceptorModules } };
+async function workflowBundle(): Promise<{ readonly codePath: string }> {
+  return { codePath: existsSync(BUNDLE_FILE) ? BUNDLE_FILE : await bundleOfCheckout() };
 }

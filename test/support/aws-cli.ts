@@ -8,6 +8,12 @@ const VENV = resolve(__dirname, '..', '..', '.keyshift', 'cache', 'awscli');
 
 /** The `aws` command: the one on the PATH, or PyPI's in a virtual environment of our own; undefined if neither can be had. */
 export function findAwsCli(): string | undefined {
+  return (found ??= { command: lookForAwsCli() }).command;
+}
+
+let found: { readonly command: string | undefined } | undefined;
+
+function lookForAwsCli(): string | undefined {
   const installed = resolve(VENV, 'bin', 'aws');
   for (const candidate of ['aws', installed]) {
     if (works(candidate)) return candidate;

@@ -43,6 +43,8 @@ export const MASTER = { MasterUsername: 'master', MasterUserPassword: 'correct-h
 export class StandIn {
   private child: ChildProcess | undefined;
   private ready: Ready = { endpoint: '', caBundle: '' };
+  /** For looks that are repeated: a new client, and a new connection, for each look is most of what a test would compute. */
+  private looker: RDSClient | undefined;
   readonly stateDir = mkdtempSync(join(tmpdir(), 'keyshift-aws-'));
 
   private constructor(private readonly timeScale: number) {}
@@ -65,6 +67,8 @@ export class StandIn {
       },
     );
     this.child = child;
+    this.looker?.destroy();
+    this.looker = undefined;
     this.ready = await new Promise<Ready>((resolve, reject) => {
       createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line) as Ready));
       child.once('exit', (code) => reject(new Error(`the stand-in ended with ${code}`)));
@@ -83,6 +87,7 @@ export class StandIn {
   /** Ends everything that was started and removes everything that was written. */
   async remove(): Promise<void> {
     await this.stopProcess();
+    this.looker?.destroy();
     const left = readPids(this.stateDir).filter(({ pid, startTime }) => isRunning(pid, startTime));
     for (const { pid } of left) signalIfThere(pid, 'SIGKILL');
     await until('servers end', async () => left.every(({ pid, startTime }) => !isRunning(pid, startTime)));
@@ -96,6 +101,10 @@ export class StandIn {
   /** Clients that try once only, unless asked otherwise, so that tests see every answer. */
   rds(options: { readonly region?: string; readonly maxAttempts?: number } = {}): RDSClient {
     return new RDSClient({ ...this.settings(), ...options });
+  }
+
+  private look(): RDSClient {
+    return (this.looker ??= this.rds());
   }
 
   kms(): KMSClient {
@@ -160,19 +169,19 @@ export class StandIn {
   }
 
   async instance(id: string): Promise<DBInstance> {
-    const { DBInstances } = await this.rds().send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }));
+    const { DBInstances } = await this.look().send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }));
     return DBInstances?.[0] ?? {};
   }
 
   async snapshot(id: string): Promise<DBSnapshot> {
-    const { DBSnapshots } = await this.rds().send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: id }));
+    const { DBSnapshots } = await this.look().send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: id }));
     return DBSnapshots?.[0] ?? {};
   }
 
   /** What the instance of a resource id is called now; waits while it is nowhere. */
   nameOf(resourceId: string): Promise<string> {
     return until(`an instance of ${resourceId}`, async () => {
-      const { DBInstances = [] } = await this.rds().send(new DescribeDBInstancesCommand({}));
+      const { DBInstances = [] } = await this.look().send(new DescribeDBInstancesCommand({}));
       return DBInstances.find(({ DbiResourceId }) => DbiResourceId === resourceId)?.DBInstanceIdentifier ?? false;
     });
   }

@@ -18,6 +18,7 @@ import type { PlanInput } from '../../plan/plan';
 import type { Progress } from '../../plan/progress';
 import type { Report } from '../../plan/report';
 import { MESSAGES, pauseQueueOf, PREFLIGHT_WORKFLOW_TYPE, SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../plan/temporal';
+import { bundleOfCheckout } from '../../worker/checkout-bundle';
 import { WORKFLOW_CODE } from '../../worker/workflow-code';
 import { SMALLEST_PLAN } from './plan';
 import { type Overrides, ScriptedActivities } from './scripted-activities';
@@ -45,16 +46,13 @@ export class WorkflowLab {
 
   private constructor(
     readonly environment: TestWorkflowEnvironment,
-    private readonly bundle: WorkflowBundle,
+    private readonly bundle: { readonly codePath: string },
     private readonly pace: Pace,
   ) {}
 
   static async open(pace: Pace = FAST): Promise<WorkflowLab> {
     Runtime.install({ logger: QUIET });
-    const [cli, bundle] = await Promise.all([
-      findTemporalCli({ report: silently }),
-      quietBundle(require.resolve('../../workflows')),
-    ]);
+    const [cli, codePath] = await Promise.all([findTemporalCli({ report: silently }), bundleOfCheckout(QUIET)]);
     const environment = await TestWorkflowEnvironment.createLocal({
       server: {
         executable: { type: 'existing-path', path: cli.path },
@@ -63,7 +61,7 @@ export class WorkflowLab {
         ),
       },
     });
-    return new WorkflowLab(environment, bundle, pace);
+    return new WorkflowLab(environment, { codePath }, pace);
   }
 
   /** Starts a migration on a task queue of its own, with a worker that answers by the script. */
