@@ -39,9 +39,9 @@ const staysInAccount = ({ stays }: Report): string[] =>
 /** The kinds of things of the account's one region, without those of our migration that the report says stay. */
 function without(names: readonly string[], { account }: Listing): object {
   const ofMigration = (one: object) => {
-    const { id, name, deleted } = one as { id?: string; name?: string; deleted?: boolean };
+    const { id, name, instance, deleted } = one as { id?: string; name?: string; instance?: string; deleted?: boolean };
     const gone = deleted === true && name?.startsWith('keyshift-') === true;
-    return gone || names.includes(id ?? name ?? '');
+    return gone || names.includes(id ?? name ?? instance ?? '');
   };
   return Object.fromEntries(
     Object.entries(account).map(([region, kinds]) => [
@@ -134,7 +134,10 @@ test('a finished migration leaves what the report says, and a target that has al
       const text = JSON.stringify(without([SAMPLE.endpointParameter, ...names], { account: one, server: {} }));
       return JSON.parse(text) as object;
     };
-    expect(same([...stays, logGroup(SAMPLE.encryptedInstance)], account)).toEqual(
+    expect(report.stays).toContainEqual(
+      expect.objectContaining({ what: 'automated backups', name: SAMPLE.instance }) as object,
+    );
+    expect(same([...stays, SAMPLE.instance, logGroup(SAMPLE.encryptedInstance)], account)).toEqual(
       same([SAMPLE.instance, logGroup(SAMPLE.instance)], before.account),
     );
     expect(await serverListing(world, SAMPLE.encryptedInstance)).toEqual(before.server);

@@ -133,6 +133,10 @@ export async function finish(
         : 'the plan keeps it';
       stays({ what: 'final snapshot', name: left.finalSnapshot, why });
     }
+    if (!plan.keep.source) {
+      const why = 'RDS keeps those that the source had, under its key or none, until their retention is over';
+      stays({ what: 'automated backups', name: sourceName, why });
+    }
     for (const group of left.logGroups ?? []) {
       const why = plan.keep.logGroups ? 'the plan keeps it' : 'it could not be deleted';
       stays({ what: 'log group', name: group.name, why: `${why}: ${logGroupText(group)}` });

@@ -5,8 +5,9 @@ import {
   PutRetentionPolicyCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { CreateDBInstanceCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
+import { cutoverTable } from '../../../../activities/postgres/fence-table';
 import { findLogGroups, lookAtLogGroups } from '../../../../activities/rds/log-groups';
-import { ourTags } from '../../../../plan/names';
+import { fenceSchema, ourTags } from '../../../../plan/names';
 import type { Plan } from '../../../../plan/plan';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { MASTER } from '../../../support/stand-in';
@@ -46,6 +47,11 @@ async function instance(DBInstanceIdentifier: string): Promise<void> {
     }),
   );
   await lab.standIn.untilInstance(DBInstanceIdentifier);
+  // A clone of the source has what the migration wrote there.
+  await lab.standIn.query(
+    DBInstanceIdentifier,
+    `CREATE SCHEMA ${fenceSchema(ref.id)}; CREATE TABLE ${cutoverTable(ref.id)} (id int, facts jsonb)`,
+  );
 }
 
 const keeping = (keep: Partial<Plan['keep']>) => ({

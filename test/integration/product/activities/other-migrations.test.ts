@@ -52,8 +52,8 @@ describe('two migrations of one source', () => {
     expect(blocks.flatMap(({ evidence }) => evidence?.['found'])).toEqual(
       expect.arrayContaining([
         'role keyshift_first_one',
-        'replication slot keyshift_first_one_postgres',
-        'replication slot keyshift_first_one_shop',
+        'replication slot keyshift_first_one__postgres',
+        'replication slot keyshift_first_one__shop',
         'publication keyshift_first_one',
         'schema keyshift_first_one',
         'parameter group keyshift-first-one-logical',
@@ -90,7 +90,7 @@ describe('two migrations of one source', () => {
 
   it('what an ended one left behind has a way out', async () => {
     for (const database of databases) {
-      await lab.sql(INSTANCE, `SELECT pg_drop_replication_slot('keyshift_first_one_${database}')`, database);
+      await lab.sql(INSTANCE, `SELECT pg_drop_replication_slot('keyshift_first_one__${database}')`, database);
       await lab.sql(INSTANCE, 'DROP PUBLICATION keyshift_first_one', database);
       await lab.sql(INSTANCE, 'DROP SCHEMA keyshift_first_one CASCADE', database);
     }
