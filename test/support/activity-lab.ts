@@ -15,7 +15,7 @@ import { ActivityHeartbeat } from '../../worker/interceptors/activity-heartbeat'
 import { FailureClassifier } from '../../worker/interceptors/failure-classifier';
 import { PayloadSize } from '../../worker/interceptors/payload-size';
 import { parsedPlan, SMALLEST_PLAN } from './plan';
-import { startWatchdog } from '../../worker/watchdog/start';
+import { type StartedWatchdog, startWatchdog } from '../../worker/watchdog/start';
 import { MASTER, StandIn } from './stand-in';
 import { QUIET } from './workflow-lab';
 
@@ -24,6 +24,7 @@ export class ActivityLab {
   readonly snapshots = new SnapshotHolder();
   readonly #clients = new Map<string, Aws>();
   readonly #activities: Activities;
+  readonly #watchdogs: StartedWatchdog[] = [];
   #activityCount = 0;
   keyArn = '';
 
@@ -36,12 +37,15 @@ export class ActivityLab {
       rdsCaBundle: readFileSync(join(standIn.stateDir, 'rds-combined-ca-bundle.pem'), 'utf8'),
       snapshots: this.snapshots,
       ownTaskQueue: 'holder',
-      startWatchdog: () =>
-        startWatchdog({
+      startWatchdog: () => {
+        const watchdog = startWatchdog({
           rdsCaBundle: this.dependencies.rdsCaBundle,
           region: this.standIn.settings().region,
           env: awsEnvironment(this.standIn),
-        }),
+        });
+        this.#watchdogs.push(watchdog);
+        return watchdog;
+      },
     };
     this.#activities = createActivities(this.dependencies);
   }
@@ -171,6 +175,8 @@ export class ActivityLab {
 
   async close(): Promise<void> {
     await this.snapshots.releaseAll();
+    // One whose pause failed would go on asking a world that is gone.
+    for (const watchdog of this.#watchdogs) watchdog.kill();
     for (const clients of this.#clients.values()) {
       const { region: _region, ...made } = clients;
       for (const client of Object.values(made)) client.destroy();

@@ -16,6 +16,12 @@ export interface WatchdogOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** A watchdog with its process, for whoever takes down the world that it guards. */
+export interface StartedWatchdog extends Watchdog {
+  /** Does nothing once it has ended. */
+  kill(): void;
+}
+
 /** What a watchdog runs; among its arguments. */
 export const WATCHDOG_PROGRAM = path.join(__dirname, `main${path.extname(__filename)}`);
 
@@ -31,7 +37,7 @@ function programOf(): string[] {
  * know goes through its stdin: nothing is in its arguments, and its environment is the worker's.
  * @throws Error in the first process of a container: nobody there may kill it, so a pause could not be guarded
  */
-export function startWatchdog({ env = process.env, ...rest }: WatchdogOptions): Watchdog {
+export function startWatchdog({ env = process.env, ...rest }: WatchdogOptions): StartedWatchdog {
   if (process.pid === 1)
     throw new Error(
       'no pause in the first process of a container: nobody could end it if it stood still. Start the worker by worker/main.js, which begins a process of its own for it.',
@@ -76,6 +82,7 @@ export function startWatchdog({ env = process.env, ...rest }: WatchdogOptions): 
       }),
     done: () => bye('done'),
     failed: () => bye('failed'),
+    kill: () => void child.kill('SIGKILL'),
   };
 }
 
