@@ -40,6 +40,8 @@ export async function playRound(source: Site, history: History, other?: OtherPos
     const slots = await makeSlots(source, id, life);
     for (const event of history.beforeSnapshot) await life.happen(event);
     clone = await snapshot(source, life, history, random);
+    // What came along with the image: of what the source does later, the clone knows nothing.
+    const sourceLog = source.log;
     const imageBefore = await nextSecond();
     for (const event of history.afterSnapshot) await life.happen(event);
     const truth = await restore(clone, history);
@@ -48,7 +50,7 @@ export async function playRound(source: Site, history: History, other?: OtherPos
       clone.forgetLog();
       await clone.restart('immediate', history.seedFunction ? truth : undefined);
     }
-    const proof = await look(source, clone, { id, slots, imageBefore, log: logOf(source, clone, history) });
+    const proof = await look(source, clone, { id, slots, imageBefore, log: logOf(sourceLog, clone, history) });
     const { decision } = proof;
     const result = { history, proof, truth };
     if ('disputed' in decision) {
@@ -159,12 +161,12 @@ async function happenToClone(clone: Site, event: CloneEvent, seedLsn: string | u
   }
 }
 
-function logOf(source: Site, clone: Site, { log }: History): string | undefined {
+function logOf(sourceLog: string, clone: Site, { log }: History): string | undefined {
   switch (log) {
     case 'gone':
       return undefined;
     case 'with the log of the source before it':
-      return source.log + clone.log;
+      return sourceLog + clone.log;
     case 'without "invalid record length"':
       return clone.log.replaceAll(/^.*invalid record length.*\n/gm, '');
     case 'whole':

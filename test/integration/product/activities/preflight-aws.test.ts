@@ -429,7 +429,8 @@ describe('permissions', () => {
       .replaceAll('ACCOUNT', '123456789012')
       .replaceAll('SOURCE-INSTANCE', source.instance)
       .replaceAll('TARGET-INSTANCE', target.instance)
-      .replaceAll('SOURCE-MASTER-SECRET', source.secret);
+      .replaceAll('SOURCE-MASTER-SECRET', source.secret)
+      .replaceAll('TARGET-KEY-ID', lab.keyArn.split('/').at(-1) ?? '');
     const checks = await withPolicy({ policy: JSON.parse(filled) as object, enforce: true }, () => preflight());
     expect(levels(checks)).toEqual([]);
     expect(checks.find(({ code }) => code === 'permissions')).toMatchObject({
