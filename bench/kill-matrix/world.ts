@@ -12,7 +12,7 @@ import { type Front, frontOf } from './front';
 import type { WorkerOptions } from './messages';
 import type { FenceName } from './steps';
 import { type Stage, stageOf, type SwitchName } from './switch-fronts';
-import { SERVER, Writers } from './writers';
+import { Writers } from './writers';
 
 const SOURCE = 'app-db';
 const TARGET = 'app-db-encrypted';
@@ -29,10 +29,9 @@ export class World {
     readonly direction: Direction,
     /** As the instances are described. */
     readonly hosts: Readonly<Record<'from' | 'to', string>>,
-    /** As the servers name themselves, for writers. */
-    readonly servers: Readonly<Record<'from' | 'to', string>>,
     private readonly front: Front,
-    private readonly resourceIds: Readonly<Record<'from' | 'to', string>>,
+    /** Resource ids, which are never reused and stay when an instance is renamed. */
+    readonly servers: Readonly<Record<'from' | 'to', string>>,
     private readonly fences: { readonly here: FenceSet; readonly there?: FenceSet },
     /** Where the world is one of a kind of switch. */
     readonly stage?: Stage,
@@ -52,19 +51,9 @@ export class World {
       const isRenamed = direction === 'back' && stage?.renames === true;
       const [from, to] = direction === 'there' ? [SOURCE, TARGET] : isRenamed ? [SOURCE, OLD] : [TARGET, SOURCE];
       const [here, there] = [await pair.lab.standIn.instance(from), await pair.lab.standIn.instance(to)];
-      const resourceIds = { from: here.DbiResourceId ?? '', to: there.DbiResourceId ?? '' };
+      const servers = { from: here.DbiResourceId ?? '', to: there.DbiResourceId ?? '' };
       const hosts = { from: here.Endpoint?.Address ?? '', to: there.Endpoint?.Address ?? '' };
-      const servers = { from: await serverOf(pair, from), to: await serverOf(pair, to) };
-      return new World(
-        pair,
-        direction,
-        hosts,
-        servers,
-        stage?.front(pair) ?? frontOf(pair),
-        resourceIds,
-        fences,
-        stage,
-      );
+      return new World(pair, direction, hosts, stage?.front(pair) ?? frontOf(pair), servers, fences, stage);
     } catch (error) {
       stage?.close?.();
       await pair.close();
@@ -88,7 +77,7 @@ export class World {
 
   /** What an instance is called now. */
   private async called(side: 'from' | 'to'): Promise<string> {
-    return this.stage?.renames ? this.pair.lab.standIn.nameOf(this.resourceIds[side]) : this[side];
+    return this.stage?.renames ? this.pair.lab.standIn.nameOf(this.servers[side]) : this[side];
   }
 
   /** What the workflow calls the activities of the pause with. */
@@ -252,9 +241,4 @@ export class World {
   private async sql<Row extends object>(side: 'from' | 'to', statement: string): Promise<Row[]> {
     return this.pair.lab.sql<Row>(await this.called(side), statement, this.pair.databases[0]);
   }
-}
-
-async function serverOf(pair: PreparedPair, instance: string): Promise<string> {
-  const [row] = await pair.lab.sql<{ server: string }>(instance, `SELECT ${SERVER} AS server`);
-  return row?.server ?? '';
 }

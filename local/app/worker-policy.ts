@@ -8,6 +8,9 @@ import { SAMPLE } from './names';
 /** The access key of a world's workers; everybody else in it is called `local`, and may do everything. */
 export const WORKER_ACCESS_KEY = 'worker';
 
+/** The bucket that plans of the tests write reports to. */
+export const REPORT_BUCKET = 'keyshift-evidence';
+
 /** What the stand-in has refused to workers, by action and resource. */
 export type Refused = readonly string[];
 
@@ -45,6 +48,7 @@ function filledIn(text: string, { region, accountId }: World, keyArn: string): s
     'SOURCE-MASTER-SECRET': SAMPLE.masterSecret,
     'TRAFFIC-SECRET': SAMPLE.appSecret,
     'TRAFFIC-PARAMETER': SAMPLE.endpointParameter.replace(/^\//, ''),
+    'REPORT-BUCKET': REPORT_BUCKET,
     'TARGET-KEY-ID': keyArn.split('/').at(-1) ?? '',
     REGION: region,
     ACCOUNT: accountId,

@@ -46,6 +46,9 @@ export class MigrationFollower {
         this.printer.show(progress);
         await reactions.looked?.(progress);
         if (progress.status === 'parked' && progress.parked) throw parked(progress.parked);
+        if (progress.status === 'failed') {
+          throw new MigrationFailed(`the migration failed: ${await this.commands.failure()}`);
+        }
         if (progress.status === 'aborted') throw new MigrationFailed('the migration was aborted');
         if (enough(progress)) return progress;
         await this.react(progress, reactions);

@@ -5,6 +5,7 @@ import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
 import { Aws } from '../../local/app/aws';
 import { SAMPLE } from '../../local/app/names';
+import { REPORT_BUCKET } from '../../local/app/worker-policy';
 import { runDemo } from '../../local/demo/demo';
 import type { World } from '../../local/world/world';
 import { closed, published } from '../support/report-schema';
@@ -73,8 +74,6 @@ interface Observed extends Seen {
   readonly kept: readonly (readonly [string, string])[];
 }
 
-const BUCKET = 'keyshift-evidence';
-
 /** One whole migration with every statement logged on both servers. */
 async function observedMigration(world: World, signal: AbortSignal): Promise<Observed> {
   const seen: Seen = { secrets: new Map(), commandLines: new Set() };
@@ -95,12 +94,14 @@ async function observedMigration(world: World, signal: AbortSignal): Promise<Obs
       signal,
       plan: {
         keep: { source: true },
-        report: { file: relative(process.cwd(), join(world.root, 'reports')), s3: `s3://${BUCKET}/deep` },
+        report: { file: relative(process.cwd(), join(world.root, 'reports')), s3: `s3://${REPORT_BUCKET}/deep` },
       },
       hooks: {
         async sampleReady() {
           const LocationConstraint = world.region as BucketLocationConstraint;
-          await s3.send(new CreateBucketCommand({ Bucket: BUCKET, CreateBucketConfiguration: { LocationConstraint } }));
+          await s3.send(
+            new CreateBucketCommand({ Bucket: REPORT_BUCKET, CreateBucketConfiguration: { LocationConstraint } }),
+          );
           await logEverything(aws, SAMPLE.instance);
         },
         async looked() {
@@ -116,7 +117,7 @@ async function observedMigration(world: World, signal: AbortSignal): Promise<Obs
     ]);
     const kept = await Promise.all(
       [`${MIGRATION}.json`, `${MIGRATION}.html`].map(async (name) => {
-        const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: `deep/${name}` }));
+        const { Body } = await s3.send(new GetObjectCommand({ Bucket: REPORT_BUCKET, Key: `deep/${name}` }));
         return [name, (await Body?.transformToString('utf8')) ?? ''] as const;
       }),
     );
