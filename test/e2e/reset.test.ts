@@ -117,7 +117,7 @@ test('a reset to before the switch parks with what it saw; an abort then undoes 
       (progress) => progress.parked?.message.startsWith('Nothing was undone') ?? false,
     );
     expect(ended.parked?.type).toBe('InUse');
-    expect(ended.undone).toEqual([]);
+    expect(ended.undone ?? []).toEqual([]);
     await signal(world, 'retry', { by: 'test' });
     await untilProgress(world, 'it is parked again', isParkedInUse);
     expect(await standing(world)).toEqual(before);
