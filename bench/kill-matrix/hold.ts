@@ -16,6 +16,8 @@ const REFUSALS = 3;
 /** From now on what reaches the moment first stands still there; `reached` is called then. */
 export function holdAt(moment: HoldAt | undefined, reached: () => void): void {
   hold = moment && { ...moment, reached };
+  // What the cell before this one did not use up is not meant for this one.
+  if (moment) refusals = 0;
 }
 
 /** What stands still goes on, or throws. */
