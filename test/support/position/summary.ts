@@ -7,8 +7,9 @@ const LOG_IS_THERE: readonly LogState[] = [
   'without "invalid record length"',
 ];
 
-/** The seed function or the log of the first recovery is there: a position is due. */
-export const isDue = ({ history }: RoundResult): boolean => history.seedFunction || LOG_IS_THERE.includes(history.log);
+/** The seed function or the log of the first recovery is there: a position is due. An image of a server that was stopped needs no recovery. */
+export const isDue = ({ history }: RoundResult): boolean =>
+  history.seedFunction || (LOG_IS_THERE.includes(history.log) && !history.stoppedImage);
 
 /** How many rounds ended how, with the reasons of those that parked. */
 export function summary(results: readonly RoundResult[]): string {
