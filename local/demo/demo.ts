@@ -108,7 +108,12 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
       const turnedOut = hooks?.cutoverApproved ? await watchForFence(aws, world.caBundle) : undefined;
       approvedAt = Date.now();
       await commands.approve(gate);
-      if (turnedOut) await hooks?.cutoverApproved?.(turnedOut());
+      if (turnedOut) {
+        const out = turnedOut();
+        // Of no interest to a hook that does not wait for it.
+        out.catch(() => undefined);
+        await hooks?.cutoverApproved?.(out);
+      }
       return true;
     },
     looked: async (progress) => {

@@ -18,7 +18,7 @@ export async function holdCatchUp(world: World, database: string, table: string)
         const found = await describeInstance(aws, SAMPLE.encryptedInstance);
         return found?.DBInstanceStatus === 'available' ? found : undefined;
       },
-      { timeoutMs: 120_000 },
+      { timeoutMs: 300_000 },
     );
     const { host, port, ca } = addressOf(target, world.caBundle);
     const { user, password } = await readLogin(aws, SAMPLE.masterSecret);
