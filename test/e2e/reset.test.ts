@@ -150,7 +150,7 @@ test('a workflow that is terminated and started again with the same id touches n
         const progress = await progressOf(world);
         return progress && isStopped(progress) ? progress : undefined;
       },
-      { timeoutMs: 120_000, everyMs: 200 },
+      { timeoutMs: 300_000, everyMs: 200 },
     );
     expect(await standing(world)).toEqual(before);
     if (stopped.status === 'failed') return;

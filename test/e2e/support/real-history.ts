@@ -130,7 +130,7 @@ const available = (world: World, name: string) =>
       const found = await describeInstance(awsOf(world), name);
       return found?.DBInstanceStatus === 'available' && addressOf(found, world.caBundle);
     },
-    { timeoutMs: 120_000, everyMs: 100 },
+    { timeoutMs: 300_000, everyMs: 100 },
   );
 
 /** A tick knows on which server it was made: each listens on an address of its own. */
