@@ -7,7 +7,7 @@ const EVERY_MS = 400;
 /** Looking takes processor time; nobody looks while the pause lasts. */
 const QUIET_MS = 1_500;
 /** A query needs a worker; while it is killed and started anew there is no answer. */
-const SILENCE_MS = 60_000;
+const SILENCE_MS = 120_000;
 
 /** So often a gate may open; each time is answered. */
 const OPENINGS = 5;

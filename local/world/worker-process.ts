@@ -4,7 +4,7 @@ import type { WorldFiles } from './ownership';
 import type { ProcessRegistry } from './process-registry';
 import { waitFor } from './wait-for';
 
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 
 /** Starts a worker of the product as a process; `untilReady` resolves when it polls. */
 export class WorkerProcess {
