@@ -103,6 +103,8 @@ export class MigrationFollower {
     this.printer.line(`gate ${gate.name} is open`);
     for (const finding of gate.findings) this.printer.line(`  ${finding}`);
     const answered = await reactions.gateOpened(gate.name, progress);
+    // Nobody asked meanwhile.
+    this.lastAnswer = Date.now();
     if (!answered) this.printer.line(`  approve it with:\n${gate.command}`);
     else if (gate.name === 'cutover') await pause(QUIET_MS);
   }

@@ -35,7 +35,7 @@ async function untilDiffering(world: World, step: Parked['step']): Promise<void>
         throw new Error(`the comparison found nothing: ${JSON.stringify(progress.steps)}`);
       return progress?.parked && { parked: progress.parked };
     },
-    { timeoutMs: 90_000, everyMs: 100 },
+    { timeoutMs: 300_000, everyMs: 100 },
   ).catch(async (error: unknown) => {
     throw new Error(JSON.stringify(await progressOf(world)), { cause: error });
   });
