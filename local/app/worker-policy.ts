@@ -2,6 +2,7 @@ import { DescribeKeyCommand } from '@aws-sdk/client-kms';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from '../tools/paths';
+import { control } from '../world/control';
 import type { Aws } from './aws';
 import { SAMPLE } from './names';
 
@@ -30,12 +31,12 @@ export async function holdWorkersToThePolicy(world: World, aws: Aws): Promise<vo
     const text = filledIn(readFileSync(join(REPOSITORY, 'docs', name), 'utf8'), world, KeyMetadata?.Arn ?? '');
     return (JSON.parse(text) as { Statement: object[] }).Statement;
   });
-  await control(world, 'PATCH', { policy: { Statement }, enforce: true, caller: WORKER_ACCESS_KEY });
+  await control(world, 'PATCH', 'iam', { policy: { Statement }, enforce: true, caller: WORKER_ACCESS_KEY });
 }
 
 /** What was refused to workers so far. */
 export async function refusedCalls(world: World): Promise<Refused> {
-  const { refused } = (await control(world, 'PATCH', {})) as { readonly refused?: Refused };
+  const { refused } = (await control(world, 'PATCH', 'iam', {})) as { readonly refused?: Refused };
   return refused ?? [];
 }
 
@@ -54,10 +55,4 @@ function filledIn(text: string, { region, accountId }: World, keyArn: string): s
     ACCOUNT: accountId,
   };
   return text.replaceAll(new RegExp(Object.keys(values).join('|'), 'g'), (name) => values[name] ?? name);
-}
-
-async function control({ awsEndpoint }: World, method: string, body: object): Promise<unknown> {
-  const answer = await fetch(`${awsEndpoint}/_keyshift/iam`, { method, body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`the embedded AWS says ${answer.status}: ${await answer.text()}`);
-  return answer.json();
 }

@@ -169,7 +169,7 @@ export function createAwsServer(context: Context): Server {
     const delay = context.faults.delayOf(name);
     await context.faults.delay(delay, 'before', context.shutdown);
     refuse(name, throttlingCode);
-    enforcePolicy(context.store, scope, name, names?.());
+    enforcePolicy(context.store, scope, name, names);
     const later = async (): Promise<void> => {
       try {
         await work();

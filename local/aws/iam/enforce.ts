@@ -48,9 +48,9 @@ export function currentPolicy(store: Store): PolicyDocument | undefined {
  * Refuses a call that the policy doesn't allow, if tests asked for that: on each resource that it is about, or, where the stand-in doesn't know them, on any.
  * Tags in a call that makes something need the right to tag it, too.
  */
-export function enforcePolicy(store: Store, scope: CredentialScope, operation: string, names?: CallNames): void {
+export function enforcePolicy(store: Store, scope: CredentialScope, operation: string, read?: () => CallNames): void {
   try {
-    holdAgainstPolicy(store, scope, operation, names);
+    holdAgainstPolicy(store, scope, operation, read);
   } catch (error) {
     if (error instanceof Refusal) {
       store.iam.refused = [...new Set([...(store.iam.refused ?? []), error.what])];
@@ -72,12 +72,13 @@ class Refusal extends AwsError {
   }
 }
 
-function holdAgainstPolicy(store: Store, scope: CredentialScope, operation: string, names?: CallNames): void {
+function holdAgainstPolicy(store: Store, scope: CredentialScope, operation: string, read?: () => CallNames): void {
   const { enforce, caller } = store.iam;
   if (!enforce || scope.service === 'sts' || (caller !== undefined && caller !== scope.accessKeyId)) return;
   const name = `${PREFIXES[scope.service] ?? scope.service}:${operation}`;
   const action = ACTIONS[name] ?? name;
   const policy = currentPolicy(store);
+  const names = read?.();
   const resources = names && resourcesOf(scope.service, operation, names, scope.region, store.region(scope.region));
   if (!names || !resources) {
     refuseUnless(decide(policy, action, undefined), scope, action, '*');

@@ -5,6 +5,7 @@ import { Aws } from '../../../local/app/aws';
 import { withClient } from '../../../local/app/databases';
 import { SAMPLE } from '../../../local/app/names';
 import { addressOf, describeInstance, readLogin } from '../../../local/app/source';
+export { control } from '../../../local/world/control';
 import type { World } from '../../../local/world/world';
 import { startWorld } from '../../../local/world/world';
 
@@ -64,16 +65,6 @@ export async function eventually<T>(
     if (Date.now() > giveUpAt) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
-}
-
-/** One call of the stand-in's own API. */
-export async function control(world: World, method: string, path: string, body?: unknown): Promise<unknown> {
-  const response = await fetch(`${world.awsEndpoint}/_keyshift/${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-  return response.json();
 }
 
 /** What a process of the world has logged. */
