@@ -54,8 +54,8 @@ export function resourcesOf(
       return name === undefined ? undefined : [{ arn: parameterArn(region, name), tags: [] }];
     }
     case 'kms': {
-      const key = keyArn(names.text('KeyId'), region, state);
-      return key === undefined ? undefined : [{ arn: key, tags: [] }];
+      const id = names.text('KeyId');
+      return id === undefined ? undefined : keyArns(id, region, state).map((arn) => ({ arn, tags: [] }));
     }
     case 'logs': {
       const name = names.text('logGroupName');
@@ -108,9 +108,13 @@ function secretsOf({ text }: CallNames, region: string, { secrets }: RegionState
 const parameterArn = (region: string, name: string): string =>
   `arn:aws:ssm:${region}:${ACCOUNT_ID}:parameter/${name.replace(/^\//, '')}`;
 
-function keyArn(id: string | undefined, region: string, { kms }: RegionState): string | undefined {
-  if (id === undefined) return undefined;
+/**
+ * An alias stands for its key. KMS looks it up before it asks a policy: one that isn't there is `NotFoundException` for everybody.
+ *
+ * @see https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-kms/pull/60
+ */
+function keyArns(id: string, region: string, { kms }: RegionState): readonly string[] {
   const name = id.split(':').at(-1) ?? id;
-  const key = kms.aliases[name]?.targetKeyId ?? name.replace(/^key\//, '');
-  return kms.keys[key]?.arn ?? `arn:aws:kms:${region}:${ACCOUNT_ID}:key/${key}`;
+  const key = name.startsWith('alias/') ? kms.aliases[name]?.targetKeyId : name.replace(/^key\//, '');
+  return key === undefined ? [] : [kms.keys[key]?.arn ?? `arn:aws:kms:${region}:${ACCOUNT_ID}:key/${key}`];
 }

@@ -105,7 +105,8 @@ beforeAll(async () => {
     ...SMALLEST_PLAN,
     databases: [...DATABASES],
     cutover: {
-      pauseBudgetMs: 10_000,
+      // No test waits for its end, and a busy machine may take long to the first name.
+      pauseBudgetMs: 60_000,
       poolers: [inPlan(pooler)],
       fence: [{ type: 'pgbouncer' }],
       traffic: [{ type: 'rds-rename' }, { type: 'pgbouncer' }],
