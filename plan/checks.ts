@@ -34,6 +34,7 @@ export const CHECKS = {
   'decoding-memory': never,
   'commit-timestamps': never,
   'statement-tracking': never,
+  'worker-settings': waivableAgain,
   'wal-rate': never,
   'long-transactions': never,
   'prepared-transactions': never,

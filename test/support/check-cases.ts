@@ -30,6 +30,7 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   'decoding-memory': FINDINGS,
   'commit-timestamps': FINDINGS,
   'statement-tracking': PASSWORD_TRACES,
+  'worker-settings': FINDINGS,
   'wal-rate': JUDGEMENTS,
   'long-transactions': FINDINGS,
   'prepared-transactions': FINDINGS,

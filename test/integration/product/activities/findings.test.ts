@@ -61,6 +61,26 @@ const CASES: readonly Case[] = [
     database: ODD,
   },
   {
+    code: 'worker-settings',
+    level: 'block',
+    message:
+      /6 defaults of master .*settled: array_nulls = off, settled: lc_monetary = C, settled: lock_timeout = 5000ms, settled: role = settler, settled: transaction_timeout = 600000ms, settled: xmloption = document/,
+    sql: [
+      'CREATE TABLE prices (id int PRIMARY KEY, price money)',
+      'CREATE ROLE settler',
+      'GRANT settler TO CURRENT_USER',
+      'ALTER DATABASE settled SET array_nulls = off',
+      'ALTER DATABASE settled SET xmloption = document',
+      `ALTER ROLE ALL IN DATABASE settled SET transaction_timeout = '10min'`,
+      `ALTER DATABASE settled SET lock_timeout = '5s'`,
+      'ALTER DATABASE settled SET role = settler',
+      `ALTER ROLE CURRENT_USER IN DATABASE settled SET lc_monetary = 'C'`,
+      // What somebody else has is no matter.
+      'ALTER ROLE settler SET array_nulls = off',
+    ],
+    database: 'settled',
+  },
+  {
     code: 'full-identity-types',
     level: 'block',
     message: /full_json .*doc json.*full_point/,
@@ -379,6 +399,7 @@ beforeAll(async () => {
   await prepareServer();
   await lab.sql(INSTANCE, `CREATE ROLE app LOGIN PASSWORD 'app-password'`);
   await lab.sql(INSTANCE, 'CREATE DATABASE shop');
+  await lab.sql(INSTANCE, 'CREATE DATABASE settled');
   await lab.sql(INSTANCE, `CREATE DATABASE "${ODD.replaceAll('"', '""')}"`);
   for (const one of CASES.filter(({ code }) => code === 'replication-slots')) await make(one);
   const long = await lab.standIn.connect(INSTANCE);
