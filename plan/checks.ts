@@ -53,6 +53,7 @@ export const CHECKS = {
   'invalid-indexes': never,
   'unvalidated-constraints': never,
   'reg-columns': never,
+  'search-path': waivableAgain,
   extensions: never,
   'extension-tables': never,
   collations: neverAgain,

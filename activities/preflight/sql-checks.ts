@@ -13,6 +13,7 @@ import {
   unloggedTables,
 } from './schema/left-behind';
 import { fullIdentityTypes, replicaIdentity } from './schema/replica-identity';
+import { searchPath } from './schema/search-path';
 import { invalidIndexes, tablespaces, unvalidatedConstraints } from './schema/storage';
 import { runningDdl } from './server/running-ddl';
 import { SETTINGS_CHECKS } from './server/settings';
@@ -58,6 +59,7 @@ export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
   invalidIndexes,
   unvalidatedConstraints,
   regColumns,
+  searchPath,
   extensions,
   extensionTables,
   collations,

@@ -49,6 +49,7 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   'invalid-indexes': FINDINGS,
   'unvalidated-constraints': FINDINGS,
   'reg-columns': FINDINGS,
+  'search-path': FINDINGS,
   extensions: FINDINGS,
   'extension-tables': FINDINGS,
   collations: FINDINGS,
