@@ -39,8 +39,8 @@ export async function countObjects(session: Session, migration: string): Promise
                    JOIN pg_roles r ON r.oid = m.member WHERE r.rolname NOT LIKE 'keyshift%'
        UNION ALL SELECT 'grants', sum(${ACL.replace('(acl)', '(relacl)')}) FROM pg_class c
                    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${FOREIGN}
-       UNION ALL SELECT 'settings', count(*) FROM pg_db_role_setting s, unnest(s.setconfig) AS one
-                  WHERE one NOT LIKE 'default\\_transaction\\_read\\_only=%'
+       UNION ALL SELECT 'settings', count(*) FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS one
+                  WHERE coalesce(r.rolname, '') NOT LIKE 'keyshift%' AND one NOT LIKE 'default\\_transaction\\_read\\_only=%'
      ) AS counted ORDER BY 1`,
     [fenceSchema(migration)],
   );

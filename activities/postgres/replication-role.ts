@@ -46,8 +46,26 @@ export async function createAccess(deps: Dependencies, ref: MigrationRef): Promi
     const role = escapeIdentifier(username);
     await whileNobodyElseDoes(session, `ALTER ROLE ${role} LOGIN PASSWORD ${escapeLiteral(scramVerifier(password))}`);
     await whileNobodyElseDoes(session, `GRANT ${RDS_REPLICATION} TO ${role}`);
+    for (const name of await timeoutsOf(session)) {
+      await whileNobodyElseDoes(session, `ALTER ROLE ${role} SET ${name} = 0`);
+    }
   });
   return { role: replicationRole(ref.id) };
+}
+
+/**
+ * What ends a session that takes long. A default of the database or of the parameter group would end the walsender in the middle of a long
+ * transaction, which the apply worker asks for again and again; a role's own default goes before those.
+ * @see https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-TRANSACTION-TIMEOUT
+ */
+async function timeoutsOf(session: Session): Promise<string[]> {
+  const rows = await queryRows<{ name: string }>(
+    session,
+    `SELECT name FROM pg_settings
+      WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')
+      ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 /**

@@ -147,17 +147,20 @@ export async function openSession(access: Access, options: SessionOptions): Prom
 }
 
 /**
- * Settings of every session of ours. One spelling of every value on both sides: comparisons rely on it. A table whose rows
- * row-level security would hide from us gives an error instead of a part of its rows. Idle sessions of ours stay: the
- * parameter group may end them.
+ * Settings of every session of ours, whatever the parameter group, `ALTER DATABASE` and `ALTER ROLE` say: every one that changes what a value
+ * means or how it is spelt (comparisons rely on one spelling), whose rights we have, and what would end us. A table whose rows row-level
+ * security would hide from us gives an error instead of a part of its rows. Idle sessions of ours stay: the parameter group may end them.
+ * @see https://www.postgresql.org/docs/current/runtime-config-client.html and runtime-config-compatible.html
  */
 export function settingsOf(options: Pick<SessionOptions, 'statementTimeoutMs' | 'lockTimeoutMs' | 'readOnly'>): string {
-  return `SET statement_timeout = ${options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS};
+  // RESET ROLE would go back to what ALTER ROLE ... SET role says. quote_all_identifiers decides how the value of search_path is kept.
+  return `SET ROLE NONE; SET quote_all_identifiers = off; SET statement_timeout = ${options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS};
     SET lock_timeout = ${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS};
     SET synchronous_commit = on; SET default_transaction_read_only = ${options.readOnly ? 'on' : 'off'}; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';
     SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1; SET search_path = pg_catalog;
     SET lc_monetary = 'C'; SET lc_numeric = 'C'; SET xmlbinary = 'base64'; SET xmloption = 'content';
-    SET quote_all_identifiers = off; SET standard_conforming_strings = on; SET row_security = off;
+    SET array_nulls = on; SET transform_null_equals = off; SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off;
+    SET standard_conforming_strings = on; SET row_security = off;
     SELECT set_config(name, '0', false) FROM pg_settings
      WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`;
 }

@@ -18,6 +18,8 @@ export const SQLSTATE = {
   undefinedTable: '42P01',
   /** undefined_column */
   undefinedColumn: '42703',
+  /** undefined_function */
+  undefinedFunction: '42883',
   /** invalid_schema_name: no such schema */
   undefinedSchema: '3F000',
   /** deadlock_detected */

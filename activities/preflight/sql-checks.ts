@@ -6,8 +6,14 @@ import { collations } from './schema/collations';
 import { generatedColumns, regColumns, sequenceRanges } from './schema/columns';
 import { extensions, extensionTables } from './schema/extensions';
 import { alwaysTriggers, eventTriggers, rowLevelSecurity } from './schema/firing';
-import { foreignTables, largeObjects, materializedViews, unloggedTables } from './schema/left-behind';
+import {
+  foreignTables,
+  largeObjects,
+  materializedViews,
+  unloggedTables,
+} from './schema/left-behind';
 import { fullIdentityTypes, replicaIdentity } from './schema/replica-identity';
+import { searchPath } from './schema/search-path';
 import { invalidIndexes, tablespaces, unvalidatedConstraints } from './schema/storage';
 import { runningDdl } from './server/running-ddl';
 import { SETTINGS_CHECKS } from './server/settings';
@@ -16,6 +22,7 @@ import { slotCeiling } from './server/slot-ceiling';
 import { longTransactions, preparedTransactions } from './server/transactions';
 import { serverVersion } from './server/version';
 import { walRate } from './server/wal-rate';
+import { workerSettings } from './server/worker-settings';
 import type { DatabaseCheck, ServerCheck } from './sql-check';
 
 /** What is asked of the server as a whole. */
@@ -36,6 +43,7 @@ export const SERVER_CHECKS: readonly ServerCheck[] = [
 /** What is asked in each database. */
 export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
   otherMigrationInServer,
+  workerSettings,
   replicaIdentity,
   fullIdentityTypes,
   generatedColumns,
@@ -51,6 +59,7 @@ export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
   invalidIndexes,
   unvalidatedConstraints,
   regColumns,
+  searchPath,
   extensions,
   extensionTables,
   collations,

@@ -61,6 +61,26 @@ const CASES: readonly Case[] = [
     database: ODD,
   },
   {
+    code: 'worker-settings',
+    level: 'block',
+    message:
+      /6 defaults of master .*settled: array_nulls = off, settled: lc_monetary = C, settled: lock_timeout = 5000ms, settled: role = settler, settled: transaction_timeout = 600000ms, settled: xmloption = document/,
+    sql: [
+      'CREATE TABLE prices (id int PRIMARY KEY, price money)',
+      'CREATE ROLE settler',
+      'GRANT settler TO CURRENT_USER',
+      'ALTER DATABASE settled SET array_nulls = off',
+      'ALTER DATABASE settled SET xmloption = document',
+      `ALTER ROLE ALL IN DATABASE settled SET transaction_timeout = '10min'`,
+      `ALTER DATABASE settled SET lock_timeout = '5s'`,
+      'ALTER DATABASE settled SET role = settler',
+      `ALTER ROLE CURRENT_USER IN DATABASE settled SET lc_monetary = 'C'`,
+      // What somebody else has is no matter.
+      'ALTER ROLE settler SET array_nulls = off',
+    ],
+    database: 'settled',
+  },
+  {
     code: 'full-identity-types',
     level: 'block',
     message: /full_json .*doc json.*full_point/,
@@ -197,6 +217,28 @@ const CASES: readonly Case[] = [
     level: 'warn',
     message: /registered\.what regclass.*registered\.which regrole\[\]/,
     sql: ['CREATE TABLE registered (id int PRIMARY KEY, what regclass, which regrole[])'],
+  },
+  {
+    code: 'search-path',
+    level: 'block',
+    message:
+      /6 expressions .*constraint orders_code_check on public\.orders \(relation "allowed" does not exist\).*domain public\.code .*generated column kind of public\.kinds .*index public\.by_kind .*index public\.by_kind .*partition key of public\.by_parts/,
+    sql: [
+      'CREATE TABLE allowed (code text PRIMARY KEY)',
+      `INSERT INTO allowed VALUES ('a')`,
+      'CREATE FUNCTION is_allowed(c text) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT EXISTS (SELECT FROM allowed WHERE code = c) $$',
+      'CREATE FUNCTION "Kind of"(c text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN IF c IS NULL THEN RETURN NULL; END IF; RETURN (SELECT code FROM allowed WHERE code = c); END $$',
+      'CREATE FUNCTION part_of(c text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN shout(c); END $$',
+      'CREATE FUNCTION shout(c text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN upper(c); END $$',
+      'CREATE FUNCTION well(c text) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT EXISTS (SELECT FROM public.allowed WHERE code = c) $$',
+      'CREATE DOMAIN code AS text CHECK (is_allowed(VALUE))',
+      'CREATE TABLE orders (id int PRIMARY KEY, code text CHECK (is_allowed(code)), CHECK (well(code)), CHECK (shout(code) = upper(code)))',
+      `CREATE TABLE kinds (id int PRIMARY KEY, code text, kind text GENERATED ALWAYS AS ("Kind of"(code)) STORED, dflt text DEFAULT "Kind of"('a'))`,
+      'CREATE INDEX by_kind ON kinds ("Kind of"(code)) WHERE "Kind of"(code) IS NOT NULL',
+      // From PostgreSQL 17 on, the index could not be made any more with the row there.
+      `INSERT INTO kinds VALUES (1, 'a')`,
+      'CREATE TABLE by_parts (id int NOT NULL, code text) PARTITION BY LIST (part_of(code))',
+    ],
   },
   {
     code: 'extensions',
@@ -379,6 +421,7 @@ beforeAll(async () => {
   await prepareServer();
   await lab.sql(INSTANCE, `CREATE ROLE app LOGIN PASSWORD 'app-password'`);
   await lab.sql(INSTANCE, 'CREATE DATABASE shop');
+  await lab.sql(INSTANCE, 'CREATE DATABASE settled');
   await lab.sql(INSTANCE, `CREATE DATABASE "${ODD.replaceAll('"', '""')}"`);
   for (const one of CASES.filter(({ code }) => code === 'replication-slots')) await make(one);
   const long = await lab.standIn.connect(INSTANCE);
