@@ -1,5 +1,5 @@
 import { finalFailure } from '../../plan/failures';
-import { type Named, publicationName, replicationRole, subscriptionName } from '../../plan/names';
+import { fenceSchema, type Named, publicationName, replicationRole, subscriptionName } from '../../plan/names';
 import type { Dependencies } from '../dependencies';
 import {
   type Access,
@@ -49,7 +49,10 @@ export async function takeNewTablesAlong(deps: Dependencies, input: DriftInput):
   return taken;
 }
 
-/** Published tables that are on the target, but that its subscription doesn't know: what comes for them is skipped in silence. */
+/**
+ * Published tables that are on the target, but that its subscription doesn't know: what comes for them is skipped in silence. A
+ * table of ours is none of them: nothing of what one side writes there later is wanted on the other.
+ */
 async function newTables(access: Access, target: Session, migration: Named, database: string): Promise<NewTable[]> {
   const there = await queryRows<{ label: string }>(
     target,
@@ -63,8 +66,8 @@ async function newTables(access: Access, target: Session, migration: Named, data
       session,
       `SELECT format('%I.%I', p.schemaname, p.tablename) AS name, p.schemaname AS schema, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AS "rowSecurity"
          FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
-        WHERE p.pubname = $1 ORDER BY 1`,
-      [publicationName(migration.id)],
+        WHERE p.pubname = $1 AND p.schemaname <> $2 ORDER BY 1`,
+      [publicationName(migration.id), fenceSchema(migration.id)],
     ),
   );
   return published.filter(({ name }) => unknown.has(name));

@@ -3,6 +3,7 @@ import { publicationName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { bareTables } from '../preflight/schema/replica-identity';
 import { createDdlBlock } from '../drift/ddl-block';
+import { createRecords } from '../quarantine/records';
 import { createFenceTable, dropFenceTable } from './fence-table';
 import { refuseOtherMigrations } from './other-migrations';
 import {
@@ -44,6 +45,8 @@ export async function createPublications(deps: Dependencies, input: Publications
     await refuseOtherMigrations(session, input.id, input.plan.source.instance);
     await refuseBareTables(session, database);
     await createFenceTable(session, input.id);
+    // Before the publication, and so in the snapshot: a table that came later would be one to copy, which takes a worker.
+    if (database === input.databases[0]) await createRecords(session, input.id);
     await createDdlBlock(session, input);
     await session.query(
       `BEGIN;

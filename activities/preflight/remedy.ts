@@ -1,4 +1,6 @@
 import { EVIDENCE_MAX } from '../../plan/checks';
+import type { Plan } from '../../plan/plan';
+import { isDefaultGroup } from '../rds/default-group';
 
 /** A statement and the database that it has to be run in. */
 export interface Statement {
@@ -40,11 +42,40 @@ function linesOf(statements: readonly Statement[]): string[] {
 const connectName = (database: string): string =>
   /^[a-z_][a-z0-9_]*$/.test(database) ? database : `"${database.replaceAll('"', '""')}"`;
 
-/** The command that changes a parameter of a group; `static` ones apply with the next reboot. */
-export const parameterCommand = (
-  group: string,
-  name: string,
-  value: string | number,
-  applies: 'immediate' | 'pending-reboot' = 'immediate',
-): string =>
-  `aws rds modify-db-parameter-group --db-parameter-group-name ${group} --parameters ParameterName=${name},ParameterValue=${value},ApplyMethod=${applies}`;
+export interface ParameterChange {
+  readonly name: string;
+  readonly value: string | number;
+  /** Static parameters apply with the next reboot. */
+  readonly applies?: 'immediate' | 'pending-reboot';
+}
+
+/** The source, as far as a change of its parameters concerns it. */
+export interface GroupOwner {
+  readonly plan: Plan;
+  readonly parameterGroup: string;
+}
+
+/**
+ * The commands that change parameters of the source. A default group can't be modified: the source gets one of its own first, made
+ * once, however many checks say so.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html
+ */
+export function parameterCommands(owner: GroupOwner, changes: readonly ParameterChange[]): string {
+  const { instance } = owner.plan.source;
+  const byDefault = isDefaultGroup(owner.parameterGroup);
+  const group = byDefault ? `${instance}-parameters` : owner.parameterGroup;
+  const family = owner.parameterGroup.replace(/^default\./, '');
+  return [
+    ...(byDefault
+      ? [
+          `# ${owner.parameterGroup} can't be modified: a group of its own, which applies with a reboot`,
+          `aws rds create-db-parameter-group --db-parameter-group-name ${group} --db-parameter-group-family ${family} --description ${instance}`,
+          `aws rds modify-db-instance --db-instance-identifier ${instance} --db-parameter-group-name ${group} --apply-immediately`,
+        ]
+      : []),
+    ...changes.map(
+      ({ name, value, applies = 'immediate' }) =>
+        `aws rds modify-db-parameter-group --db-parameter-group-name ${group} --parameters ParameterName=${name},ParameterValue=${value},ApplyMethod=${applies}`,
+    ),
+  ].join('\n');
+}

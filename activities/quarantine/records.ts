@@ -9,7 +9,7 @@ export interface QuarantineRecord {
   readonly was: Readonly<Record<string, unknown>>;
 }
 
-/** A table of ours in the first migrated database of the target; it is not on the source. */
+/** A table of ours in the first migrated database, of both sides: whose quarantine it tells of is the side that it is on. */
 export const quarantineTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.quarantine`;
 
 export async function createRecords(target: Session, migration: string): Promise<void> {

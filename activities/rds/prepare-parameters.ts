@@ -11,8 +11,11 @@ import {
 import { awsName, ourTags } from '../../plan/names';
 import { isAwsError, isDenied } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { type Capacity, LIMITS, limitsFor, raisedBy, readCapacity, roomy } from '../postgres/capacity';
 import { claimInstance } from '../postgres/claim';
+import { databasesOf } from '../postgres/left-out';
 import { accessTo, queryOne, withSession } from '../postgres/session';
+import { isDefaultGroup } from './default-group';
 import { parameterGroupOf, requireInstance } from './find-instance';
 import { readFreeStorage } from './metrics';
 import { isOurs, requireOurs } from './ownership';
@@ -27,6 +30,8 @@ export interface PreparedParameters {
   readonly group?: string;
   /** The group to go back to on abort. */
   readonly previousGroup: string;
+  /** Limits that our group raises, so that slots, senders and workers do for all databases, each with its value. */
+  readonly raised?: readonly string[];
   /** A static parameter waits for a reboot. */
   readonly rebootNeeded: boolean;
 }
@@ -34,7 +39,8 @@ export interface PreparedParameters {
 export const parameterGroupName = (migration: string): string => awsName(migration, 'logical');
 
 /**
- * Gives the source a parameter group with `rds.logical_replication=1` and a ceiling on the WAL that slots may keep.
+ * Gives the source a parameter group with `rds.logical_replication=1`, a ceiling on the WAL that slots may keep, and room for what
+ * replication of all databases takes.
  * The group that it had is copied, never changed: other instances may use it. Does nothing when the source already
  * decodes logically and has a ceiling of its own.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html
@@ -45,7 +51,8 @@ export async function prepareParameters(deps: Dependencies, ref: MigrationRef): 
   const source = await requireInstance(aws, ref.plan.source.instance);
   await claimInstance(await accessTo(deps, ref, 'source'), ref.id, ref.plan.source.instance);
   const current = parameterGroupOf(source);
-  if (current.name !== name && (await decodesWithCeiling(deps, ref))) {
+  const found = await readSource(deps, ref);
+  if (current.name !== name && keepsGroup(current.name, found)) {
     return { previousGroup: current.name, rebootNeeded: false };
   }
   // On a second run the source already has our group; the one before it is noted on the group itself.
@@ -63,11 +70,38 @@ export async function prepareParameters(deps: Dependencies, ref: MigrationRef): 
             },
           ]
         : []),
+      ...raisedBy(limitsFor(found.capacity, found.databases), found.capacity.standbys || hasReplicas(source)).map(
+        (limit) => ({
+          ParameterName: limit.name,
+          ParameterValue: String(roomy(limit)),
+          ApplyMethod: 'pending-reboot' as const,
+        }),
+      ),
     ]);
     await useGroup(aws, ref.plan.source.instance, name);
   }
   const { settled } = await waitForGroup(aws, ref.plan.source.instance, name);
-  return { group: name, previousGroup, rebootNeeded: settled !== 'in-sync' };
+  const raised = await raisedIn(aws, name, previousGroup);
+  return {
+    group: name,
+    previousGroup,
+    ...(raised.length > 0 ? { raised } : {}),
+    rebootNeeded: settled !== 'in-sync',
+  };
+}
+
+const hasReplicas = ({ ReadReplicaDBInstanceIdentifiers, ReadReplicaDBClusterIdentifiers }: DBInstance): boolean =>
+  [...(ReadReplicaDBInstanceIdentifiers ?? []), ...(ReadReplicaDBClusterIdentifiers ?? [])].length > 0;
+
+/** Which limits our group has otherwise than the one before; read from the groups, since after the reboot the server has them, too. */
+async function raisedIn(aws: Aws, ours: string, previous: string): Promise<string[]> {
+  const [now, before] = [await changedParameters(aws, ours), await changedParameters(aws, previous)];
+  const valueIn = (parameters: readonly Parameter[], name: string) =>
+    parameters.find(({ ParameterName }) => ParameterName === name)?.ParameterValue;
+  return LIMITS.flatMap((name) => {
+    const value = valueIn(now, name);
+    return value === undefined || value === valueIn(before, name) ? [] : [`${name} = ${value}`];
+  });
 }
 
 /** Free storage in bytes; a worker that may not ask CloudWatch does without. */
@@ -83,18 +117,38 @@ async function freeStorage(aws: Aws, instance: string): Promise<number | undefin
 /** `max_slot_wal_keep_size` came with PostgreSQL 13. */
 const supportsCeiling = (family: string): boolean => Number(/^postgres(\d+)/.exec(family)?.[1] ?? 0) >= 13;
 
-async function decodesWithCeiling(deps: Dependencies, ref: MigrationRef): Promise<boolean> {
+/** What of the source decides on its parameter group. */
+export interface Decoding {
+  readonly walLevel: string;
+  /** Whether there is one on the WAL that slots may keep. */
+  readonly ceiling: boolean;
+}
+
+/**
+ * Whether the source keeps the group that it has: it decodes logically already, with a ceiling of its own. A default group does
+ * neither: what is in force comes from a group that the source had before, and the target would not get it.
+ */
+export const keepsGroup = (group: string, { walLevel, ceiling }: Decoding): boolean =>
+  walLevel === 'logical' && ceiling && !isDefaultGroup(group);
+
+interface SourceNow extends Decoding {
+  readonly capacity: Capacity;
+  /** How many are replicated. */
+  readonly databases: number;
+}
+
+async function readSource(deps: Dependencies, ref: MigrationRef): Promise<SourceNow> {
   const access = await accessTo(deps, ref, 'source');
-  const { wal_level: walLevel, ceiling } = await withSession(
-    access,
-    { step: 'parameters', database: 'postgres', readOnly: true },
-    (session) =>
-      queryOne<{ wal_level: string; ceiling: string }>(
-        session,
-        `SELECT current_setting('wal_level') AS wal_level, current_setting('max_slot_wal_keep_size') AS ceiling`,
-      ),
-  );
-  return walLevel === 'logical' && ceiling !== '-1';
+  return withSession(access, { step: 'parameters', database: 'postgres', readOnly: true }, async (session) => {
+    const decoding = await queryOne<Decoding>(
+      session,
+      `SELECT current_setting('wal_level') AS "walLevel", current_setting('max_slot_wal_keep_size') <> '-1' AS ceiling`,
+    );
+    const replicated = (await databasesOf(session)).filter(
+      ({ name, closed }) => !closed && (ref.plan.databases?.includes(name) ?? true),
+    );
+    return { ...decoding, capacity: await readCapacity(session), databases: replicated.length };
+  });
 }
 
 async function createGroup(
@@ -160,22 +214,27 @@ export async function copyParameters(
   to: string,
   wanted: (parameter: Parameter) => boolean = () => true,
 ): Promise<void> {
-  const changed: Parameter[] = [];
-  for await (const page of paginateDescribeDBParameters(
-    { client: aws.rds },
-    { DBParameterGroupName: from, Source: 'user' },
-  )) {
-    changed.push(...(page.Parameters ?? []).filter(wanted));
-  }
+  const changed = await changedParameters(aws, from);
   await setParameters(
     aws,
     to,
-    changed.map(({ ParameterName, ParameterValue, ApplyType }) => ({
+    changed.filter(wanted).map(({ ParameterName, ParameterValue, ApplyType }) => ({
       ParameterName,
       ParameterValue,
       ApplyMethod: ApplyType === 'dynamic' ? 'immediate' : 'pending-reboot',
     })),
   );
+}
+
+async function changedParameters(aws: Aws, group: string): Promise<Parameter[]> {
+  const changed: Parameter[] = [];
+  for await (const page of paginateDescribeDBParameters(
+    { client: aws.rds },
+    { DBParameterGroupName: group, Source: 'user' },
+  )) {
+    changed.push(...(page.Parameters ?? []));
+  }
+  return changed;
 }
 
 export async function setParameters(aws: Aws, group: string, parameters: Parameter[]): Promise<void> {

@@ -14,7 +14,7 @@ export async function prepareWayBack(
 ): Promise<void> {
   const [first] = input.databases;
   if (first === undefined) return;
-  // The publication of the target has this table, too: a subscription wants its like on the source.
+  // The publication of the target has this table, too: a subscription wants its like on the source. Earlier builds made it only now.
   const access = await accessTo(deps, input, 'source');
   await withSession(access, { step: 'way-back', database: first }, (session) => createRecords(session, input.id));
   await createSubscriptions(deps, { ...input, direction: 'back' });

@@ -14,7 +14,7 @@ export async function prepare(migration: Migration, source: SourceFacts): Promis
     const prepared = await act('prepareParameters', ref);
     note(
       prepared.group
-        ? `group ${prepared.group} in place of ${prepared.previousGroup}`
+        ? `group ${prepared.group} in place of ${prepared.previousGroup}${prepared.raised ? `, with ${prepared.raised.join(', ')}` : ''}`
         : `${prepared.previousGroup} does`,
     );
     return prepared;

@@ -1,6 +1,7 @@
 import type { Check } from '../../../plan/checks';
 import { queryOne } from '../../postgres/session';
-import { parameterCommand } from '../remedy';
+import { parameterCommands } from '../remedy';
+import { keepsGroup } from '../../rds/prepare-parameters';
 import type { ServerCheck, Sight } from '../sql-check';
 
 /** Below this a sender gives up on a target that is only busy. */
@@ -48,8 +49,10 @@ const walLevel = settingCheck('wal-level', ({ walLevel: level }) => ({
 }));
 
 /** The ceiling that will be in force: that of the plan, unless the source decodes with one of its own already. */
-export const ceilingInForce = ({ walLevel: level, walKeepMiB }: Settings, { plan }: Sight): number =>
-  level === 'logical' && walKeepMiB !== -1 ? walKeepMiB : plan.guard.maxSlotWalKeepMiB;
+export const ceilingInForce = ({ walLevel: level, walKeepMiB }: Settings, { plan, parameterGroup }: Sight): number =>
+  keepsGroup(parameterGroup, { walLevel: level, ceiling: walKeepMiB !== -1 })
+    ? walKeepMiB
+    : plan.guard.maxSlotWalKeepMiB;
 
 export const readSettings = (session: Parameters<ServerCheck['look']>[0]): Promise<Settings> =>
   queryOne<Settings>(session, READ);
@@ -63,7 +66,7 @@ const walCeiling = settingCheck('wal-ceiling', (settings, sight) => {
     return {
       level: 'warn',
       message: `max_slot_wal_keep_size is ${kept} MiB, and stays, since the source decodes logically with a ceiling of its own; the plan counts on ${wanted} MiB. A slot that falls further behind is lost, and the migration has to begin anew.`,
-      remedy: parameterCommand(sight.parameterGroup, 'max_slot_wal_keep_size', wanted),
+      remedy: parameterCommands(sight, [{ name: 'max_slot_wal_keep_size', value: wanted }]),
       evidence,
     };
   }
@@ -75,19 +78,19 @@ const walCeiling = settingCheck('wal-ceiling', (settings, sight) => {
   };
 });
 
-const slotTimeout = settingCheck('slot-timeout', ({ idleSlotTimeoutS }, { parameterGroup }) => {
+const slotTimeout = settingCheck('slot-timeout', ({ idleSlotTimeoutS }, sight) => {
   const evidence = { idleReplicationSlotTimeoutSeconds: idleSlotTimeoutS };
   if (!idleSlotTimeoutS)
     return { level: 'ok', message: 'slots are not given up because nobody reads from them', evidence };
   return {
     level: 'block',
     message: `idle_replication_slot_timeout is ${idleSlotTimeoutS} s: our slots wait unread while the snapshot is copied and restored, and would be given up.`,
-    remedy: parameterCommand(parameterGroup, 'idle_replication_slot_timeout', 0),
+    remedy: parameterCommands(sight, [{ name: 'idle_replication_slot_timeout', value: 0 }]),
     evidence,
   };
 });
 
-const senderTimeout = settingCheck('sender-timeout', ({ senderTimeoutMs }, { parameterGroup }) => {
+const senderTimeout = settingCheck('sender-timeout', ({ senderTimeoutMs }, sight) => {
   const evidence = { walSenderTimeoutMs: senderTimeoutMs };
   if (senderTimeoutMs >= SHORTEST_SENDER_TIMEOUT_MS)
     return { level: 'ok', message: `wal_sender_timeout is ${senderTimeoutMs} ms`, evidence };
@@ -97,19 +100,19 @@ const senderTimeout = settingCheck('sender-timeout', ({ senderTimeoutMs }, { par
       senderTimeoutMs === 0
         ? 'wal_sender_timeout is 0: a sender whose target is gone is never ended, and its slot stays taken.'
         : `wal_sender_timeout is ${senderTimeoutMs} ms: the sender gives up on a target that is only busy, and begins to decode anew each time.`,
-    remedy: parameterCommand(parameterGroup, 'wal_sender_timeout', DEFAULT_SENDER_TIMEOUT_MS),
+    remedy: parameterCommands(sight, [{ name: 'wal_sender_timeout', value: DEFAULT_SENDER_TIMEOUT_MS }]),
     evidence,
   };
 });
 
-const decodingMemory = settingCheck('decoding-memory', ({ decodingMemoryKb }, { parameterGroup }) => {
+const decodingMemory = settingCheck('decoding-memory', ({ decodingMemoryKb }, sight) => {
   const evidence = { logicalDecodingWorkMemKb: decodingMemoryKb };
   if (decodingMemoryKb >= SMALLEST_DECODING_MEMORY_KB)
     return { level: 'ok', message: `logical_decoding_work_mem is ${decodingMemoryKb} kB for each slot`, evidence };
   return {
     level: 'warn',
     message: `logical_decoding_work_mem is ${decodingMemoryKb} kB: nearly every transaction would be decoded by way of files on the source's disk, which no ceiling bounds.`,
-    remedy: parameterCommand(parameterGroup, 'logical_decoding_work_mem', DEFAULT_DECODING_MEMORY_KB),
+    remedy: parameterCommands(sight, [{ name: 'logical_decoding_work_mem', value: DEFAULT_DECODING_MEMORY_KB }]),
     evidence,
   };
 });

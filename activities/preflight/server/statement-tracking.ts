@@ -1,5 +1,5 @@
 import { trackNothing } from '../../postgres/execute-with-conninfo';
-import { parameterCommand } from '../remedy';
+import { parameterCommands } from '../remedy';
 import type { ServerCheck } from '../sql-check';
 
 const code = 'statement-tracking';
@@ -13,7 +13,8 @@ const QUIET: Readonly<Record<string, string>> = { 'pg_stat_statements.track': 't
  */
 export const statementTracking: ServerCheck = {
   code,
-  look: async (session, { username, parameterGroup }) => {
+  look: async (session, sight) => {
+    const { username } = sight;
     await session.query('BEGIN');
     const left = await trackNothing(session).finally(() => session.query('ROLLBACK'));
     if (left.length === 0) {
@@ -26,7 +27,10 @@ export const statementTracking: ServerCheck = {
         code,
         level: 'warn',
         message: `${left.join(' and ')} keep${left.length === 1 ? 's' : ''} the text of CREATE SUBSCRIPTION, and ${username} may not turn that off in a session: whoever reads it, on the target and for the way back on the source, sees the password of the replication role.`,
-        remedy: left.map((name) => parameterCommand(parameterGroup, name, QUIET[name] ?? 'none')).join('\n'),
+        remedy: parameterCommands(
+          sight,
+          left.map((name) => ({ name, value: QUIET[name] ?? 'none' })),
+        ),
         evidence: { settings: left },
       },
     ];

@@ -226,6 +226,14 @@ const CATALOG: readonly ParameterDefinition[] = [
       formulaValue: '65536',
     },
   ),
+  define(
+    'max_active_replication_origins',
+    'static',
+    'integer',
+    '0-262143',
+    'Sets the maximum number of active replication origins.',
+    { since: 18 },
+  ),
   define('max_connections', 'static', 'integer', '6-262143', 'Sets the maximum number of concurrent connections.', {
     systemValue: 'LEAST({DBInstanceClassMemory/9531392},5000)',
     formulaValue: '100',

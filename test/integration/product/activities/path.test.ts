@@ -65,6 +65,7 @@ describe('every activity, run twice, does its work once', () => {
     await expect(lab.twice('prepareParameters', ref)).resolves.toEqual({
       group: `keyshift-${ref.id}-logical`,
       previousGroup: before.DBParameterGroups?.[0]?.DBParameterGroupName,
+      raised: ['max_worker_processes = 13'],
       rebootNeeded: true,
     });
     await expect(lab.twice('rebootSource', ref)).resolves.toEqual({ walLevel: 'logical' });

@@ -1,4 +1,4 @@
-import { script } from '../../../../activities/preflight/remedy';
+import { parameterCommands, script } from '../../../../activities/preflight/remedy';
 import {
   cheapestIdentity,
   type BareTable,
@@ -131,20 +131,62 @@ test('a script says for each database where it runs', () => {
   expect(script(statements, 'or not')).toBe('\\connect shop\nA;\nC;\n\\connect "Odd ""one"""\nB;\n-- or not');
 });
 
-test('capacity counts what is taken, and what the target needs', () => {
-  const free = {
+describe('source-capacity', () => {
+  const found = {
     slots: 0,
     maxSlots: 10,
     senders: 0,
     maxSenders: 10,
-    maxApplyWorkers: 4,
+    subscriptions: 0,
+    maxLogicalWorkers: 4,
+    otherWorkers: 0,
     maxWorkers: 8,
-    maxOrigins: 10,
+    maxParallelWorkers: 8,
+    origins: 0,
+    maxOrigins: null,
+    syncWorkers: 2,
+    parallelApplyWorkers: 0,
+    standbys: false,
   };
-  expect(checkCapacity(free, 4, 'own').level).toBe('ok');
-  const short = checkCapacity({ ...free, slots: 8, maxWorkers: 4 }, 4, 'own');
-  expect(short.message).toMatch(/max_replication_slots is 10, 8 used; max_worker_processes is 4/);
-  expect(short.remedy).toContain('ParameterName=max_worker_processes,ParameterValue=6,ApplyMethod=pending-reboot');
+  const sight = (count: number, parameterGroup = 'own') => ({
+    migration: 'm',
+    plan: parsedPlan(),
+    parameterGroup,
+    databases: Array.from({ length: count }, (_, n) => `db_${n}`),
+  });
+
+  it('of a group that stays blocks, and prints what to set', () => {
+    expect(checkCapacity(found, sight(3), true).level).toBe('ok');
+    const short = checkCapacity({ ...found, slots: 8, maxWorkers: 4 }, sight(3), true);
+    expect(short.message).toMatch(/max_replication_slots is 10, 8 used; max_worker_processes is 4, 1 used\.$/);
+    expect(short.remedy).toContain(
+      '--db-parameter-group-name own --parameters ParameterName=max_replication_slots,ParameterValue=13,ApplyMethod=pending-reboot',
+    );
+  });
+
+  it('of a group that we replace says what ours sets', () => {
+    expect(checkCapacity(found, sight(4, 'default.postgres16'), false)).toMatchObject({
+      level: 'ok',
+      message:
+        'slots, WAL senders and workers for 4 databases are free, with what parameter group keyshift-m-logical sets: max_logical_replication_workers = 6, max_worker_processes = 15',
+    });
+  });
+
+  it('blocks where read replicas would have to get it first', () => {
+    const short = checkCapacity({ ...found, standbys: true }, sight(8, 'default.postgres16'), false);
+    expect(short.message).toMatch(/: max_worker_processes is 8, 1 used\. A read replica/);
+    expect(short.remedy).toMatch(/^# the same in the group of each read replica first/);
+  });
+});
+
+test('no remedy modifies a default group', () => {
+  const changes = [{ name: 'wal_sender_timeout', value: 60_000 }];
+  expect(parameterCommands({ plan: parsedPlan(), parameterGroup: 'default.postgres16' }, changes).split('\n')).toEqual([
+    "# default.postgres16 can't be modified: a group of its own, which applies with a reboot",
+    'aws rds create-db-parameter-group --db-parameter-group-name app-db-parameters --db-parameter-group-family postgres16 --description app-db',
+    'aws rds modify-db-instance --db-instance-identifier app-db --db-parameter-group-name app-db-parameters --apply-immediately',
+    'aws rds modify-db-parameter-group --db-parameter-group-name app-db-parameters --parameters ParameterName=wal_sender_timeout,ParameterValue=60000,ApplyMethod=immediate',
+  ]);
 });
 
 describe('source-engine', () => {
