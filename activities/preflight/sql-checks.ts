@@ -10,11 +10,12 @@ import {
   foreignTables,
   largeObjects,
   materializedViews,
+  unloggedReferences,
   unloggedTables,
 } from './schema/left-behind';
 import { fullIdentityTypes, replicaIdentity } from './schema/replica-identity';
 import { searchPath } from './schema/search-path';
-import { invalidIndexes, tablespaces, unvalidatedConstraints } from './schema/storage';
+import { domainConstraints, invalidIndexes, tablespaces, unvalidatedConstraints } from './schema/storage';
 import { runningDdl } from './server/running-ddl';
 import { SETTINGS_CHECKS } from './server/settings';
 import { statementTracking } from './server/statement-tracking';
@@ -49,6 +50,7 @@ export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
   generatedColumns,
   largeObjects,
   unloggedTables,
+  unloggedReferences,
   materializedViews,
   foreignTables,
   sequenceRanges,
@@ -58,6 +60,7 @@ export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
   tablespaces,
   invalidIndexes,
   unvalidatedConstraints,
+  domainConstraints,
   regColumns,
   searchPath,
   extensions,

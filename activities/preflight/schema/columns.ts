@@ -8,11 +8,14 @@ interface Computed {
   readonly column: string;
   readonly kind: 'generated' | 'identity';
   readonly inKey: boolean;
+  /** It is stored, and made of a system column. */
+  readonly ofSystem: boolean;
 }
 
 /**
  * Identity columns go on counting by their sequence, generated ones are computed on the target. Up to 17, and in 18
- * unless a publication says otherwise, generated columns are not sent: a key that has one can't find its row.
+ * unless a publication says otherwise, generated columns are not sent: a key that has one can't find its row. Apply computes them
+ * before it knows the row's table: `tableoid`, the one system column that they may use, is 0 there.
  * @see https://www.postgresql.org/docs/current/logical-replication-gencols.html
  */
 export const generatedColumns = databaseCheck<Computed>(
@@ -25,7 +28,9 @@ export const generatedColumns = databaseCheck<Computed>(
               a.attgenerated <> '' AND EXISTS (
                 SELECT FROM pg_index i
                  WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])
-                   AND CASE WHEN c.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END) AS "inKey"
+                   AND CASE WHEN c.relreplident = 'i' THEN i.indisreplident ELSE i.indisprimary END) AS "inKey",
+              a.attgenerated = 's' AND EXISTS (
+                SELECT FROM pg_attrdef g WHERE g.adrelid = c.oid AND g.adnum = a.attnum AND g.adbin::text ~ ':varattno -') AS "ofSystem"
          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND a.attnum > 0 AND NOT a.attisdropped
           AND (a.attgenerated <> '' OR a.attidentity <> '') AND ${USER_SCHEMAS}
@@ -34,17 +39,29 @@ export const generatedColumns = databaseCheck<Computed>(
   (found) => {
     const code = 'generated-columns';
     const keys = found.filter(({ inKey }) => inKey);
+    const ofSystem = found.filter((one) => one.ofSystem && !one.inKey);
     const labels = (list: readonly (typeof found)[number][]) =>
       list.map(({ database, name, column }) => `${database}: ${name}.${column}`);
     const generated = found.filter(({ kind }) => kind === 'generated');
     const evidence = { identity: found.length - generated.length, generated: evidenceOf(labels(generated)) };
-    if (keys.length > 0) {
+    if (keys.length + ofSystem.length > 0) {
       return {
         code,
         level: 'block',
-        message: `${counted(keys.length, 'generated column')} in keys that replication finds rows by: ${named(labels(keys))}. Generated columns are not sent, so UPDATE and DELETE could not be applied.`,
+        message: [
+          ...(keys.length === 0
+            ? []
+            : [
+                `${counted(keys.length, 'generated column')} in keys that replication finds rows by: ${named(labels(keys))}. Generated columns are not sent, so UPDATE and DELETE could not be applied.`,
+              ]),
+          ...(ofSystem.length === 0
+            ? []
+            : [
+                `${counted(ofSystem.length, 'generated column')} made of tableoid: ${named(labels(ofSystem))}. Apply does not know it yet when it computes them, and would write others than the source has.`,
+              ]),
+        ].join(' '),
         remedy: script(
-          keys.map(({ database, name, column }) => ({
+          [...keys, ...ofSystem].map(({ database, name, column }) => ({
             database,
             sql: `ALTER TABLE ${name} ALTER COLUMN ${column} DROP EXPRESSION;`,
           })),

@@ -74,6 +74,44 @@ export const unloggedTables = databaseCheck<{ name: string; kind: string; bytes:
   },
 );
 
+/**
+ * A TRUNCATE ... CASCADE empties, on the source, the unlogged tables that refer to the one named. The unlogged ones are not published, so apply
+ * truncates without them, and without CASCADE: PostgreSQL refuses that, whether they have rows or not.
+ * @see https://www.postgresql.org/docs/current/logical-replication-restrictions.html
+ */
+export const unloggedReferences = databaseCheck<{ child: string; constraint: string; parent: string }>(
+  'unlogged-references',
+  (session) =>
+    queryRows(
+      session,
+      `SELECT ${RELATION} AS child, format('%I', k.conname) AS "constraint", format('%I.%I', pn.nspname, p.relname) AS parent
+         FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+        WHERE k.contype = 'f' AND k.conparentid = 0 AND c.relpersistence = 'u' AND p.relpersistence = 'p' AND ${USER_SCHEMAS}
+        ORDER BY 1, 2`,
+    ),
+  (found) => {
+    const code = 'unlogged-references';
+    if (found.length === 0) return { code, level: 'ok', message: 'no unlogged table refers to one that is replicated' };
+    const lines = found.map(
+      ({ database, child, constraint, parent }) => `${database}: ${child} refers to ${parent} (${constraint})`,
+    );
+    return {
+      code,
+      level: 'warn',
+      message: `${counted(found.length, 'foreign key')} from unlogged tables to replicated ones: ${named(lines)}. A TRUNCATE ... CASCADE of such a replicated table stops replication.`,
+      remedy: script(
+        found.map(({ database, child, constraint }) => ({
+          database,
+          sql: `ALTER TABLE ${child} DROP CONSTRAINT ${constraint};`,
+        })),
+        'or make the table a logged one: ALTER TABLE ... SET LOGGED; or, where nobody truncates, acknowledge this in the plan',
+      ),
+      evidence: evidenceOf(lines),
+    };
+  },
+);
+
 /** Materialised views are not replicated; they are refreshed on the target. */
 export const materializedViews = databaseCheck<{ name: string; bytes: string }>(
   'materialized-views',

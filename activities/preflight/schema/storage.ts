@@ -114,3 +114,58 @@ export const unvalidatedConstraints = databaseCheck<{ table: string; name: strin
     };
   },
 );
+
+interface DomainColumn {
+  readonly domain: string;
+  readonly constraint: string;
+  readonly column: string;
+  /** Gives a row where a row of the table is against the constraint. */
+  readonly query: string;
+}
+
+/**
+ * A row that is against a constraint of a domain which is `NOT VALID`: the source changes its other columns as it likes, but apply reads all of its
+ * values anew, and each has to fit. Looked at: columns of the domain, or of a domain over it.
+ * @see https://www.postgresql.org/docs/current/sql-alterdomain.html
+ */
+export const domainConstraints = databaseCheck<Omit<DomainColumn, 'query'>>(
+  'domain-constraints',
+  async (session) => {
+    const columns = await queryRows<DomainColumn>(
+      session,
+      `WITH RECURSIVE loose AS (
+         SELECT t.oid AS type, t.oid AS domain, k.conname, pg_get_expr(k.conbin, 0) AS expression, format_type(t.typbasetype, t.typtypmod) AS base
+           FROM pg_constraint k JOIN pg_type t ON t.oid = k.contypid WHERE k.contype = 'c' AND NOT k.convalidated
+          UNION
+         SELECT t.oid, l.domain, l.conname, l.expression, l.base FROM loose l JOIN pg_type t ON t.typbasetype = l.type AND t.typtype = 'd')
+       SELECT l.domain::regtype::text AS domain, format('%I', l.conname) AS "constraint", format('%s.%I', ${RELATION}, a.attname) AS "column",
+              format('SELECT FROM ONLY %s AS t WHERE NOT (SELECT %s FROM (SELECT t.%I::%s AS value) AS v) LIMIT 1', ${RELATION}, l.expression, a.attname, l.base) AS query
+         FROM loose l JOIN pg_attribute a ON a.atttypid = l.type AND a.attnum > 0 AND NOT a.attisdropped
+         JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${USER_SCHEMAS} ORDER BY 1, 2, 3`,
+    );
+    const against: DomainColumn[] = [];
+    for (const column of columns) {
+      if ((await queryRows(session, column.query)).length > 0) against.push(column);
+    }
+    return against.map(({ query: _query, ...found }) => found);
+  },
+  (found) => {
+    const code = 'domain-constraints';
+    if (found.length === 0) return { code, level: 'ok', message: 'no row is against a constraint of its domain' };
+    const lines = found.map(
+      ({ database, domain, constraint, column }) => `${database}: ${column} (${constraint} of ${domain})`,
+    );
+    const sql = found.map(({ database, domain, constraint }) => ({
+      database,
+      sql: `ALTER DOMAIN ${domain} DROP CONSTRAINT IF EXISTS ${constraint};`,
+    }));
+    return {
+      code,
+      level: 'block',
+      message: `${counted(found.length, 'column')} with rows against a constraint of their domain that is NOT VALID: ${named(lines)}. The first UPDATE of such a row stops replication, whatever it changes.`,
+      remedy: script(sql, 'or correct the rows, then: ALTER DOMAIN ... VALIDATE CONSTRAINT ...'),
+      evidence: evidenceOf(lines),
+    };
+  },
+);

@@ -96,8 +96,12 @@ const CASES: readonly Case[] = [
   {
     code: 'generated-columns',
     level: 'block',
-    message: /generated_key\.twice/,
-    sql: ['CREATE TABLE generated_key (once int, twice int GENERATED ALWAYS AS (once * 2) STORED PRIMARY KEY)'],
+    message:
+      /1 generated column in keys .*generated_key\.twice.*1 generated column made of tableoid: shop: public\.generated_of\.origin/,
+    sql: [
+      'CREATE TABLE generated_key (once int, twice int GENERATED ALWAYS AS (once * 2) STORED PRIMARY KEY)',
+      'CREATE TABLE generated_of (id int PRIMARY KEY, origin oid GENERATED ALWAYS AS (tableoid) STORED, half int GENERATED ALWAYS AS (-id / 2) STORED)',
+    ],
   },
   {
     code: 'large-objects',
@@ -112,6 +116,15 @@ const CASES: readonly Case[] = [
     message: /sessions_cache/,
     sql: ['CREATE UNLOGGED TABLE sessions_cache (id int PRIMARY KEY)'],
     plan: { carry: { unloggedTables: 'empty' } },
+  },
+  {
+    code: 'unlogged-references',
+    level: 'warn',
+    message: /1 foreign key .*public\.session_notes refers to public\.visitors \(session_notes_visitor_fkey\)/,
+    sql: [
+      'CREATE TABLE visitors (id int PRIMARY KEY)',
+      'CREATE UNLOGGED TABLE session_notes (id int PRIMARY KEY, visitor int REFERENCES visitors)',
+    ],
   },
   {
     code: 'materialized-views',
@@ -210,6 +223,19 @@ const CASES: readonly Case[] = [
     sql: [
       'CREATE TABLE checked (id int PRIMARY KEY)',
       'ALTER TABLE checked ADD CONSTRAINT positive CHECK (id > 0) NOT VALID',
+    ],
+  },
+  {
+    code: 'domain-constraints',
+    level: 'block',
+    message:
+      /2 columns .*public\.stocked\.n \("Positive" of public\.stock\), shop: public\.stocked\.more \("Positive" of public\.stock\)\./,
+    sql: [
+      'CREATE DOMAIN stock AS int',
+      'CREATE DOMAIN over_stock AS stock',
+      'CREATE TABLE stocked (id int PRIMARY KEY, n stock, more over_stock, fine stock)',
+      'INSERT INTO stocked VALUES (1, -5, -5, NULL), (2, 1, NULL, 1)',
+      'ALTER DOMAIN stock ADD CONSTRAINT "Positive" CHECK (VALUE > 0) NOT VALID',
     ],
   },
   {
