@@ -49,7 +49,7 @@ export const CHECKS = {
   'sequence-ranges': neverAgain,
   'always-triggers': neverAgain,
   'row-level-security': waivableAgain,
-  'event-triggers': neverAgain,
+  'event-triggers': waivableAgain,
   tablespaces: never,
   'invalid-indexes': never,
   'unvalidated-constraints': never,

@@ -1,9 +1,11 @@
+import type { DatabaseError } from 'pg';
 import { finalFailure } from '../../plan/failures';
 import { isSqlState } from '../classify-error';
 import { replicationRole } from '../../plan/names';
-import { awsOf, type Dependencies, type MigrationRef, sideInPlan } from '../dependencies';
+import { awsOf, type Dependencies, instanceOf, type MigrationRef, sideInPlan } from '../dependencies';
 import { ensureReplicationCredentials, hasOurSecret } from '../secrets/replication-secret';
 import { claimInstance } from './claim';
+import { grantConnect, revokeOnDatabases } from './database-grants';
 import { provenanceOf, type Whose } from './provenance';
 import { scramVerifier } from './scram';
 import { SQLSTATE } from './sqlstates';
@@ -17,14 +19,14 @@ import {
   type Side,
   withSession,
 } from './session';
+import { whileNobodyElseDoes } from './while-nobody-else-does';
 
-/** More collisions in a row than this are no coincidence; Temporal tries the activity again. */
-const MOST_COLLISIONS = 5;
 /** Group role whose members may replicate on RDS. */
 const RDS_REPLICATION = 'rds_replication';
 
 /**
- * Creates the login role with which the target's subscription reads from the source: `rds_replication` and nothing else.
+ * Creates the login role with which the target's subscription reads from the source: `rds_replication`,
+ * and CONNECT where PUBLIC has not got it.
  * Its password is generated and lives in Secrets Manager.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.FeatureSupport.LogicalReplication.html
  * @throws ApplicationFailure NotOurs for a role, or a secret, that somebody else made under its name
@@ -49,6 +51,9 @@ export async function createAccess(deps: Dependencies, ref: MigrationRef): Promi
     for (const name of await timeoutsOf(session)) {
       await whileNobodyElseDoes(session, `ALTER ROLE ${role} SET ${name} = 0`);
     }
+    // The fence makes read-only the database's default, and an event trigger on login may write: it would lock the target out.
+    await whileNobodyElseDoes(session, `ALTER ROLE ${role} SET default_transaction_read_only = off`);
+    await grantConnect(session, username, ref.plan.databases);
   });
   return { role: replicationRole(ref.id) };
 }
@@ -68,23 +73,6 @@ async function timeoutsOf(session: Session): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/**
- * Runs a statement on a role that somebody else may be changing at the same moment, as RDS's own processes do: PostgreSQL takes no lock for
- * that, and the second one fails with an internal error.
- */
-async function whileNobodyElseDoes(session: Session, statement: string): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await session.query(statement);
-      return;
-    } catch (error) {
-      const isCollision =
-        isSqlState(error, SQLSTATE.internalError) && /concurrently updated/.test((error as Error).message);
-      if (!isCollision || attempt === MOST_COLLISIONS) throw error;
-    }
-  }
-}
-
 /** Drops the role on one side, if that side is there and the role is ours. */
 export async function dropReplicationRole(deps: Dependencies, ref: MigrationRef, side: Side): Promise<void> {
   const name = replicationRole(ref.id);
@@ -94,8 +82,24 @@ export async function dropReplicationRole(deps: Dependencies, ref: MigrationRef,
   const isOurTarget = sideInPlan(ref, side) === 'target';
   await withSession(access, { step: 'access', database: 'postgres' }, async (session) => {
     const whose = await whoseRole(session, ref.id, async () => isOurTarget || hasOurSecret(awsOf(deps, ref), ref.id));
-    if (whose === 'ours') await session.query(`DROP ROLE ${escapeIdentifier(name)}`);
+    if (whose !== 'ours') return;
+    await revokeOnDatabases(session, name);
+    await dropRole(session, name, instanceOf(ref, side));
   });
+}
+
+/** @throws ApplicationFailure NotOurs where somebody gave the role something else, which PostgreSQL names */
+async function dropRole(session: Session, name: string, instance: string): Promise<void> {
+  try {
+    await session.query(`DROP ROLE ${escapeIdentifier(name)}`);
+  } catch (error) {
+    if (!isSqlState(error, SQLSTATE.dependentObjects)) throw error;
+    const { message, detail } = error as DatabaseError;
+    throw finalFailure(
+      'NotOurs',
+      `${instance}: ${message}: ${(detail ?? 'PostgreSQL does not say which').replaceAll('\n', '; ')}. Somebody granted that to the replication role of this migration. Take it back, in each database that is named: GRANT ${escapeIdentifier(name)} TO CURRENT_USER; DROP OWNED BY ${escapeIdentifier(name)}; then send retry.`,
+    );
+  }
 }
 
 /**

@@ -122,6 +122,8 @@ export async function openSession(access: Access, options: SessionOptions): Prom
     user: access.credentials.username,
     database: options.database,
     application_name: applicationName(access.migration, options.step),
+    // From the first moment on: an event trigger on login may write, and where a fence has made read-only the default it would refuse us, too.
+    options: '-c default_transaction_read_only=off',
     ssl: { ca: access.rdsCaBundle, rejectUnauthorized: true },
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,

@@ -22,6 +22,8 @@ export const SQLSTATE = {
   undefinedFunction: '42883',
   /** invalid_schema_name: no such schema */
   undefinedSchema: '3F000',
+  /** dependent_objects_still_exist */
+  dependentObjects: '2BP01',
   /** deadlock_detected */
   deadlockDetected: '40P01',
   /** lock_not_available: `lock_timeout` ended the wait */

@@ -1,6 +1,6 @@
 import { finalFailure } from '../../plan/failures';
 import { compareLsn, type Lsn } from '../../plan/lsn';
-import { type Named, publicationName, slotName, subscriptionName } from '../../plan/names';
+import { type Named, publicationName, replicationRole, slotName, subscriptionName } from '../../plan/names';
 import { isSqlState } from '../classify-error';
 import { dropDdlBlock } from '../drift/ddl-block';
 import { refuseDrift } from '../drift/find-drift';
@@ -9,6 +9,7 @@ import { endpointOf, requireInstance } from '../rds/find-instance';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { waitUntil } from '../wait';
 import { conninfo } from './conninfo';
+import { grantConnectSql } from './database-grants';
 import { executeWithConninfo } from './execute-with-conninfo';
 import { SQLSTATE } from './sqlstates';
 import {
@@ -100,11 +101,20 @@ async function createDisabled(
     // A table that came to the source after the snapshot: the caller says what the target lacks.
     if (isSqlState(error, SQLSTATE.undefinedTable)) throw error;
     if (!isSqlState(error, CONNECTION_FAILURE)) throw error;
+    const { message } = error as Error;
     throw finalFailure(
       'TargetCannotReachSource',
-      `${instanceOf(input, 'target')} cannot connect to ${instanceOf(input, 'source')} (database ${database}): ${(error as Error).message}. Let the target's security group reach the source's port, then send retry.`,
+      `${instanceOf(input, 'target')} cannot connect to ${instanceOf(input, 'source')} (database ${database}): ${message}. ${whatToDo(message, input, database)}, then send retry.`,
     );
   }
+}
+
+/** What lets the target in. A source that answers was reached. */
+function whatToDo(message: string, { id }: SubscriptionsInput, database: string): string {
+  if (/permission denied for database/.test(message))
+    return `Let the replication role in, on the source: ${grantConnectSql(database, replicationRole(id))}`;
+  if (/FATAL:/.test(message)) return 'The source was reached, and refuses the connection: correct that there';
+  return "Let the target's security group reach the source's port";
 }
 
 /** sqlclient_unable_to_establish_sqlconnection / connection_failure: "could not connect to the publisher". */

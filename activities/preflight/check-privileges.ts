@@ -49,12 +49,12 @@ export async function serverLacks(session: Session, username: string): Promise<L
 }
 
 /**
- * What it has to be able to do in one database: create a schema and a publication, read every table and sequence, set
+ * What it has to be able to do in one database: let the replication role connect, create a schema and a publication, read every table and sequence, set
  * sequences, and, from PostgreSQL 16 on, become the owner of every table, as whom changes are applied.
  * @see https://www.postgresql.org/docs/current/logical-replication-security.html
  */
 export async function databaseLacks(session: Session, database: string, username: string): Promise<Lack[]> {
-  const lacks = await queryRows<Lack>(
+  const lacks = await queryRows<Lack & { readonly option: string }>(
     session,
     `WITH relation AS (
        SELECT c.oid, c.relkind, c.relowner, format('%I.%I', n.nspname, c.relname) AS name
@@ -71,17 +71,22 @@ export async function databaseLacks(session: Session, database: string, username
         WHERE current_setting('server_version_num')::int >= 160000 
           AND NOT pg_has_role(current_user, relowner, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END))
      SELECT 'CREATE on database ' || current_database() AS what,
-            format('GRANT CREATE ON DATABASE %I TO ', current_database()) AS "grant"
+            format('GRANT CREATE ON DATABASE %I TO ', current_database()) AS "grant", '' AS option
       WHERE NOT has_database_privilege(current_database(), 'CREATE')
      UNION ALL
      SELECT format('reading %s of its tables and sequences (%s)', n, array_to_string(named, ', ')),
-            'GRANT pg_read_all_data TO ' FROM unreadable WHERE n > 0
+            'GRANT pg_read_all_data TO ', '' FROM unreadable WHERE n > 0
      UNION ALL
-     SELECT 'membership in the owners of its tables: ' || roles, 'GRANT ' || roles || ' TO ' FROM strange WHERE roles IS NOT NULL`,
+     SELECT 'membership in the owners of its tables: ' || roles, 'GRANT ' || roles || ' TO ', '' FROM strange WHERE roles IS NOT NULL
+     UNION ALL
+     SELECT 'the right to let the replication role connect: PUBLIC may not',
+            format('GRANT CONNECT ON DATABASE %I TO ', current_database()), ' WITH GRANT OPTION' FROM pg_database
+      WHERE datname = current_database() AND NOT has_database_privilege('public', oid, 'CONNECT')
+        AND NOT (pg_has_role(datdba, 'USAGE') OR has_database_privilege(oid, 'CONNECT WITH GRANT OPTION'))`,
   );
-  return lacks.map(({ what, grant }) => ({
+  return lacks.map(({ what, grant, option }) => ({
     what: `${database}: ${what}`,
-    grant: `${grant}${escapeIdentifier(username)};`,
+    grant: `${grant}${escapeIdentifier(username)}${option};`,
   }));
 }
 

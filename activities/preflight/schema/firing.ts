@@ -104,7 +104,13 @@ export const rowLevelSecurity = databaseCheck<Secured>(
   },
 );
 
-/** Event triggers fire for our own DDL, too, on both sides. */
+const AT_LOGIN =
+  'Those on login fire for our sessions: what one writes on the target, the source does not have, and apply stops at the next row of the same key. Where a fence makes transactions read-only, one that writes lets nobody in.';
+
+/**
+ * Event triggers fire for our own DDL, too, on both sides. Those on login, from PostgreSQL 17 on, fire for each session of ours.
+ * @see https://www.postgresql.org/docs/current/event-trigger-database-login-example.html
+ */
 export const eventTriggers = databaseCheck<{ name: string; event: string; enabled: string; calls: string }>(
   'event-triggers',
   (session, { migration }) =>
@@ -121,13 +127,16 @@ export const eventTriggers = databaseCheck<{ name: string; event: string; enable
     const code = 'event-triggers';
     if (found.length === 0) return { code, level: 'ok', message: 'no event trigger fires for what we do' };
     const lines = found.map(({ database, name, event, calls }) => `${database}: ${name} on ${event} calls ${calls}`);
+    const atLogin = found.filter(({ event }) => event === 'login').length;
     return {
       code,
-      level: 'warn',
-      message: `${counted(found.length, 'event trigger')}: ${named(lines)}. They fire for our DDL, too, on the source and on the target, and may refuse it.`,
+      level: atLogin > 0 ? 'block' : 'warn',
+      message: `${counted(found.length, 'event trigger')}: ${named(lines)}. They fire for our DDL, too, on the source and on the target, and may refuse it.${atLogin > 0 ? ` ${AT_LOGIN}` : ''}`,
       remedy: script(
         found.map(({ database, name }) => ({ database, sql: `ALTER EVENT TRIGGER ${name} DISABLE;` })),
-        'or acknowledge this in the plan, if they let the master user pass',
+        atLogin > 0
+          ? 'enable them again on the target after the switch; or acknowledge this in the plan, if none of them writes'
+          : 'or acknowledge this in the plan, if they let the master user pass',
       ),
       evidence: evidenceOf(lines),
     };

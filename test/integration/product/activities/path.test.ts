@@ -6,7 +6,7 @@ import { publicationMark } from '../../../../activities/postgres/create-publicat
 import type { SourceFacts } from '../../../../plan/checks';
 import type { Position, SlotFacts } from '../../../../plan/position';
 import { redLines } from '../../../../plan/board';
-import { publicationName, subscriptionName } from '../../../../plan/names';
+import { publicationName, replicationRole, subscriptionName } from '../../../../plan/names';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { createApplication, DATABASES, MARK, ordersOf, writeOrders } from '../../../support/migration-steps';
 import { SMALLEST_PLAN } from '../../../support/plan';
@@ -74,7 +74,8 @@ describe('every activity, run twice, does its work once', () => {
     expect(ceiling).toEqual({ max_slot_wal_keep_size: '50GB' });
   });
 
-  it('access', async () => {
+  it('access, also to a database that is not open to PUBLIC', async () => {
+    await lab.sql('app-db', 'REVOKE CONNECT ON DATABASE ledger FROM PUBLIC; GRANT CONNECT ON DATABASE ledger TO app');
     await lab.twice('createAccess', ref);
     const grants = await lab.sql(
       'app-db',
@@ -285,6 +286,19 @@ describe('every activity, run twice, does its work once', () => {
         costs: [{ instance: 'app-db', amount: expect.any(Number) as number, currency: 'USD' }],
       },
     });
+  });
+
+  it('a grant by hand to our role stops its removal, with the statement that takes it back', async () => {
+    const role = replicationRole(ref.id);
+    await lab.sql('app-db', `GRANT TEMPORARY ON DATABASE ledger TO ${role}`);
+    await lab.sql('app-db', `GRANT SELECT ON orders TO ${role}`, 'shop');
+    const refused = await lab.run('dropAccess', ref).catch((error: unknown) => error as Error);
+    expect(refused).toMatchObject({
+      type: 'NotOurs',
+      message: expect.stringMatching(/app-db: role ".*" cannot be dropped .*shop/) as string,
+    });
+    const [, statements = ''] = /in each database that is named: (.*;) then/.exec((refused as Error).message) ?? [];
+    await lab.sql('app-db', statements, 'shop');
   });
 
   it('decommission: only the target, its group and the final snapshot stay', async () => {
