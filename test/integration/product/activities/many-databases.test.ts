@@ -5,12 +5,15 @@ import { SMALLEST_PLAN } from '../../../support/plan';
 /** What stands still waits for good. */
 const PATIENCE_MS = 60_000;
 
+/** In CI only those that stood still; others, such as 1,20,50, where they are asked for. */
+const COUNTS = (process.env.KEYSHIFT_TEST_DATABASES ?? '4,8').split(',').map(Number);
+
 let lab: ActivityLab;
 beforeEach(async () => (lab = await ActivityLab.open()));
 afterEach(() => lab?.close());
 
 /** On the groups that RDS gives by default: with four databases all workers are taken by apply, with eight they are too few. */
-it.each([1, 4, 8])(
+it.each(COUNTS)(
   '%i databases catch up, with a worker left for a table that is made meanwhile',
   async (count) => {
     const databases = Array.from({ length: count }, (_, index) => `db_${index}`);
@@ -60,7 +63,7 @@ it.each([1, 4, 8])(
     await catchUp(input);
     await expect(lab.sql('app-db-encrypted', 'SELECT id FROM made_meanwhile', last)).resolves.toEqual([{ id: 1 }]);
   },
-  3 * PATIENCE_MS,
+  5 * PATIENCE_MS,
 );
 
 async function catchUp(input: Parameters<typeof lab.run<'waitForCatchUp'>>[1]): Promise<void> {
