@@ -97,6 +97,8 @@ async function pauseWith(
     before = await world.positionOf('to');
     const second = await crew.second();
     const outcome = await within(second.run(world.input, mark, 2).outcome, 'the second attempt ends');
+    // Whoever moves applications by hand does so now, and does not wait until the first attempt has ended, too.
+    if (outcome.ended === 'switched') await world.byHand();
     if (hold) worker.order({ what: 'go on' });
     await within(first.outcome, 'the first attempt ends');
     await crew.renew();

@@ -53,7 +53,9 @@ export class World {
       const [here, there] = [await pair.lab.standIn.instance(from), await pair.lab.standIn.instance(to)];
       const servers = { from: here.DbiResourceId ?? '', to: there.DbiResourceId ?? '' };
       const hosts = { from: here.Endpoint?.Address ?? '', to: there.Endpoint?.Address ?? '' };
-      return new World(pair, direction, hosts, stage?.front(pair) ?? frontOf(pair), servers, fences, stage);
+      const front = stage?.front(pair) ?? frontOf(pair);
+      await front.byHand?.(from);
+      return new World(pair, direction, hosts, front, servers, fences, stage);
     } catch (error) {
       stage?.close?.();
       await pair.close();

@@ -238,7 +238,8 @@ export class StandIn {
       return (await client.query<Row>(statement)).rows;
     } catch (error) {
       if ((error as { code?: string }).code !== READ_ONLY) throw error;
-      await client.query('SET default_transaction_read_only = off');
+      // A statement with a BEGIN of its own leaves its transaction open.
+      await client.query('ROLLBACK; SET default_transaction_read_only = off');
       return (await client.query<Row>(statement)).rows;
     } finally {
       await client.end();
