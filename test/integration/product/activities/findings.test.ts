@@ -229,7 +229,7 @@ const CASES: readonly Case[] = [
     code: 'domain-constraints',
     level: 'block',
     message:
-      /2 columns .*public\.stocked\.n \("Positive" of public\.stock\), shop: public\.stocked\.more \("Positive" of public\.stock\)\./,
+      /2 columns .*public\.stocked\.more \("Positive" of public\.stock\), shop: public\.stocked\.n \("Positive" of public\.stock\)\./,
     sql: [
       'CREATE DOMAIN stock AS int',
       'CREATE DOMAIN over_stock AS stock',

@@ -292,7 +292,7 @@ describe('every activity, run twice, does its work once', () => {
     const role = replicationRole(ref.id);
     await lab.sql('app-db', `GRANT TEMPORARY ON DATABASE ledger TO ${role}`);
     await lab.sql('app-db', `GRANT SELECT ON orders TO ${role}`, 'shop');
-    const refused = await lab.run('dropAccess', ref).catch((error: unknown) => error as Error);
+    const refused = await lab.run('removeReplication', input).catch((error: unknown) => error as Error);
     expect(refused).toMatchObject({
       type: 'NotOurs',
       message: expect.stringMatching(/app-db: role ".*" cannot be dropped .*shop/) as string,

@@ -86,6 +86,7 @@ it('what reads from the source for the target has no timeout, whatever the defau
       `SELECT rolconfig AS settings FROM pg_roles WHERE rolname = '${replicationRole(ref.id)}'`,
     );
     expect([...(role?.settings ?? [])].sort()).toEqual([
+      'default_transaction_read_only=off',
       'idle_in_transaction_session_timeout=0',
       'idle_session_timeout=0',
       'lock_timeout=0',
