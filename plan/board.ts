@@ -16,6 +16,8 @@ export const BOARD = {
   'last-verify': waivable,
   drift: never,
   'new-tables': waivable,
+  'stale-views': waivable,
+  passwords: waivable,
   'long-transactions': waivable,
   'prepared-transactions': never,
   'warm-up': waivable,

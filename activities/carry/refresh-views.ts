@@ -1,11 +1,24 @@
+import { randomUUID } from 'node:crypto';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { reportProgress } from '../heartbeat';
-import { accessTo, escapeIdentifier, inEachDatabase, queryRows, type Session } from '../postgres/session';
-import { throwIfCancelled } from '../wait';
+import { readMark, writeMark } from '../postgres/fence-table';
+import {
+  accessTo,
+  escapeIdentifier,
+  inEachDatabase,
+  queryOne,
+  queryRows,
+  type Session,
+  withSession,
+} from '../postgres/session';
+import { throwIfCancelled, waitUntil } from '../wait';
 import { orderViews, type Uses } from './order-views';
+import { noteRefreshed, readViewStates, type ViewStates } from './view-states';
 
 const STATEMENT_TIMEOUT_MS = 6 * 3_600_000;
 const LOCK_TIMEOUT_MS = 60_000;
+/** The target is nearly in step by now. Where it falls back, views are refreshed from what there is, and the board calls them stale. */
+const ARRIVES_WITHIN_MS = 60_000;
 /** So many views are named that could not be refreshed, each with so much of the reason. */
 const MOST_LEFT = 100;
 const MOST_CHARACTERS = 2_000;
@@ -53,29 +66,35 @@ export async function listMaterializedViews(session: Session): Promise<Materiali
 
 /**
  * Refreshes the materialized views of the target from what has been applied there: no publication has them. As the owner of
- * each. One that fails keeps the contents of the snapshot, and is named.
+ * each. One that fails keeps the contents of the snapshot, and is named. How those of the source stood before is noted, so that the board knows which have
+ * been refreshed there since.
  */
 export async function refreshViews(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
 ): Promise<RefreshedViews> {
-  const access = await accessTo(deps, input, 'target');
+  const [source, access] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const options = { step: 'refresh', statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: LOCK_TIMEOUT_MS };
   const left: { view: string; why: string }[] = [];
   let refreshed = 0;
   await inEachDatabase(access, input.databases, options, async (session, database) => {
-    // A function in the view may find its tables by the path that applications have.
-    await session.query('RESET search_path');
-    for (const { schema, name, owner } of await listMaterializedViews(session)) {
+    const views = await listMaterializedViews(session);
+    if (views.length === 0) return;
+    const states = await withSession(source, { step: 'refresh', database }, (from) =>
+      arrivedStates(from, session, input.id),
+    );
+    for (const { schema, name, owner } of views) {
       await throwIfCancelled();
       const view = `${database} ${schema}.${name}`;
       reportProgress(() => ({ waitingFor: `refresh of ${view}`, refreshed }));
       try {
+        // A function in the view may find its tables by the path that applications have.
         await session.query(
-          `BEGIN; SET LOCAL ROLE ${escapeIdentifier(owner)};
+          `BEGIN; SET LOCAL search_path TO DEFAULT; SET LOCAL ROLE ${escapeIdentifier(owner)};
            REFRESH MATERIALIZED VIEW ${escapeIdentifier(schema)}.${escapeIdentifier(name)}; COMMIT`,
         );
         refreshed += 1;
+        await noteState(session, input.id, { schema, name }, states);
       } catch (error) {
         // A session that broke is no fault of the view.
         await session.query('ROLLBACK');
@@ -85,4 +104,32 @@ export async function refreshViews(
   });
   const named = left.slice(0, MOST_LEFT).map(({ view, why }) => ({ view, why: why.slice(0, MOST_CHARACTERS) }));
   return { refreshed, left: named, ...(left.length > MOST_LEFT ? { leftCount: left.length } : {}) };
+}
+
+/**
+ * How the views of the source stand, once everything that was committed there before is on the target; undefined where that takes too long.
+ */
+async function arrivedStates(source: Session, target: Session, migration: string): Promise<ViewStates | undefined> {
+  const states = await readViewStates(source, migration);
+  const mark = randomUUID();
+  await writeMark(source, migration, 'refresh', mark);
+  const until = Date.now() + ARRIVES_WITHIN_MS;
+  return waitUntil(async () => {
+    if ((await readMark(target, migration, 'refresh')) === mark) return { done: states };
+    return Date.now() > until ? { done: undefined } : { waitingFor: 'the mark before the refresh' };
+  });
+}
+
+async function noteState(
+  target: Session,
+  migration: string,
+  { schema, name }: { readonly schema: string; readonly name: string },
+  states: ViewStates | undefined,
+): Promise<void> {
+  const { view } = await queryOne<{ view: string }>(target, `SELECT format('%I.%I', $1::text, $2::text) AS view`, [
+    schema,
+    name,
+  ]);
+  const state = states?.get(view);
+  if (state !== undefined) await noteRefreshed(target, migration, view, state);
 }

@@ -172,12 +172,15 @@ async function takeXid({ source }: DatabasePair): Promise<bigint> {
   return BigInt(xid);
 }
 
-/** In the sessions of the proof, which have the snapshots of the round before, if there was one. Returns how many there are. */
+/**
+ * Exactly: the fence is up, and applications are not on the target yet. In the sessions of the proof, which have the snapshots of the round before, if there
+ * was one. Returns how many there are.
+ */
 async function copyAllSequences({ plan }: CutOverInput, sessions: PauseSessions): Promise<number> {
   await sessions.dropSnapshots();
   const counts = await Promise.all(
     [...sessions.pairs.values()].map(({ proof, sequences }) =>
-      copySequences(proof.source, proof.target, sequences, plan.carry.sequenceMargin),
+      copySequences(proof.source, proof.target, sequences, plan.carry.sequenceMargin, 'exactly'),
     ),
   );
   return counts.reduce((sum, count) => sum + count, 0);

@@ -1,10 +1,8 @@
 import { applicationNamePrefix, replicationRole } from '../../plan/names';
 import { isOneOf, type OurSession, ourSession, parametersOf } from '../postgres/ours';
 import { IS_REPLICATION_ROLE } from '../postgres/other-migrations';
+import { RDS_LOGINS } from '../postgres/rds-roles';
 import { escapeIdentifier, escapeLiteral, queryRows, type Session } from '../postgres/session';
-
-/** Roles of RDS's own; they must keep their access. */
-export const RDS_ROLES = ['rdsadmin', 'rdsrepladmin', 'rdsproxyadmin', 'rdstopmgr', 'rdswriteforwarduser'];
 
 /** What the fence will change on the source, and what was there before. */
 export interface FencePlan {
@@ -49,7 +47,7 @@ export async function planFence(
       WHERE me.rolname = current_user AND r.rolcanlogin AND r.rolname <> ALL ($1::text[]) AND r.rolname NOT LIKE 'pg\\_%'
         AND NOT ${IS_REPLICATION_ROLE}
       ORDER BY r.rolname`,
-    [[...RDS_ROLES, masterUser, replicationRole(migration), ...spared]],
+    [[...RDS_LOGINS, masterUser, replicationRole(migration), ...spared]],
   );
   const settings = await queryRows<{ name: string; readOnlyBefore: string | null }>(
     source,
@@ -117,7 +115,7 @@ export async function rolesLeftOpen(
     `SELECT rolname FROM pg_roles r
       WHERE rolcanlogin AND rolname <> current_user AND rolname <> ALL ($1::text[]) AND rolname NOT LIKE 'pg\\_%'
         AND NOT ${IS_REPLICATION_ROLE} ORDER BY 1`,
-    [[...RDS_ROLES, replicationRole(migration), ...spared]],
+    [[...RDS_LOGINS, replicationRole(migration), ...spared]],
   );
   return rows.map(({ rolname }) => rolname);
 }
@@ -170,7 +168,7 @@ function foreign({ migration, roles, ours }: Spared): { sql: string; parameters:
            ELSE false END
    ORDER BY pid`,
     parameters: [
-      [...RDS_ROLES, ...roles],
+      [...RDS_LOGINS, ...roles],
       replicationRole(migration),
       ...(ours ? parametersOf(ours) : [applicationNamePrefix(migration)]),
     ],

@@ -5,6 +5,7 @@ import { bytes, duration } from '../../plan/format';
 import { judgeChecks } from '../../plan/judge-checks';
 import type { Lag } from '../../plan/progress';
 import { readCarryBoard } from '../carry/board';
+import { lookAtViews } from '../carry/look-at-views';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { findDrift, schemaDrifted } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
@@ -17,6 +18,7 @@ import { lookAtWayBack } from '../way-back/look-at-way-back';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
 import { lookAtFences } from './fence-set';
 import { forecastPause, timed } from './forecast';
+import { lookAtPasswords } from './look-at-passwords';
 import { lookAtPauseQueue, type PauseQueue } from './look-at-pause-queue';
 import { lookAtSettings } from './look-at-settings';
 import { lookAtTraffic } from './look-at-traffic';
@@ -56,11 +58,14 @@ export interface GoNoGo {
 }
 
 /**
- * Looks at everything that the pause depends on. Changes nothing, but that tables which came to both sides since get their rows.
+ * Looks at everything that the pause depends on. Changes nothing, but that tables which came to both sides since get their rows, and
+ * that how materialized views stand is noted.
  * @throws ApplicationFailure SchemaDrifted when the target is not like the source
  */
 export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promise<GoNoGo> {
   const drift = await lookAtDrift(deps, input);
+  const views = await lookAtViews(deps, input);
+  const passwords = await lookAtPasswords(deps, input);
   const { lag, ...first } = await lookAtSource(deps, input);
   const carried = await readCarryBoard(deps, input);
   const traffic = await lookAtTraffic(deps, input);
@@ -74,6 +79,8 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   const replicas = await lookAtReplicas(deps, input);
   const lines = [
     ...drift,
+    ...views,
+    ...passwords,
     ...first.lines,
     ...lookAtKnown(input),
     ...(await storageOfTarget(deps, input)),
@@ -109,7 +116,7 @@ async function lookAtDrift(deps: Dependencies, input: GoNoGoInput): Promise<Boar
     if (!input.onlyLook) throw failure;
     return red('drift', failure.message);
   }
-  const same = green('drift', 'schema, grants and settings of both sides are the same');
+  const same = green('drift', 'schema, grants, settings and comments of both sides are the same');
   if (input.onlyLook) return same;
   const taken = await takeNewTablesAlong(deps, input);
   if (taken.length === 0) return same;

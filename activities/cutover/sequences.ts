@@ -49,9 +49,11 @@ const labelOf = ({ schema, name }: { schema: string; name: string }): string =>
   `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`;
 
 /**
- * Logical replication leaves sequences behind; this brings them up to the source's state, `last_value` and `is_called`
- * as they are, or `margin` values ahead of it. Never backwards in the sequence's own direction (but for one that cycles), so a
- * second run does no harm.
+ * Logical replication leaves sequences behind; this brings them to the source's state, `last_value` and `is_called`
+ * as they are, or `margin` values ahead of it.
+ * @param way `forward`: never backwards in the sequence's own direction (but for one that cycles), so that it does no harm to a target that
+ * may have given values. `exactly`: also back, where somebody has set the source's back (`RESTART`, `setval`, `TRUNCATE ... RESTART IDENTITY`); only while
+ * nobody uses the target, and the source stands still.
  * @returns how many sequences there are
  */
 export async function copySequences(
@@ -59,6 +61,7 @@ export async function copySequences(
   target: Session,
   names: readonly SequenceName[],
   margin = 0,
+  way: 'forward' | 'exactly' = 'forward',
 ): Promise<number> {
   if (names.length === 0) return 0;
   const [there, here] = await Promise.all([readStates(source, names), readStates(target, names)]);
@@ -68,15 +71,18 @@ export async function copySequences(
     const [from, now] = [there.get(label), here.get(label)];
     if (!from) continue; // dropped since it was listed
     const state = withMargin(one, from, margin);
-    if (!now || isAhead(one, state, now)) wanted.push({ label, state });
+    if (!now || (way === 'exactly' ? !isEqual(state, now) : isAhead(one, state, now))) wanted.push({ label, state });
   }
   await writeStates(target, wanted);
   return names.length;
 }
 
-/** Whether the target has to move. */
+const isEqual = (one: SequenceState, other: SequenceState): boolean =>
+  one.value === other.value && one.called === other.called;
+
+/** Whether the target has to move, where it only moves forward. */
 export function isAhead({ cycles, increment }: SequenceName, wanted: SequenceState, now: SequenceState): boolean {
-  const equal = wanted.value === now.value && wanted.called === now.called;
+  const equal = isEqual(wanted, now);
   if (equal || cycles) return !equal;
   if (wanted.value === now.value) return wanted.called;
   return increment > 0n ? wanted.value > now.value : wanted.value < now.value;

@@ -1,12 +1,19 @@
 import type { CatalogObject } from './catalog/part';
 import { PARTS } from './describe-database';
 
+/** A statement for the target, or several with semicolons in between. */
+export interface DriftStatement {
+  readonly sql: string;
+  /** It deletes rows, or values of theirs, for good. */
+  readonly deletes?: true;
+}
+
 /** What a target lacks to be like its source. */
 export interface SchemaDifference {
   /** What differs, in words: "missing: table public.orders". */
   readonly found: readonly string[];
-  /** Statements for the target, in an order that runs. Empty while `found` is not: what differs can't be said as SQL. */
-  readonly sql: readonly string[];
+  /** In an order that runs. Empty while `found` is not: what differs can't be said as SQL. */
+  readonly statements: readonly DriftStatement[];
   /** What can't be said as SQL. */
   readonly byHand: readonly string[];
 }
@@ -26,31 +33,38 @@ export function compareSchemas(source: readonly CatalogObject[], target: readonl
   const wanted = new Map(source.map((object) => [object.key, object]));
   const there = new Map(target.map((object) => [object.key, object]));
   const remade = findRemade(source, there);
-  /** Not there any more when its children's turn comes: they go, and come, with it. */
-  const gone = (parent: string | null) =>
-    parent !== null && there.has(parent) && (remade.has(parent) || !wanted.has(parent));
+  /** Not there any more when its children's turn comes: they go, and come, with it, and so do theirs. */
+  const gone = (parent: string | null): boolean => {
+    const before = parent === null ? undefined : there.get(parent);
+    return before !== undefined && (remade.has(before.key) || !wanted.has(before.key) || gone(before.parent));
+  };
   const fresh = (key: string | null) => key !== null && wanted.has(key) && (remade.has(key) || !there.has(key));
 
   const found: string[] = [];
   const byHand: string[] = [];
-  const [first, before, made, last]: [string[], string[], string[], string[]] = [[], [], [], []];
+  const [first, before, made, last]: [DriftStatement[], DriftStatement[], DriftStatement[], DriftStatement[]] = [
+    [],
+    [],
+    [],
+    [],
+  ];
   /** An empty statement: it comes about by that of another object, which is said there. */
-  const say = (what: string, to: string[], sql: string | null, words: string) => {
+  const say = (what: string, to: DriftStatement[], sql: string | null, words: string, deletes = false) => {
     if (sql === '') return;
     found.push(what);
     if (sql === null) byHand.push(words);
-    else to.push(sql);
+    else to.push(deletes ? { sql, deletes } : { sql });
   };
 
   for (const object of source) {
     const { key } = object;
     const now = there.get(key);
-    const { inline, leaf } = partOf(object);
-    if (inline && insideFresh(object, wanted, fresh)) continue;
+    const { inline, leaf, deletes } = partOf(object);
+    if (inline && (insideFresh(object, wanted, fresh) || object.madeWith.some(fresh))) continue;
     if (!now) say(`missing: ${key}`, made, object.make, `make ${key}`);
     else if (gone(object.parent)) say(`different: ${object.parent ?? ''}`, made, object.make, `make ${key}`);
     else if (remade.has(key)) {
-      say(`different: ${key}`, leaf ? first : before, now.drop, `drop ${key}`);
+      say(`different: ${key}`, leaf ? first : before, now.drop, `drop ${key}`, deletes);
       say(`different: ${key}`, made, object.make, `make ${key}`);
     } else if (now.definition !== object.definition) {
       say(`different: ${key}`, made, object.alter, `change ${key}`);
@@ -59,13 +73,19 @@ export function compareSchemas(source: readonly CatalogObject[], target: readonl
   for (const object of target.toReversed()) {
     const { key } = object;
     if (wanted.has(key) || gone(object.parent)) continue;
-    say(`too much: ${key}`, partOf(object).leaf ? first : last, object.drop, `drop ${key}`);
+    say(`too much: ${key}`, partOf(object).leaf ? first : last, object.drop, `drop ${key}`, partOf(object).deletes);
   }
   return {
     found: [...new Set(found)],
-    sql: [...new Set([...first, ...before.toReversed(), ...made, ...last])],
+    statements: once([...first, ...before.toReversed(), ...made, ...last]),
     byHand: [...new Set(byHand)],
   };
+}
+
+/** Each statement where it stands first. */
+function once(statements: readonly DriftStatement[]): DriftStatement[] {
+  const seen = new Set<string>();
+  return statements.filter(({ sql }) => !seen.has(sql) && seen.add(sql));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { fenceSchema } from '../../plan/names';
 import { escapeLiteral, queryOne, queryRows, type Session } from '../postgres/session';
+import { COMMENT_PARTS } from './catalog/comments';
 import { DATABASE_PARTS } from './catalog/database';
 import { FUNCTION_PARTS } from './catalog/functions';
 import { ON_TABLE_PARTS } from './catalog/on-tables';
@@ -20,6 +21,7 @@ export const PARTS: readonly Part[] = [
   ...DATABASE_PARTS,
   ...PRIVILEGE_PARTS,
   ...DATABASE_SETTINGS,
+  ...COMMENT_PARTS,
 ];
 
 interface Row {
@@ -31,10 +33,11 @@ interface Row {
   alterable?: string | null;
   drop: string | null;
   needs?: string[];
+  madeWith?: string[];
 }
 
 /**
- * Everything that a database is made of but its rows: schema, grants, owners, settings; with `shared`, the server's roles as well.
+ * Everything that a database is made of but its rows: schema, grants, owners, settings, comments; with `shared`, the server's roles as well.
  * Ours apart. Extensions are described, what they brought along is not. Reads the catalog only.
  */
 export async function describeDatabase(session: Session, migration: string, shared = false): Promise<CatalogObject[]> {
@@ -59,6 +62,7 @@ export async function describeDatabase(session: Session, migration: string, shar
         alterable: row.alterable ?? '',
         drop: row.drop,
         needs: row.needs ?? [],
+        madeWith: row.madeWith ?? [],
       });
     }
   }

@@ -15,6 +15,7 @@ import {
 import type { CatalogObject } from './catalog/part';
 import { compareSchemas, type SchemaDifference } from './compare-schemas';
 import { describeDatabase } from './describe-database';
+import { bounded, printDrift } from './print-drift';
 
 export interface DriftInput extends MigrationRef {
   readonly databases: readonly string[];
@@ -26,11 +27,9 @@ export interface DatabaseDrift extends SchemaDifference {
 
 /** Describing a hundred thousand tables takes half a minute on an idle server. */
 const STATEMENT_TIMEOUT_MS = 600_000;
-/** A failure is part of the history: so much SQL goes into it, the rest comes when that has been run. */
-const MAX_CHARACTERS = 12_000;
 
 /**
- * Compares the schema, grants, roles and settings of source and target, object by object. The target is a physical copy, so
+ * Compares the schema, grants, roles, settings and comments of source and target, object by object. The target is a physical copy, so
  * whatever differs was changed since, or was switched off by the quarantine, which is left out.
  */
 export async function findDrift(deps: Dependencies, input: DriftInput): Promise<DatabaseDrift[]> {
@@ -125,7 +124,7 @@ export async function refuseDrift(deps: Dependencies, input: DriftInput): Promis
 }
 
 export function schemaDrifted({ plan }: MigrationRef, drift: readonly DatabaseDrift[]) {
-  const { text, left } = bounded(drift.flatMap(linesOf));
+  const { text, left } = printDrift(drift);
   const byHand = drift.flatMap(({ database, byHand: words }) => words.map((one) => `database ${database}: ${one}`));
   const what = drift.flatMap(({ database, found }) => found.map((one) => `${database}: ${one}`));
   const more = left > 0 ? `\n-- and ${left} more, which come when these have been run` : '';
@@ -136,22 +135,4 @@ export function schemaDrifted({ plan }: MigrationRef, drift: readonly DatabaseDr
     }`,
     { found: what.slice(0, 50), differences: what.length },
   );
-}
-
-/** The target is read-only by default until the cutover; said twice, for clients that send everything as one transaction. */
-const linesOf = ({ database, sql }: DatabaseDrift): string[] =>
-  sql.length === 0
-    ? []
-    : [
-        `-- in database ${database}`,
-        'SET default_transaction_read_only = off; SET transaction_read_only = off;',
-        'SET check_function_bodies = off;',
-        ...sql.map((statement) => `${statement};`),
-      ];
-
-function bounded(lines: readonly string[]): { text: string; left: number } {
-  let characters = 0;
-  const fitting = lines.findIndex((line) => (characters += line.length + 1) > MAX_CHARACTERS);
-  const taken = fitting === -1 ? lines.length : Math.max(fitting, 1);
-  return { text: lines.slice(0, taken).join('\n'), left: lines.length - taken };
 }

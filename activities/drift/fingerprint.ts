@@ -8,6 +8,9 @@ export const FINGERPRINT_EVERY_MS = 60_000;
 const NAMESPACES = `SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', $1)`;
 const RELATIONS = `SELECT oid FROM pg_class WHERE relnamespace IN (${NAMESPACES}) AND relpersistence <> 't'`;
 
+/** What of ours has a comment. */
+const OURS = `SELECT 'pg_namespace'::regclass, oid FROM pg_namespace WHERE nspname = $1 UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication WHERE pubname = $1`;
+
 /**
  * What goes in, per catalog: columns that say what an object is, none that say how it is stored or how big it is. Raw
  * trees instead of SQL text: ten times faster, and only ever compared with the same server's of another time.
@@ -50,24 +53,42 @@ const PARTS: Readonly<Record<string, string>> = {
   database: `SELECT (datdba, datacl)::text FROM pg_database WHERE datname = current_database()`,
 };
 
-const SQL = `SELECT md5(string_agg(part || '=' || total, ',' ORDER BY part)) AS hash FROM (${Object.entries(PARTS)
-  .map(
-    ([part, rows]) =>
-      `SELECT '${part}' AS part, coalesce(sum(hashtextextended(line, 0)), 0)::text AS total FROM (${rows}) AS rows (line)`,
-  )
-  .join(' UNION ALL ')}) AS parts`;
+/** What goes in besides since fingerprints begin with `FORMAT`. */
+const LATER_PARTS: Readonly<Record<string, string>> = {
+  comment: `SELECT (classoid, objoid, objsubid, description)::text FROM pg_description WHERE (classoid, objoid) NOT IN (${OURS})`,
+  sharedComment: `SELECT d::text FROM pg_shdescription d WHERE objoid NOT IN (SELECT oid FROM pg_roles WHERE rolname = $1)`,
+  membershipOptions: `SELECT (roleid, member, to_jsonb(m) ->> 'inherit_option', to_jsonb(m) ->> 'set_option')::text FROM pg_auth_members m`,
+  populated: `SELECT (oid, relispopulated)::text FROM pg_class WHERE relkind = 'm' AND oid IN (${RELATIONS})`,
+  validIndex: `SELECT (indexrelid, indisvalid)::text FROM pg_index WHERE indrelid IN (${RELATIONS})`,
+};
+
+/** Says by which parts a fingerprint was taken: one of an earlier build, which has no such beginning, is only ever compared with its like. */
+const FORMAT = '2:';
+
+const sqlOf = (parts: Readonly<Record<string, string>>): string =>
+  `SELECT md5(string_agg(part || '=' || total, ',' ORDER BY part)) AS hash FROM (${Object.entries(parts)
+    .map(
+      ([part, rows]) =>
+        `SELECT '${part}' AS part, coalesce(sum(hashtextextended(line, 0)), 0)::text AS total FROM (${rows}) AS rows (line)`,
+    )
+    .join(' UNION ALL ')}) AS parts`;
 
 /**
- * A hash over the schema, grants, roles and settings of the database that the session is in. It changes whenever one of them
+ * A hash over the schema, grants, roles, settings and comments of the database that the session is in. It changes whenever one of them
  * does; now and then it may change though nothing did that matters: it says when to compare, never what the difference is.
+ * @param like what it will be compared with: it is taken as that one was
  */
-export async function fingerprintSchema(session: Session, migration: string): Promise<string> {
+export async function fingerprintSchema(session: Session, migration: string, like?: string): Promise<string> {
+  const isNew = like === undefined || like.startsWith(FORMAT);
   const { version } = await queryOne<{ version: number }>(
     session,
     `SELECT current_setting('server_version_num')::int AS version`,
   );
   // Columns have a compression of their own since PostgreSQL 14.
-  const sql = SQL.replace('COMPRESSION', version >= 140_000 ? 'a.attcompression' : 'NULL');
+  const sql = sqlOf(isNew ? { ...PARTS, ...LATER_PARTS } : PARTS).replace(
+    'COMPRESSION',
+    version >= 140_000 ? 'a.attcompression' : 'NULL',
+  );
   const { hash } = await queryOne<{ hash: string }>(session, sql, [fenceSchema(migration)]);
-  return hash;
+  return isNew ? `${FORMAT}${hash}` : hash;
 }

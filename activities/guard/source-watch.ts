@@ -128,7 +128,7 @@ export class SourceWatch {
     const bare: Warning[] = [];
     await inEachDatabase(this.access, databases, { ...STEP, readOnly: true }, async (session, database) => {
       const captured = await readMark(session, id, 'schema');
-      if (captured !== undefined && captured !== (await fingerprintSchema(session, id))) changed.push(database);
+      if (captured !== undefined && captured !== (await fingerprintSchema(session, id, captured))) changed.push(database);
       bare.push(...(await warnOfBareTables(session, database)));
     });
     this.#changedSchemas = changed;
@@ -136,7 +136,7 @@ export class SourceWatch {
       ...bare,
       ...changed.map((database) => ({
         code: `schema-changed-${database}`,
-        text: `schema, grants or settings of database ${database} are not what they were when its slot was made. Before the cutover both sides are compared; what the target lacks then comes as SQL.`,
+        text: `schema, grants, settings or comments of database ${database} are not what they were when its slot was made. Before the cutover both sides are compared; what the target lacks then comes as SQL.`,
       })),
     ];
     await this.#compareChains();

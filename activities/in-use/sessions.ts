@@ -1,5 +1,5 @@
-import { RDS_ROLES } from '../cutover/fence';
 import { applicationNamePrefix, replicationRole } from '../../plan/names';
+import { RDS_LOGINS } from '../postgres/rds-roles';
 import { type Access, queryRows, withSession } from '../postgres/session';
 import { type RecordsRef, STEP } from './records';
 
@@ -19,7 +19,7 @@ export interface Users {
  */
 export function usersOf(access: Access, ref: RecordsRef, withMaster: boolean): Promise<Users[]> {
   const { username } = access.credentials;
-  const never = [...RDS_ROLES, ...ref.plan.cutover.spareRoles, ...(withMaster ? [] : [username])];
+  const never = [...RDS_LOGINS, ...ref.plan.cutover.spareRoles, ...(withMaster ? [] : [username])];
   return withSession(access, { step: STEP, database: 'postgres', readOnly: true }, (session) =>
     queryRows<Users>(
       session,

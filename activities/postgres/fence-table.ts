@@ -62,6 +62,8 @@ export type MarkPurpose =
   | 'pause-back-begun'
   | 'catch-up'
   | 'verify'
+  /** That a view is refreshed from everything that was committed before. */
+  | 'refresh'
   /** How long a mark takes, for the forecast of the pause. */
   | 'board'
   | `guard-${number}`

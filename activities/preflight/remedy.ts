@@ -38,8 +38,8 @@ function linesOf(statements: readonly Statement[]): string[] {
   return [...others, ...(deleting.length > 0 ? [DELETES, ...deleting] : [])];
 }
 
-/** As `psql` reads it: quoted unless it is a plain word. */
-const connectName = (database: string): string =>
+/** The name of a database as `psql` reads it after `\connect`: quoted unless it is a plain word. */
+export const connectName = (database: string): string =>
   /^[a-z_][a-z0-9_]*$/.test(database) ? database : `"${database.replaceAll('"', '""')}"`;
 
 export interface ParameterChange {

@@ -44,6 +44,22 @@ export function parseCredentials(secretId: string, text: string): Credentials & 
   return parsed.data;
 }
 
+const login = z.object({
+  username: z.string().min(1),
+  password: z.string().min(1),
+  dbname: z.string().min(1).optional().catch(undefined),
+});
+
+/** The login that the value of a secret of an application holds, in JSON as RDS writes it; undefined where it holds none. */
+export function parseLogin(text: string): (Credentials & { readonly database?: string | undefined }) | undefined {
+  try {
+    const { data } = login.safeParse(JSON.parse(text));
+    return data && { username: data.username, password: data.password, database: data.dbname };
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws ApplicationFailure ResourceGone when there is no such secret */
 export async function readSecret(aws: Aws, secretId: string): Promise<string> {
   try {

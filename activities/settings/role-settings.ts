@@ -1,5 +1,6 @@
 import { replicationRole } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { notOfRds, ofUsers } from '../postgres/rds-roles';
 import {
   accessTo,
   escapeIdentifier,
@@ -75,7 +76,7 @@ async function rolesOf(session: Session, migration: string): Promise<string[]> {
             || CASE WHEN rolbypassrls THEN ' BYPASSRLS' ELSE ' NOBYPASSRLS' END
             || ' CONNECTION LIMIT ' || rolconnlimit
             || coalesce(' VALID UNTIL ' || quote_literal(rolvaliduntil::text), '') AS role
-       FROM pg_roles WHERE rolname !~ '^(pg_|rds)' AND rolname <> $1 ORDER BY 1`,
+       FROM pg_roles WHERE ${ofUsers('rolname')} AND rolname <> $1 ORDER BY 1`,
     [replicationRole(migration)],
   );
   return rows.map(({ role }) => role);
@@ -88,7 +89,7 @@ async function settingsOf(session: Session, migration: string): Promise<string[]
        FROM pg_db_role_setting s
        LEFT JOIN pg_database d ON d.oid = s.setdatabase
        LEFT JOIN pg_roles r ON r.oid = s.setrole
-      WHERE coalesce(d.datname, '') <> 'rdsadmin' AND coalesce(r.rolname, '') !~ '^rds' AND coalesce(r.rolname, '') <> $1
+      WHERE coalesce(d.datname, '') <> 'rdsadmin' AND ${notOfRds("coalesce(r.rolname, '')")} AND coalesce(r.rolname, '') <> $1
       ORDER BY 1, 2, 3`,
     [replicationRole(migration)],
   );

@@ -1,4 +1,5 @@
 import { SAMPLE } from '../../local/app/names';
+import { statementsOf } from '../support/psql';
 import { holdCatchUp } from './support/hold-catch-up';
 import {
   application,
@@ -15,14 +16,11 @@ import { asMaster, eventually, inWorld } from './support/worlds';
 
 /** Whoever changes the schema of the source during a migration gets the change for the target, as SQL that runs. */
 
-/** The statements of a parked SchemaDrifted, per database. */
-function statementsOf(message: string): Map<string, string> {
+/** The statements of a parked SchemaDrifted, per database: as of a client that sends them all at once. */
+function scriptsOf(message: string): Map<string, string> {
   const found = new Map<string, string>();
-  let database = '';
-  for (const line of message.split('\n').slice(1)) {
-    const header = /^-- in database (.*)$/.exec(line);
-    if (header) database = header[1] ?? '';
-    else if (!line.startsWith('-- and')) found.set(database, `${found.get(database) ?? ''}${line}\n`);
+  for (const { database = '', sql } of statementsOf(message.slice(message.indexOf('\n') + 1))) {
+    found.set(database, `${found.get(database) ?? ''}${sql}\n`);
   }
   return found;
 }
@@ -58,7 +56,7 @@ test('DDL on the source during catch-up parks with the SQL for the target; run t
       { timeoutMs: 60_000, everyMs: 100 },
     );
     expect(parked).toMatchObject({ step: 'catch-up', type: 'SchemaDrifted' });
-    for (const [database, sql] of statementsOf(parked.message)) {
+    for (const [database, sql] of scriptsOf(parked.message)) {
       await asMaster(world, SAMPLE.encryptedInstance, database, (client) => client.query(sql));
     }
     await signal(world, 'retry', { by: 'test' });
@@ -74,7 +72,7 @@ test('DDL on the source during catch-up parks with the SQL for the target; run t
       everyMs: 100,
     });
     expect(again).toMatchObject({ step: 'go-no-go', type: 'SchemaDrifted' });
-    for (const [database, sql] of statementsOf(again.message)) {
+    for (const [database, sql] of scriptsOf(again.message)) {
       await asMaster(world, SAMPLE.encryptedInstance, database, (client) => client.query(sql));
     }
     await signal(world, 'retry', { by: 'test' });

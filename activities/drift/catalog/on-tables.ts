@@ -31,6 +31,17 @@ const ANY_RELATION = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace A
 /** The key of a relation of any kind. */
 export const RELATION_KEY = `CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'S' THEN 'sequence ' ELSE 'table ' END || ${T}`;
 
+/** Indexes as `ic` and `i`, of relations as `c`; those of constraints apart. */
+const INDEXES = `${ANY_RELATION} JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class ic ON ic.oid = i.indexrelid
+  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = ic.oid AND k.contype IN ('p', 'u', 'x'))`;
+/** The statement that makes an index. That of a partitioned one says ON ONLY; without it those of its partitions are made along. */
+const INDEX = `CASE ic.relkind WHEN 'I' THEN format('CREATE %sINDEX %I ON ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, ic.relname)
+    || substr(pg_get_indexdef(ic.oid), 1 + length(format('CREATE %sINDEX %I ON ONLY ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, ic.relname)))
+  ELSE pg_get_indexdef(ic.oid) END`;
+/** By what it serves: the server chooses its name. */
+const INDEX_OF_PARTITION = (partition: string, parent: string) =>
+  `format('%s of %s', (${partition})::regclass, (${parent})::regclass)`;
+
 const state = (column: string) =>
   `CASE ${column} WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE' END`;
 const ROLES_OF_POLICY = `(SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END, ', ' ORDER BY role) FROM unnest(p.polroles) AS role)`;
@@ -55,13 +66,40 @@ export const ON_TABLE_PARTS: readonly Part[] = [
       FROM ${VIEWS('m')} ORDER BY c.oid`,
   },
   {
+    kind: 'materialized view data',
+    inline: true,
+    sql: () => `SELECT ${T}::text AS id, 'materialized view ' || ${T} AS parent, c.relispopulated::text AS definition, '' AS make,
+        format('REFRESH MATERIALIZED VIEW %s%s', ${T}, CASE WHEN c.relispopulated THEN '' ELSE ' WITH NO DATA' END) AS alter, '' AS drop
+      FROM ${VIEWS('m')}`,
+  },
+  {
     kind: 'index',
     leaf: true,
-    // Those of constraints come with the constraint, those of partitions with the index of their parent.
-    sql: () => `SELECT ic.oid::regclass::text AS id, ${RELATION_KEY} AS parent, pg_get_indexdef(ic.oid) AS definition, CASE WHEN ic.relispartition THEN '' ELSE pg_get_indexdef(ic.oid) END AS make,
-        NULL AS alter, CASE WHEN ic.relispartition THEN '' ELSE format('DROP INDEX IF EXISTS %s', ic.oid::regclass) END AS drop
-      FROM ${ANY_RELATION} JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class ic ON ic.oid = i.indexrelid
-      WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = ic.oid AND k.contype IN ('p', 'u', 'x')) ORDER BY ic.oid`,
+    // Those of constraints come with the constraint.
+    sql: () => `SELECT ic.oid::regclass::text AS id, ${RELATION_KEY} AS parent, ${INDEX} AS definition, ${INDEX} AS make, NULL AS alter,
+        format('DROP INDEX IF EXISTS %s', ic.oid::regclass) AS drop
+      FROM ${INDEXES} AND NOT ic.relispartition ORDER BY ic.oid`,
+  },
+  {
+    kind: 'index of partition',
+    inline: true,
+    // Made with the index of the parent and with a partition that is new; else it has to be attached. It goes with the parent's.
+    sql: () => `SELECT ${INDEX_OF_PARTITION('c.oid', 'h.inhparent')} AS id, 'partition ' || ${T} AS parent, '' AS definition,
+        format('%s; ALTER INDEX %s ATTACH PARTITION %s', ${INDEX}, h.inhparent::regclass, ic.oid::regclass) AS make, NULL AS alter, '' AS drop,
+        ARRAY(SELECT CASE WHEN ah.inhparent IS NULL THEN 'index ' || above.relid ELSE 'index of partition ' || ${INDEX_OF_PARTITION('ai.indrelid', 'ah.inhparent')} END
+          FROM pg_partition_ancestors(ic.oid) AS above JOIN pg_index ai ON ai.indexrelid = above.relid LEFT JOIN pg_inherits ah ON ah.inhrelid = above.relid
+          WHERE above.relid <> ic.oid)
+        || ARRAY(SELECT 'partition ' || above.relid FROM pg_partition_ancestors(c.oid) AS above) AS "madeWith"
+      FROM ${INDEXES} AND ic.relispartition JOIN pg_inherits h ON h.inhrelid = ic.oid
+      ORDER BY (SELECT count(*) FROM pg_partition_ancestors(ic.oid)), ic.oid`,
+  },
+  {
+    kind: 'valid index',
+    inline: true,
+    // One that a build which failed, or was under way when the snapshot was made, has left: it serves no query, and if it is unique it guards nothing.
+    sql: () => `SELECT ic.oid::regclass::text AS id, 'index ' || ic.oid::regclass AS parent, '' AS definition, format('REINDEX INDEX %s', ic.oid::regclass) AS make,
+        NULL AS alter, '' AS drop
+      FROM ${INDEXES} AND NOT ic.relispartition AND ic.relkind = 'i' AND i.indisvalid`,
   },
   constraint('foreign key', `'f'`),
   {
@@ -77,10 +115,10 @@ export const ON_TABLE_PARTS: readonly Part[] = [
     leaf: true,
     sql: (
       version,
-    ) => `SELECT format('%I.%I', n.nspname, x.stxname) AS id, ${TABLE_KEY} AS parent, concat(x.stxkind::text, (SELECT string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_attribute a
+    ) => `SELECT format('%I.%I', sn.nspname, x.stxname) AS id, ${TABLE_KEY} AS parent, concat(x.stxkind::text, (SELECT string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_attribute a
           WHERE a.attrelid = c.oid AND a.attnum = ANY (x.stxkeys::int2[])), ${version >= 140000 ? 'pg_get_statisticsobjdef_expressions(x.oid)::text' : `''`}) AS definition,
         pg_get_statisticsobjdef(x.oid) AS make,
-        NULL AS alter, format('DROP STATISTICS IF EXISTS %s', format('%I.%I', sn.nspname, x.stxname)) AS drop
+        NULL AS alter, format('DROP STATISTICS IF EXISTS %I.%I', sn.nspname, x.stxname) AS drop
       FROM ${TABLES} JOIN pg_statistic_ext x ON x.stxrelid = c.oid JOIN pg_namespace sn ON sn.oid = x.stxnamespace`,
   },
   {

@@ -20,14 +20,17 @@ export interface CatalogObject {
   readonly drop: string | null;
   /** Keys of what it stands on: when one of these changes, it has to be dropped before and made anew afterwards. */
   readonly needs: readonly string[];
+  /** Keys of what brings it along besides its parent: made by itself only where none of these is new. */
+  readonly madeWith: readonly string[];
 }
 
 /** How one kind of object is read from the catalog. */
 export interface Part {
   readonly kind: string;
   /**
-   * SELECT with columns `id, parent, definition, make, alter, drop` and, optionally, `alterable` and `needs`; `$1` is the name of our schema, publication
-   * and role, which are left out. Rows come in an order in which they can be made.
+   * SELECT with columns `id, parent, definition, make, alter, drop` and, optionally, `alterable`, `needs` and `"madeWith"`; `$1` is the name of our
+   * schema, publication and role, which are left out. Rows come in an order in which they can be made. Names are quoted by the server (`%I`, `regclass` and
+   * the like) and by nothing else: it alone knows every reserved word.
    */
   readonly sql: (version: number) => string;
   /** Part of what makes its parent: not made by itself when the parent is new. */
@@ -36,6 +39,8 @@ export interface Part {
   readonly shared?: boolean;
   /** Dropped before anything is made: nothing depends on it, and it may stand in the way. */
   readonly leaf?: boolean;
+  /** To drop it deletes rows or values of theirs for good. What can be computed again is none of these. */
+  readonly deletes?: boolean;
 }
 
 /** Condition on `pg_namespace n`: a schema of users, and not ours. */

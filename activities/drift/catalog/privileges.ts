@@ -1,3 +1,4 @@
+import { notOfRds } from '../../postgres/rds-roles';
 import { notOfExtension, OF_USERS, type Part } from './part';
 import { RELATION_KEY } from './on-tables';
 
@@ -29,9 +30,16 @@ const OWNED = `(
 
 const GRANTEE = `CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END`;
 /** Not ours, nor those of RDS's own roles. */
-const OF_OTHERS = `(g.grantee = 0 OR pg_get_userbyid(g.grantee) <> $1 AND pg_get_userbyid(g.grantee) !~ '^rds')`;
+const OF_OTHERS = `(g.grantee = 0 OR pg_get_userbyid(g.grantee) <> $1 AND ${notOfRds('pg_get_userbyid(g.grantee)')})`;
 const ON = (what: string, option: string) =>
   `format('GRANT %s ON %s TO %s%s', g.privilege_type, ${what}, ${GRANTEE}, CASE WHEN ${option} THEN ' WITH GRANT OPTION' ELSE '' END)`;
+
+/** What somebody else than the owner granted, nobody else can take back: each grant in the role that made it. */
+const revoked = (owner: string, what: string, ...values: string[]): string => {
+  const statement = `format('REVOKE ${what} FROM %s', ${[...values, GRANTEE].join(', ')})`;
+  return `string_agg(CASE WHEN g.grantor = ${owner} THEN ${statement}
+    ELSE format('SET ROLE %I; %s; RESET ROLE', pg_get_userbyid(g.grantor), ${statement}) END, '; ' ORDER BY g.grantor)`;
+};
 
 const DEFAULTS = `(SELECT d.*, pg_get_userbyid(d.defaclrole) AS role, concat('FOR ROLE ', quote_ident(pg_get_userbyid(d.defaclrole)), ' IN SCHEMA ' || quote_ident(n.nspname)) AS scope,
     CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS what,
@@ -52,9 +60,9 @@ export const PRIVILEGE_PARTS: readonly Part[] = [
     sql: () => `SELECT format('%s on %s to %s', g.privilege_type, o.granted, ${GRANTEE}) AS id, o.key AS parent, bool_or(g.is_grantable)::text AS definition,
         ${ON('o.granted', 'bool_or(g.is_grantable)')} AS make,
         CASE WHEN bool_or(g.is_grantable) THEN ${ON('o.granted', 'true')} ELSE format('REVOKE GRANT OPTION FOR %s ON %s FROM %s', g.privilege_type, o.granted, ${GRANTEE}) END AS alter,
-        format('REVOKE %s ON %s FROM %s', g.privilege_type, o.granted, ${GRANTEE}) AS drop
+        ${revoked('o.owner', '%s ON %s', 'g.privilege_type', 'o.granted')} AS drop
       FROM ${OWNED}, LATERAL aclexplode(coalesce(o.acl, acldefault(o.sort, o.owner))) AS g WHERE g.grantee <> o.owner AND ${OF_OTHERS}
-      GROUP BY o.key, o.granted, g.privilege_type, g.grantee ORDER BY 1`,
+      GROUP BY o.key, o.granted, g.privilege_type, g.grantee ORDER BY bool_or(g.grantor <> o.owner), 1`,
   },
   {
     kind: 'revoked default',
@@ -69,10 +77,10 @@ export const PRIVILEGE_PARTS: readonly Part[] = [
     kind: 'column grant',
     sql: () => `SELECT format('%s on %s.%I to %s', g.privilege_type, c.oid::regclass, a.attname, ${GRANTEE}) AS id, ${RELATION_KEY} AS parent, bool_or(g.is_grantable)::text AS definition,
         format('GRANT %s (%I) ON TABLE %s TO %s%s', g.privilege_type, a.attname, c.oid::regclass, ${GRANTEE}, CASE WHEN bool_or(g.is_grantable) THEN ' WITH GRANT OPTION' ELSE '' END) AS make,
-        NULL AS alter, format('REVOKE %s (%I) ON TABLE %s FROM %s', g.privilege_type, a.attname, c.oid::regclass, ${GRANTEE}) AS drop
+        NULL AS alter, ${revoked('c.relowner', '%s (%I) ON TABLE %s', 'g.privilege_type', 'a.attname', 'c.oid::regclass')} AS drop
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND ${OF_USERS} AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relpersistence <> 't'
         JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped AND a.attacl IS NOT NULL, LATERAL aclexplode(a.attacl) AS g WHERE ${OF_OTHERS}
-      GROUP BY c.oid, c.relkind, a.attname, g.privilege_type, g.grantee ORDER BY 1`,
+      GROUP BY c.oid, c.relkind, a.attname, g.privilege_type, g.grantee ORDER BY bool_or(g.grantor <> c.relowner), 1`,
   },
   {
     kind: 'default privilege',

@@ -1,6 +1,8 @@
+import { notOfRds, ofUsers } from '../../postgres/rds-roles';
+import { MEMBERSHIP_PARTS } from './memberships';
 import type { Part } from './part';
 
-const ROLES = `r.rolname !~ '^(pg_|rds)' AND r.rolname <> $1`;
+const ROLES = `${ofUsers('r.rolname')} AND r.rolname <> $1`;
 const flag = (column: string, word: string) => `CASE WHEN r.${column} THEN '${word}' ELSE 'NO${word}' END`;
 /** What a role with CREATEROLE may say of another. */
 const ATTRIBUTES = `concat_ws(' ', ${flag('rolcanlogin', 'LOGIN')}, ${flag('rolinherit', 'INHERIT')}, ${flag('rolcreatedb', 'CREATEDB')},
@@ -10,7 +12,7 @@ const ATTRIBUTES = `concat_ws(' ', ${flag('rolcanlogin', 'LOGIN')}, ${flag('roli
 /** Settings whose value is a list of names, quoted as SQL wants it already. */
 const NAME_LISTS = `('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries', 'shared_preload_libraries')`;
 
-/** Roles without passwords, which nobody but a superuser can read; memberships; settings of roles. */
+/** Roles without their passwords, which the board compares; memberships; settings of roles. */
 export const SERVER: readonly Part[] = [
   {
     kind: 'role',
@@ -28,19 +30,7 @@ export const SERVER: readonly Part[] = [
       FROM pg_roles r, LATERAL (VALUES ('SUPERUSER', rolsuper), ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) AS a (word, has)
       WHERE ${ROLES} AND has ORDER BY 1`,
   },
-  {
-    kind: 'membership',
-    shared: true,
-    // Since PostgreSQL 16 the same membership may be granted by several, and the master user has that of each role that it made.
-    sql: () => `SELECT format('%I in %I', m.rolname, r.rolname) AS id, NULL AS parent, bool_or(a.admin_option)::text AS definition,
-        format('GRANT %I TO %I%s', r.rolname, m.rolname, CASE WHEN bool_or(a.admin_option) THEN ' WITH ADMIN OPTION' ELSE '' END) AS make,
-        CASE WHEN bool_or(a.admin_option) THEN format('GRANT %I TO %I WITH ADMIN OPTION', r.rolname, m.rolname)
-             ELSE format('REVOKE ADMIN OPTION FOR %I FROM %I', r.rolname, m.rolname) END AS alter,
-        format('REVOKE %I FROM %I', r.rolname, m.rolname) AS drop
-      FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
-      WHERE m.rolname <> $1 AND r.rolname <> $1 AND m.rolname !~ '^(pg_|rds)' AND m.rolname <> current_user
-      GROUP BY r.rolname, m.rolname ORDER BY 1`,
-  },
+  ...MEMBERSHIP_PARTS,
   setting('role setting', true, `s.setdatabase = 0 AND s.setrole <> 0`, `format('ROLE %I', r.rolname)`),
 ];
 
@@ -71,7 +61,7 @@ function setting(kind: string, shared: boolean, condition: string, on: string): 
       FROM (SELECT ${on} AS scope, split_part(one, '=', 1) AS name, substr(one, strpos(one, '=') + 1) AS value
               FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole,
                    unnest(s.setconfig) AS one
-             WHERE ${condition} AND coalesce(r.rolname, '') !~ '^rds' AND coalesce(r.rolname, '') <> $1) AS settings
+             WHERE ${condition} AND ${notOfRds("coalesce(r.rolname, '')")} AND coalesce(r.rolname, '') <> $1) AS settings
       WHERE name <> 'default_transaction_read_only' ORDER BY 1`,
   };
 }

@@ -62,7 +62,7 @@ const SEQUENCES = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND 
   AND ${notOfExtension('pg_class', 'c.oid')} JOIN pg_sequence s ON s.seqrelid = c.oid
   AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_class'::regclass AND i.objid = c.oid AND i.deptype = 'i')`;
 
-/** A word of \`pg_attribute\` that not every major version has. */
+/** A word of `pg_attribute` that not every major version has. */
 const newer = (column: string) => `to_jsonb(a) ->> '${column}'`;
 
 /** Sequences, tables, columns. */
@@ -77,6 +77,7 @@ export const TABLE_PARTS: readonly Part[] = [
   },
   {
     kind: 'table',
+    deletes: true,
     sql: () => `SELECT ${T}::text AS id, NULL AS parent, concat(c.relkind, pg_get_partkeydef(c.oid), nullif(c.reloftype, 0)::regtype) AS definition, ${MAKE_TABLE} AS make,
         NULL AS alter, format('DROP TABLE IF EXISTS %s', ${T}) AS drop
       FROM ${TABLES} ORDER BY ${DEPTH}`,
@@ -108,6 +109,7 @@ export const TABLE_PARTS: readonly Part[] = [
   {
     kind: 'column',
     inline: true,
+    deletes: true,
     sql: () => `SELECT ${COLUMN_ID} AS id, ${TABLE_KEY} AS parent, concat(${COLUMN_TYPE}, ${GENERATED}) AS definition, ${own(ADD_COLUMN)} AS make,
         ${own("format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %I::%s', " + T + ', a.attname, ' + COLUMN_TYPE + ', a.attname, format_type(a.atttypid, a.atttypmod))')} AS alter,
         concat(${GENERATED}, ';') AS alterable,

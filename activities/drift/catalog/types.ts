@@ -19,6 +19,7 @@ export const TYPE_PARTS: readonly Part[] = [
   },
   {
     kind: 'extension',
+    deletes: true,
     sql: () => `SELECT quote_ident(x.extname) AS id, NULL AS parent, x.extversion AS definition,
         format('CREATE EXTENSION %I WITH SCHEMA %I VERSION %L', x.extname, n.nspname, x.extversion) AS make,
         format('ALTER EXTENSION %I UPDATE TO %L', x.extname, x.extversion) AS alter, format('DROP EXTENSION IF EXISTS %I', x.extname) AS drop
@@ -91,6 +92,7 @@ export const TYPE_PARTS: readonly Part[] = [
   },
   {
     kind: 'attribute',
+    deletes: true,
     inline: true,
     sql: () => `SELECT format('%s.%I', ${NAME}, a.attname) AS id, 'composite type ' || ${NAME} AS parent, ${ATTRIBUTE_TYPE} AS definition,
         format('ALTER TYPE %s ADD ATTRIBUTE %I %s', ${NAME}, a.attname, ${ATTRIBUTE_TYPE}) AS make,

@@ -1,4 +1,5 @@
 import { DescribeDBSnapshotsCommand } from '@aws-sdk/client-rds';
+import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { PutParameterCommand, GetParameterCommand } from '@aws-sdk/client-ssm';
 import type { CutOverResult } from '../../../../activities/cutover/cut-over-input';
 import type { FencePlan } from '../../../../activities/cutover/fence';
@@ -10,6 +11,7 @@ import { publicationName, replicationRole, subscriptionName } from '../../../../
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { createApplication, DATABASES, MARK, ordersOf, writeOrders } from '../../../support/migration-steps';
 import { SMALLEST_PLAN } from '../../../support/plan';
+import { runScript } from '../../../support/psql';
 
 type Switched = Extract<CutOverResult, { switched: true }>;
 function switchedBy(result: CutOverResult): Switched {
@@ -18,10 +20,17 @@ function switchedBy(result: CutOverResult): Switched {
 }
 
 const PARAMETER = '/app/database';
+const SECRET = 'app/login';
+const LOGIN = { username: 'app', password: 'app-password', dbname: 'shop' };
 const ref = migrationRef({
   ...SMALLEST_PLAN,
   databases: [...DATABASES],
-  cutover: { traffic: [{ type: 'ssm-parameter', name: PARAMETER }] },
+  cutover: {
+    traffic: [
+      { type: 'ssm-parameter', name: PARAMETER },
+      { type: 'secrets-manager', secret: SECRET },
+    ],
+  },
 });
 const input = { ...ref, databases: DATABASES };
 
@@ -42,9 +51,17 @@ async function endpoint(instance: string): Promise<string> {
 beforeAll(async () => {
   lab = await ActivityLab.open();
   await createApplication(lab);
+  await lab.sql(
+    'app-db',
+    `CREATE MATERIALIZED VIEW "order" AS SELECT count(*) AS n FROM orders; CREATE SEQUENCE tickets; SELECT setval('tickets', 900)`,
+    'shop',
+  );
   await lab
     .aws()
     .ssm.send(new PutParameterCommand({ Name: PARAMETER, Type: 'String', Value: await endpoint('app-db') }));
+  const [host, port] = (await endpoint('app-db')).split(':');
+  const SecretString = JSON.stringify({ ...LOGIN, host, port: Number(port) });
+  await lab.aws().secrets.send(new CreateSecretCommand({ Name: SECRET, SecretString }));
 });
 afterAll(() => lab?.close());
 
@@ -159,6 +176,11 @@ describe('every activity, run twice, does its work once', () => {
     }
   });
 
+  it('materialized views', async () => {
+    await lab.twice('refreshViews', input);
+    await expect(lab.sql('app-db-encrypted', 'SELECT n::int FROM "order"', 'shop')).resolves.toEqual([{ n: 515 }]);
+  });
+
   it('the board', async () => {
     const board = await lab.run('readGoNoGo', input);
     expect(board).toMatchObject({ fence: { roles: ['app'], unlockable: [] } });
@@ -167,6 +189,50 @@ describe('every activity, run twice, does its work once', () => {
       `${await endpoint('app-db')} becomes ${await endpoint('app-db-encrypted')}`,
     );
     ({ fence } = board);
+  });
+
+  describe('the board, of what no replication carries', () => {
+    const lineOf = async (code: string) => {
+      const { lines } = await lab.run('readGoNoGo', input);
+      return lines.find((line) => line.code === code);
+    };
+    const scriptIn = (text: string | undefined) => text?.slice(text.indexOf('\n') + 1) ?? '';
+    const run = (instance: string, script: string) =>
+      runScript((database) => lab.standIn.connect(instance, { database }), script);
+
+    it('names a materialized view that was refreshed on the source since, until that of the target is, too', async () => {
+      await expect(lineOf('stale-views')).resolves.toMatchObject({ red: false });
+      await lab.sql('app-db', 'REFRESH MATERIALIZED VIEW "order"', 'shop');
+      const line = await lineOf('stale-views');
+      expect(line).toMatchObject({ red: true });
+      await run('app-db-encrypted', scriptIn(line?.text));
+      await expect(lineOf('stale-views')).resolves.toMatchObject({ red: false });
+    });
+
+    it('names a role whose password is not that of the source, and its login, until the target has it', async () => {
+      const linesOf = async () => (await lab.run('readGoNoGo', input)).lines.filter(({ code }) => code === 'passwords');
+      const alike = [
+        { red: false, text: 'passwords of 1 role are the same on both sides' },
+        { red: false, text: `login app of secret ${SECRET} works on app-db-encrypted` },
+      ];
+      await expect(linesOf()).resolves.toMatchObject(alike);
+      await lab.sql('app-db-encrypted', `ALTER ROLE app PASSWORD 'another'`);
+      const [verifiers, login] = await linesOf();
+      expect(verifiers).toMatchObject({
+        red: true,
+        text: expect.stringMatching(/^the password of app was set/) as string,
+      });
+      expect(login).toMatchObject({
+        red: true,
+        text: expect.stringContaining('works on app-db and not on app-db-encrypted') as string,
+      });
+      const answers = await run('app-db', scriptIn(verifiers?.text));
+      const script = answers.flat().map((row) => Object.values(row as object).join(''));
+      expect(script.join()).toMatch(/ALTER ROLE app PASSWORD 'SCRAM-SHA-256/);
+      expect(JSON.stringify([verifiers, login])).not.toMatch(/SCRAM-SHA-256|app-password/);
+      await run('app-db-encrypted', script.join('\n'));
+      await expect(linesOf()).resolves.toMatchObject(alike);
+    });
   });
 
   it('the board forecasts the pause, step by step, and stops nothing', async () => {
@@ -241,11 +307,16 @@ describe('every activity, run twice, does its work once', () => {
   it('the pause', async () => {
     await lab.run('prepareWayBack', input);
     await lab.twice('preparePause', input);
+    await lab.sql('app-db', `SELECT setval('tickets', 7)`, 'shop');
     cutover = switchedBy(await lab.run('cutOver', { ...input, fence }));
-    expect(cutover).toMatchObject({ holder: 'holder', attempts: 1, sequences: 2, fencedRoles: ['app'] });
+    expect(cutover).toMatchObject({ holder: 'holder', attempts: 1, sequences: 3, fencedRoles: ['app'] });
     await expect(parameter()).resolves.toBe(await endpoint('app-db-encrypted'));
     await expect(lab.sql('app-db', `SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'`)).resolves.toEqual([
       { rolcanlogin: false },
+    ]);
+    // Set back on the source since the target had it.
+    await expect(lab.sql('app-db-encrypted', 'SELECT last_value::int FROM tickets', 'shop')).resolves.toEqual([
+      { last_value: 7 },
     ]);
   });
 

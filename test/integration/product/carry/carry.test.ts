@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { syncLargeObjects } from '../../../../activities/carry/large-objects';
 import { listMaterializedViews } from '../../../../activities/carry/refresh-views';
+import { noteRefreshed, readViewStates, staleViews } from '../../../../activities/carry/view-states';
 import { copyUnloggedTables } from '../../../../activities/carry/unlogged-tables';
 import { copySequences, listSequences } from '../../../../activities/cutover/sequences';
 import { applyTriggers, switchTriggers } from '../../../../activities/quarantine/triggers';
@@ -113,12 +114,27 @@ describe('two thousand sequences', () => {
     await expect(at(target, 'cycling')).resolves.toEqual(await at(source, 'cycling'));
   });
 
+  it('are set back with those of the source where the pause has both sides still', async () => {
+    const exactly = async (margin = 0) => copySequences(source, target, await names(), margin, 'exactly');
+    await source.query(
+      `SELECT setval('seqs.s2', 1), setval('seqs.s3', 2, false); ALTER SEQUENCE seqs.s4 RESTART WITH 1; ALTER SEQUENCE descending RESTART WITH -3`,
+    );
+    await exactly();
+    for (const name of ['seqs.s1', 'seqs.s2', 'seqs.s3', 'seqs.s4', 'descending'])
+      await expect(at(target, name)).resolves.toEqual(await at(source, name));
+    await exactly(10);
+    await expect(at(target, 'seqs.s3')).resolves.toEqual({ value: '12', called: false });
+    await exactly(10);
+    await expect(at(target, 'seqs.s3')).resolves.toEqual({ value: '12', called: false });
+    await exactly();
+  });
+
   it('stand ahead by the margin, and never behind the end of the sequence or of its column', async () => {
     await copySequences(source, target, await names(), 1_000);
     await expect(at(target, 'seqs.s5')).resolves.toEqual({ value: '1006', called: true });
     await expect(at(target, 'small_id_seq')).resolves.toEqual({ value: '32767', called: true });
     await expect(at(target, 'wide')).resolves.toEqual({ value: '2147483647', called: true });
-    await expect(at(target, 'descending')).resolves.toEqual({ value: '-999', called: true });
+    await expect(at(target, 'descending')).resolves.toEqual({ value: '-999', called: false });
     await expect(at(target, 'untouched')).resolves.toEqual({ value: '6000', called: false });
     // A second time, as after a pause that was given up.
     await copySequences(source, target, await names(), 1_000);
@@ -175,6 +191,61 @@ describe('materialized views', () => {
   it('are found in the order in which they are made of each other, whatever circles there are, those without data left out', async () => {
     const names = (await listMaterializedViews(target)).map(({ name }) => name);
     expect(names).toEqual(['z_base', 'b_of_rule', 'a_above']);
+  });
+
+  describe('of the target that may be older than on the source', () => {
+    const refresh = (client: Client, view: string, how = '') =>
+      client.query(`REFRESH MATERIALIZED VIEW ${how} ${view}; SELECT pg_stat_force_next_flush()`);
+    const refreshTarget = async (view: string) => {
+      const state = (await readViewStates(source, ID)).get(`public.${view}`) ?? '';
+      await refresh(target, view);
+      await noteRefreshed(target, ID, `public.${view}`, state);
+    };
+    const stale = async () =>
+      (await staleViews(await readViewStates(source, ID), target, ID)).map(({ view }) => view.replace('public.', ''));
+    /** The statistics come to light a moment after the statement. */
+    const untilStale = async (expected: string[]) => {
+      for (let tries = 0; tries < 100 && (await stale()).join() !== expected.join(); tries++)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      await expect(stale()).resolves.toEqual(expected);
+    };
+
+    it('are those that were not refreshed there since', async () => {
+      await target.query('CREATE UNIQUE INDEX ON z_base (n)');
+      await source.query('CREATE UNIQUE INDEX ON z_base (n)');
+      await expect(stale()).resolves.toEqual(['a_above', 'b_of_rule', 'z_base']);
+      for (const view of ['z_base', 'b_of_rule', 'a_above']) await refreshTarget(view);
+      await expect(stale()).resolves.toEqual([]);
+      await refresh(source, 'a_above');
+      await expect(stale()).resolves.toEqual(['a_above']);
+      await expect(stale()).resolves.toEqual(['a_above']);
+    });
+
+    it('are not any more when somebody has refreshed them on the target after the look that found them', async () => {
+      await refresh(target, 'a_above');
+      await untilStale([]);
+      // Both since the last look: nobody knows which came first.
+      await refresh(target, 'a_above');
+      await refresh(source, 'a_above');
+      await expect(stale()).resolves.toEqual(['a_above']);
+      await refresh(target, 'a_above');
+      await untilStale([]);
+    });
+
+    it('count as such after REFRESH ... CONCURRENTLY if that changed a row, and only then', async () => {
+      await refresh(source, 'z_base', 'CONCURRENTLY');
+      await expect(stale()).resolves.toEqual([]);
+      await source.query('INSERT INTO owned VALUES (1)');
+      await refresh(source, 'z_base', 'CONCURRENTLY');
+      await untilStale(['z_base']);
+    });
+
+    it('count as such when what was noted is lost', async () => {
+      await target.query('TRUNCATE keyshift_m.views');
+      await expect(stale()).resolves.toEqual(['a_above', 'b_of_rule', 'z_base']);
+      await refresh(target, 'b_of_rule');
+      await expect(stale()).resolves.toEqual(['a_above', 'z_base']);
+    });
   });
 });
 

@@ -10,6 +10,7 @@ export interface DriftCase {
 }
 
 export const FIXTURE = `
+  CREATE ROLE reader; CREATE ROLE writer;
   CREATE SCHEMA app;
   CREATE TYPE app.mood AS ENUM ('sad', 'happy');
   CREATE DOMAIN app.positive AS integer CONSTRAINT above CHECK (VALUE > 0);
@@ -28,6 +29,35 @@ export const FIXTURE = `
   INSERT INTO app.lines VALUES (1, 1);`;
 
 export const CASES: readonly DriftCase[] = [
+  // Roles and memberships, of the whole server
+  { change: `CREATE ROLE "Odd Role" LOGIN CONNECTION LIMIT 5 VALID UNTIL '2030-01-01'; CREATE ROLE "select" LOGIN` },
+  { change: `CREATE ROLE team NOINHERIT; GRANT team TO "Odd Role" WITH ADMIN OPTION` },
+  { change: `ALTER ROLE team CREATEDB BYPASSRLS` },
+  {
+    change: `ALTER ROLE "Odd Role" SET search_path = a, "$user"; ALTER ROLE "Odd Role" SET work_mem = '64MB'; ALTER ROLE "select" SET work_mem = '8MB'`,
+  },
+  {
+    change: `ALTER ROLE "Odd Role" NOLOGIN; ALTER ROLE "Odd Role" RESET work_mem; REVOKE ADMIN OPTION FOR team FROM "Odd Role"`,
+  },
+  { change: `GRANT team TO "select"` },
+  { change: `GRANT team TO "select" WITH INHERIT FALSE, SET FALSE`, since: 16 },
+  { change: `GRANT team TO "select" WITH ADMIN TRUE, INHERIT TRUE`, since: 16 },
+  { change: `GRANT writer TO reader WITH INHERIT FALSE, SET FALSE`, since: 16 },
+  {
+    change: `CREATE ROLE chief; GRANT writer TO chief WITH ADMIN OPTION; GRANT writer TO "select" WITH SET FALSE GRANTED BY chief`,
+    since: 16,
+  },
+  { change: `REVOKE INHERIT OPTION FOR writer FROM "select" GRANTED BY chief`, since: 16, oneWay: true },
+  { change: `REVOKE writer FROM reader; REVOKE writer FROM "select" GRANTED BY chief`, since: 16 },
+  { change: `REVOKE team FROM "Odd Role"` },
+  // As AWS's guide to pgAudit has it
+  { change: `CREATE ROLE rds_pgaudit; GRANT reader TO rds_pgaudit` },
+  {
+    change: `ALTER ROLE rds_pgaudit LOGIN; ALTER ROLE rds_pgaudit SET work_mem = '9MB'; GRANT SELECT ON app.lines TO rds_pgaudit`,
+  },
+  {
+    change: `CREATE ROLE rdsapp; ALTER DEFAULT PRIVILEGES FOR ROLE writer IN SCHEMA app GRANT INSERT ON TABLES TO rdsapp`,
+  },
   // Schemas, extensions, types
   { change: `CREATE SCHEMA extra` },
   { change: `CREATE EXTENSION citext SCHEMA app` },
@@ -120,6 +150,34 @@ export const CASES: readonly DriftCase[] = [
   {
     change: `CREATE POLICY mine ON app.lines AS RESTRICTIVE FOR UPDATE TO reader, PUBLIC USING (id > 0) WITH CHECK (id < 10)`,
   },
+  // Names that are reserved words, and names that are unique in their table only
+  {
+    change: `CREATE TABLE app."order" ("user" integer PRIMARY KEY, "group" text DEFAULT 'x' NOT NULL, CONSTRAINT "check" CHECK ("user" > 0)); CREATE INDEX "table" ON app."order" ("group");
+      CREATE TRIGGER "end" BEFORE INSERT ON app."order" FOR EACH ROW EXECUTE FUNCTION app.audit(); ALTER TABLE app."order" DISABLE TRIGGER "end";
+      CREATE POLICY "all" ON app."order" TO "select"; GRANT SELECT ("user") ON app."order" TO "select"; CREATE STATISTICS app."where" ON "user", "group" FROM app."order"`,
+  },
+  {
+    change: `ALTER TABLE app."order" ENABLE TRIGGER "end"; ALTER TABLE app."order" ALTER "group" DROP DEFAULT, ALTER "group" DROP NOT NULL; DROP INDEX app."table"`,
+  },
+  {
+    change: `ALTER TABLE app.orders ADD CONSTRAINT one_name CHECK (id > 0); ALTER TABLE app."order" ADD CONSTRAINT one_name CHECK ("user" < 9)`,
+  },
+  { change: `ALTER TABLE app.orders DROP CONSTRAINT one_name` },
+  // Indexes that are not what they look like
+  { change: `ALTER TABLE app."order" ADD CONSTRAINT alone EXCLUDE USING btree ("group" WITH =)` },
+  { change: `ALTER TABLE app."order" DROP CONSTRAINT alone, DROP CONSTRAINT order_pkey` },
+  { change: `CREATE UNIQUE INDEX "by day ON ONLY" ON app.parent (day, id)` },
+  { change: `ALTER TABLE app.parent ADD CONSTRAINT days UNIQUE (id, day)` },
+  { change: `CREATE TABLE app.parent_2031 PARTITION OF app.parent FOR VALUES FROM ('2031-01-01') TO ('2032-01-01')` },
+  {
+    change: `CREATE TABLE app.parent_2032 (LIKE app.parent INCLUDING DEFAULTS); CREATE UNIQUE INDEX its_own ON app.parent_2032 (day, id);
+      ALTER TABLE app.parent ATTACH PARTITION app.parent_2032 FOR VALUES FROM ('2032-01-01') TO ('2033-01-01')`,
+  },
+  { change: `ALTER TABLE app.parent DETACH PARTITION app.parent_2032; DROP TABLE app.parent_2032` },
+  { change: `DROP INDEX app."by day ON ONLY"; ALTER TABLE app.parent DROP CONSTRAINT days` },
+  {
+    change: `CREATE INDEX half ON ONLY app.parent (everywhere); CREATE INDEX half_2031 ON app.parent_2031 (everywhere)`,
+  },
   // Views
   { change: `CREATE VIEW app.big WITH (security_barrier = true) AS SELECT * FROM app.totals WHERE amount > 100` },
   { change: `CREATE OR REPLACE VIEW app.totals AS SELECT id, amount, remark FROM app.orders` },
@@ -128,6 +186,9 @@ export const CASES: readonly DriftCase[] = [
   {
     change: `DROP MATERIALIZED VIEW app.daily; CREATE MATERIALIZED VIEW app.daily AS SELECT at::date AS day FROM app.orders WITH NO DATA; CREATE INDEX ON app.daily (day); GRANT SELECT ON app.daily TO reader`,
   },
+  { change: `REFRESH MATERIALIZED VIEW app.daily` },
+  { change: `REFRESH MATERIALIZED VIEW app.daily WITH NO DATA` },
+  { change: `REFRESH MATERIALIZED VIEW app.daily` },
   // The database
   {
     change: `CREATE EVENT TRIGGER watched ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'DROP TABLE') EXECUTE FUNCTION app.on_ddl()`,
@@ -140,12 +201,51 @@ export const CASES: readonly DriftCase[] = [
   },
   { change: `CREATE COLLATION app.german (LOCALE = 'C')`, byHand: true },
   { change: `DROP COLLATION IF EXISTS app.german`, byHand: true },
+  // Comments
+  {
+    change: `COMMENT ON SCHEMA app IS 'it''s ours'; COMMENT ON SCHEMA public IS NULL; COMMENT ON EXTENSION citext IS E'two\\nlines'; COMMENT ON ROLE "select" IS 'a role';
+      COMMENT ON TYPE app.mood IS 'an enum'; COMMENT ON DOMAIN app.positive IS 'a domain'; COMMENT ON CONSTRAINT above ON DOMAIN app.positive IS 'of a domain';
+      COMMENT ON COLUMN app.point3.x IS 'an attribute'; COMMENT ON TYPE app.point3 IS 'composite'; COMMENT ON SEQUENCE app.tickets IS '%s %I'`,
+  },
+  {
+    change: `COMMENT ON FUNCTION app.one() IS 'f'; COMMENT ON PROCEDURE app.tidy() IS 'p'; COMMENT ON AGGREGATE app.total(integer) IS 'a';
+      CREATE AGGREGATE app.rows(*) (SFUNC = int8inc, STYPE = bigint, INITCOND = '0'); COMMENT ON AGGREGATE app.rows(*) IS 'none'`,
+  },
+  {
+    change: `COMMENT ON TABLE app.orders IS 'a table'; COMMENT ON COLUMN app."Odd Name"."select" IS 'a column'; COMMENT ON TABLE app.parent_2031 IS 'a partition';
+      COMMENT ON SEQUENCE app.orders_id_seq IS 'of an identity'; COMMENT ON CONSTRAINT orders_pkey ON app.orders IS 'a key'; COMMENT ON INDEX app.orders_pkey IS 'its index';
+      COMMENT ON INDEX app.by_remark IS 'an index'; COMMENT ON CONSTRAINT small ON app.lines IS 'a check'; COMMENT ON STATISTICS app.together IS 'statistics';
+      COMMENT ON TRIGGER audit ON app.orders IS 'a trigger'; COMMENT ON TRIGGER "end" ON app."order" IS 'reserved'; COMMENT ON RULE quiet ON app.lines IS 'a rule'; COMMENT ON POLICY mine ON app.lines IS 'a policy'`,
+  },
+  {
+    change: `COMMENT ON VIEW app.totals IS 'a view'; COMMENT ON COLUMN app.totals.amount IS 'of a view'; COMMENT ON MATERIALIZED VIEW app.daily IS 'materialized';
+      COMMENT ON PUBLICATION theirs IS 'a publication'; CREATE EVENT TRIGGER noted ON ddl_command_start EXECUTE FUNCTION app.on_ddl(); COMMENT ON EVENT TRIGGER noted IS 'an event trigger'`,
+  },
+  { change: `DO $$ BEGIN EXECUTE format('COMMENT ON DATABASE %I IS ''a database''', current_database()); END $$` },
+  {
+    change: `COMMENT ON TABLE app.orders IS 'another'; COMMENT ON COLUMN app."Odd Name"."select" IS NULL; COMMENT ON ROLE "select" IS NULL`,
+  },
+  // A table that is made anew has lost them, and a trigger its state
+  {
+    change: `DROP TABLE app."order"; CREATE TABLE app."order" (id integer) PARTITION BY LIST (id); COMMENT ON TABLE app."order" IS 'parted'; COMMENT ON COLUMN app."order".id IS 'new'`,
+  },
+  {
+    change: `DROP TABLE app."order"; CREATE TABLE app."order" (id integer); COMMENT ON TABLE app."order" IS 'parted'; COMMENT ON COLUMN app."order".id IS 'new'`,
+  },
+  { change: `CREATE COLLATION app.named FROM "C"; COMMENT ON COLLATION app.named IS 'by hand'`, byHand: true },
+  { change: `COMMENT ON COLLATION app.named IS 'said as SQL'` },
+  {
+    change: `DROP EVENT TRIGGER noted; DROP RULE quiet ON app.lines; DROP POLICY mine ON app.lines; DROP AGGREGATE app.rows(*)`,
+  },
   // Owners, grants, settings
   { change: `ALTER TABLE app.orders OWNER TO writer` },
   { change: `ALTER SCHEMA extra OWNER TO writer` },
   { change: `ALTER FUNCTION app.one() OWNER TO writer` },
   { change: `GRANT SELECT, INSERT ON app.lines TO reader; GRANT USAGE ON SCHEMA app TO reader` },
   { change: `GRANT SELECT ON app.lines TO reader WITH GRANT OPTION` },
+  {
+    change: `GRANT UPDATE, SELECT (id) ON app.lines TO reader WITH GRANT OPTION; SET ROLE reader; GRANT SELECT, UPDATE ON app.lines TO "select"; GRANT SELECT (id) ON app.lines TO "select"; RESET ROLE`,
+  },
   { change: `REVOKE INSERT ON app.lines FROM reader` },
   { change: `GRANT UPDATE (remark) ON app.orders TO reader` },
   { change: `REVOKE ALL ON FUNCTION app.one() FROM PUBLIC; GRANT EXECUTE ON FUNCTION app.one() TO reader` },
