@@ -17,7 +17,7 @@ const RECONNECT_MS = 100;
 const MANY_ROWS = 400;
 
 /** What data says no to: a key that is there already, a condition, a conflict with another session. */
-const REFUSED = /^(22|23|40|44)|^(54000|55P03|P0001|42501)$/;
+const REFUSED = /^(22|23|40|44)|^(54000|55006|55P03|P0001|42501)$/;
 /** Two sessions that unlink the same large object: which of them the server refuses with what, depends. */
 const SAME_OBJECT = /^(large object \d+ does not exist|tuple concurrently (updated|deleted))$/;
 /** The session ends, or none is let in: a restart, or the fence. */
