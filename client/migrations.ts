@@ -68,17 +68,22 @@ export class Migrations {
   }
 
   /**
-   * Runs the checks alone. `waiting` hears what an attempt failed with that is made again.
+   * Runs the checks alone. `waiting` hears what an attempt failed with that is made again; `all` has every statement of a remedy.
    * @throws CommandError `unreachable` when no worker polls, or when the worker has no AWS credentials
    */
-  async preflight(id: string, plan: PlanInput, waiting: (text: string) => void): Promise<Preflight> {
+  async preflight(
+    id: string,
+    plan: PlanInput,
+    waiting: (text: string) => void,
+    { all = false } = {},
+  ): Promise<Preflight> {
     const workflowId = `${migrationWorkflowId(id)}-preflight`;
     await this.#asked(() => requireWorker(this.client), id);
     try {
       await this.client.workflow.start(PREFLIGHT_WORKFLOW_TYPE, {
         taskQueue: TASK_QUEUE,
         workflowId,
-        args: [{ id, plan }],
+        args: [{ id, plan, ...(all ? { all } : {}) }],
         staticSummary: `preflight of ${plan.source.instance}`,
       });
     } catch (error) {

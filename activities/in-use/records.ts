@@ -1,5 +1,6 @@
 import type { MigrationRef } from '../dependencies';
 import { cutoverTable, fenceTable } from '../postgres/fence-table';
+import { databasesOf } from '../postgres/left-out';
 import { type Access, queryOne, queryRows, type Session, withSession } from '../postgres/session';
 import { quarantineTable } from '../quarantine/records';
 
@@ -23,7 +24,7 @@ const NONE: Records = { schema: false, open: false };
 
 /** Reads what a migration has written down on a side, in whichever database of it that is. */
 export async function readRecords(access: Access, ref: RecordsRef): Promise<Records> {
-  for (const database of await databasesOf(access, ref)) {
+  for (const database of await databasesToAsk(access, ref)) {
     const found = await withSession(access, { step: STEP, database, readOnly: true }, (session) =>
       readIn(session, ref.id),
     );
@@ -39,19 +40,15 @@ export interface RecordsRef extends MigrationRef {
 }
 
 /** The records are in the first migrated database; who was not told which that is looks everywhere. */
-async function databasesOf(access: Access, { recordsIn, databases, plan }: RecordsRef): Promise<readonly string[]> {
+async function databasesToAsk(access: Access, { recordsIn, databases, plan }: RecordsRef): Promise<readonly string[]> {
   const [first] = databases ?? [];
   if (recordsIn !== undefined) return [recordsIn];
   if (first !== undefined) return [first];
-  return withSession(access, { step: STEP, database: 'postgres', readOnly: true }, async (session) => {
-    const rows = await queryRows<{ name: string }>(
-      session,
-      `SELECT datname AS name FROM pg_database
-        WHERE datallowconn AND NOT datistemplate AND datname <> 'rdsadmin' AND (datname = ANY ($1::text[]) OR $2) ORDER BY 1`,
-      [plan.databases ?? [], plan.databases === undefined],
-    );
-    return rows.map(({ name }) => name);
-  });
+  return withSession(access, { step: STEP, database: 'postgres', readOnly: true }, async (session) =>
+    (await databasesOf(session)).flatMap(({ name, closed }) =>
+      !closed && (plan.databases?.includes(name) ?? true) ? [name] : [],
+    ),
+  );
 }
 
 async function readIn(session: Session, migration: string): Promise<Records> {

@@ -35,11 +35,16 @@ export interface DatabasesSeen {
 }
 
 /** Every check that needs a connection to the source, all of them at once. Read-only throughout. */
-export async function checkDatabases(access: Access, plan: Plan, parameterGroup: string): Promise<DatabasesSeen> {
+export async function checkDatabases(
+  access: Access,
+  plan: Plan,
+  parameterGroup: string,
+  all: boolean,
+): Promise<DatabasesSeen> {
   try {
     return await withSession(access, { ...STEP, database: 'postgres' }, async (session) => {
       const list = await listDatabases(session);
-      const sight = await sightOf(session, access, plan, parameterGroup, list);
+      const sight = { ...(await sightOf(session, access, plan, parameterGroup, list)), all };
       const lacks: Lack[] = [];
       const fence = fenceCheck(access, list);
       const [server, inside] = await Promise.all([

@@ -18,8 +18,12 @@ export const DELETES = '-- THIS DELETES FOR GOOD. Take the dashes away from what
  * Statements as a script for `psql`: a `\connect` line before those of each database, one statement a line. At most
  * `EVIDENCE_MAX` of them: what is left, the next preflight prints. What deletes is printed as a comment.
  */
-export function script(statements: readonly Statement[], ...comments: readonly string[]): string {
-  const shown = statements.slice(0, EVIDENCE_MAX);
+export const script = (statements: readonly Statement[], ...comments: readonly string[]): string =>
+  scriptOf(statements, EVIDENCE_MAX, comments);
+
+/** The same, with at most so many statements. */
+export function scriptOf(statements: readonly Statement[], most: number, comments: readonly string[]): string {
+  const shown = statements.slice(0, most);
   const more = statements.length - shown.length;
   const databases = [...new Set(shown.map(({ database }) => database))];
   return [

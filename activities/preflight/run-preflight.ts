@@ -19,8 +19,13 @@ import { checkOtherFences } from './check-other-fences';
 import { checkTraffic } from './look-at-traffic';
 import { expectedHours, walBytesPerSecondOf } from './server/wal-rate';
 
+export interface PreflightInput extends MigrationRef {
+  /** Every statement of a remedy, not the first ones: for whoever looks at it alone, not for a history. */
+  readonly all?: boolean;
+}
+
 /** Every check, all at once, never the first problem only. Reads; changes nothing anywhere. */
-export async function runPreflight(deps: Dependencies, ref: MigrationRef): Promise<Preflight> {
+export async function runPreflight(deps: Dependencies, ref: PreflightInput): Promise<Preflight> {
   const { id, plan } = ref;
   const aws = awsOf(deps, ref);
   const denials = new Denials();
@@ -55,7 +60,7 @@ export async function runPreflight(deps: Dependencies, ref: MigrationRef): Promi
   // The ceiling on WAL that the disk has room for is the one that will be in force.
   const guard = { ...plan.guard, maxSlotWalKeepMiB: ceilingMiB(plan, source, freeBytes) };
   const parameterGroup = parameterGroupOf(source).name;
-  const { checks: found, ...seen } = await checkDatabases(access, { ...plan, guard }, parameterGroup);
+  const { checks: found, ...seen } = await checkDatabases(access, { ...plan, guard }, parameterGroup, ref.all === true);
   const wal = { walBytesPerSecond: walBytesPerSecondOf(found), hours: expectedHours(seen.sizeBytes) };
   checks.push(
     ...found,

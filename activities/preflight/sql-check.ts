@@ -5,6 +5,8 @@ import type { Session } from '../postgres/session';
 
 /** What every check in SQL knows of its surroundings. */
 export interface Sight {
+  /** Whoever asks wants every statement of a remedy, not the first ones. */
+  readonly all?: boolean;
   readonly migration: string;
   readonly plan: Plan;
   /** The master user, as whom the checks run. */

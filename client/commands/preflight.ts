@@ -13,11 +13,13 @@ export function addPreflight(program: Command): void {
     .command('preflight <plan>')
     .description('check everything that a migration would meet; changes nothing')
     .requiredOption('--id <id>', 'id of the migration')
-    .action((file: string, options: { id: string }, command: Command) =>
+    .option('--all', 'every table without a usable replica identity, not the first twenty')
+    .action((file: string, options: { id: string; all?: boolean }, command: Command) =>
       runCommand(command, async () => {
         const plan = await readPlan(file);
         const id = checkMigrationId(options.id);
-        const preflight = await withClient((client) => new Migrations(client).preflight(id, plan, sayOnce()));
+        const { all = false } = options;
+        const preflight = await withClient((client) => new Migrations(client).preflight(id, plan, sayOnce(), { all }));
         const stops = judgeChecks(preflight.checks, parsePlan(plan, id)).stops.length;
         return {
           text: `${renderChecks(preflight.checks)}\n\n${stops === 0 ? 'nothing stops the migration' : `${stops} of ${preflight.checks.length} checks stop the migration`}`,

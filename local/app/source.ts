@@ -19,12 +19,26 @@ export interface SampleOptions {
   readonly report: Report;
 }
 
+/** An instance of a team, and who logs in to it. */
+export interface SampleSource {
+  readonly server: ServerAddress;
+  readonly master: Login;
+  readonly app: Login;
+}
+
 /** Makes what a team has before it thinks of encryption: a database that is in use, its secrets, its address; and the key. */
-export async function createSample(
+export async function createSample(aws: Aws, caBundle: string, { rows, ...options }: SampleOptions): Promise<void> {
+  const { server, master, app } = await createSource(aws, caBundle, options);
+  options.report(`filling databases shop and ledger with ${rows} rows`);
+  await createDatabases(server, master, app, rows);
+}
+
+/** The same, without a database in it. */
+export async function createSource(
   aws: Aws,
   caBundle: string,
-  { rows, engineVersion = '16', report }: SampleOptions,
-): Promise<void> {
+  { engineVersion = '16', report }: Omit<SampleOptions, 'rows'>,
+): Promise<SampleSource> {
   const master: Login = { user: SAMPLE.masterUser, password: newPassword() };
   const app: Login = { user: APP_ROLE, password: newPassword() };
 
@@ -62,8 +76,6 @@ export async function createSample(
     everyMs: 200,
   });
 
-  report(`filling databases shop and ledger with ${rows} rows`);
-  await createDatabases(server, master, app, rows);
   await aws.ssm.send(
     new PutParameterCommand({
       Name: SAMPLE.endpointParameter,
@@ -72,6 +84,7 @@ export async function createSample(
       Overwrite: true,
     }),
   );
+  return { server, master, app };
 }
 
 /** An instance as AWS describes it; undefined if there is none. */

@@ -1,10 +1,13 @@
-import type { Check } from '../../../plan/checks';
+import { type Check, EVIDENCE_MAX } from '../../../plan/checks';
 import { queryRows, type Session } from '../../postgres/session';
 import { counted, evidenceOf, named } from '../findings';
-import { script } from '../remedy';
+import { script, scriptOf } from '../remedy';
 import { databaseCheck, type In, RELATION, USER_SCHEMAS } from '../sql-check';
 
 const code = 'replica-identity';
+
+/** So many tables are named where all are asked for: of more, the answer would not fit into a payload of Temporal (2 MiB). */
+const ALL_MAX = 4_000;
 
 /** A table on which UPDATE and DELETE fail as soon as it is published. */
 export interface BareTable {
@@ -123,16 +126,17 @@ export function remedyOf(table: BareTable): string {
 const FULL_COSTS =
   'FULL writes the whole old row to the WAL for each UPDATE and DELETE, and apply looks for the row by all columns: before PostgreSQL 16 by reading the whole table';
 
-function judge(bare: readonly In<BareTable>[], mode: 'require' | 'set'): Check {
+function judge(bare: readonly In<BareTable>[], mode: 'require' | 'set', most: number): Check {
   if (bare.length === 0) return { code, level: 'ok', message: 'all tables have a usable replica identity' };
-  const evidence = evidenceOf(
-    bare.map((table) => ({
+  const evidence = {
+    count: bare.length,
+    found: bare.slice(0, most).map((table) => ({
       table: `${table.database}: ${table.name}`,
       cheapest: cheapestIdentity(table) ?? 'a new key column',
       changedRows: Number(table.changedRows),
       bytes: Number(table.bytes),
     })),
-  );
+  };
   const names = (list: readonly In<BareTable>[]) => named(list.map(({ database, name }) => `${database}: ${name}`));
   const unsettable = bare.filter((table) => cheapestIdentity(table) === undefined);
   const full = bare.filter((table) => cheapestIdentity(table) === 'FULL');
@@ -153,20 +157,26 @@ function judge(bare: readonly In<BareTable>[], mode: 'require' | 'set'): Check {
     message: `${left.length} table${left.length === 1 ? ' has' : 's have'} no usable replica identity: ${names(left)}. UPDATE and DELETE on them would fail on the source as soon as they are published.${
       mode === 'require' && full.length > 0 ? ` ${FULL_COSTS}.` : ''
     }${unsettable.length > 0 ? ` ${names(unsettable)}: FULL would not do (columns whose type has no equality, or, from 18 on, generated columns), so only a key of its own does, and to add one rewrites the table.` : ''}`,
-    remedy: script(
-      left.map((table) => ({ database: table.database, sql: remedyOf(table) })),
-      ...(mode === 'require' && unsettable.length < bare.length
-        ? ['or let Keyshift set and restore it, in the plan: replicaIdentity: set']
-        : []),
-    ),
+    remedy: [
+      ...(mode === 'require' && unsettable.length < bare.length ? [letKeyshift(bare.length, unsettable.length)] : []),
+      scriptOf(
+        left.map((table) => ({ database: table.database, sql: remedyOf(table) })),
+        most,
+        left.length > most ? ['or print all of them: keyshift preflight <plan> --id <id> --all'] : [],
+      ),
+    ].join('\n'),
     evidence,
   };
 }
 
+/** What rescues most with one line comes before what has a line for each table. */
+const letKeyshift = (bare: number, unsettable: number): string =>
+  `-- let Keyshift set and restore ${unsettable === 0 ? 'all of them' : `${bare - unsettable} of the ${bare}`}, in the plan: replicaIdentity: set${unsettable === 0 ? '' : '; the others need a key'}`;
+
 export const replicaIdentity = databaseCheck<BareTable>(
   code,
   bareTables,
-  (bare, { plan }) => judge(bare, plan.replicaIdentity),
+  (bare, { plan, all }) => judge(bare, plan.replicaIdentity, all === true ? ALL_MAX : EVIDENCE_MAX),
   { essential: true },
 );
 

@@ -87,10 +87,10 @@ describe('replica-identity', () => {
     bytes: '0',
     ...change,
   });
-  const judged = (tables: BareTable[], mode: 'require' | 'set') =>
+  const judged = (tables: BareTable[], mode: 'require' | 'set', all = false) =>
     replicaIdentity.judge(
       tables.map((one) => ({ ...one, database: 'shop' })),
-      { plan: parsedPlan({ ...SMALLEST_PLAN, replicaIdentity: mode }) } as Sight,
+      { plan: parsedPlan({ ...SMALLEST_PLAN, replicaIdentity: mode }), all } as Sight,
     );
 
   it('is the cheapest that does', () => {
@@ -119,6 +119,21 @@ describe('replica-identity', () => {
     expect(JSON.stringify(found).length).toBeLessThan(10_000);
     expect(found?.evidence).toMatchObject({ count: 10_000 });
     expect(found?.remedy).toContain('and 9980 more');
+  });
+
+  it('says first what rescues all tables at once, and names each of them where that is asked for', () => {
+    const tables = Array.from({ length: 529 }, (_, n) => table({ name: `public.t${n}` }));
+    const [few] = judged(tables, 'require');
+    expect(few?.remedy?.split('\n')[0]).toContain('in the plan: replicaIdentity: set');
+    expect(few?.remedy).toContain('keyshift preflight <plan> --id <id> --all');
+    const [all] = judged(tables, 'require', true);
+    expect(all?.remedy?.match(/^ALTER TABLE/gm)).toHaveLength(529);
+    expect(all?.remedy).not.toContain('more');
+    expect(all?.evidence).toMatchObject({ count: 529, found: { length: 529 } });
+    // What fits in no key is not rescued by it, and is said.
+    const [mixed] = judged([table(), table({ unequalColumns: ['doc'] })], 'require');
+    expect(mixed?.remedy).toContain('1 of the 2, in the plan: replicaIdentity: set; the others need a key');
+    expect(judged([table({ unequalColumns: ['doc'] })], 'require')[0]?.remedy).not.toContain('replicaIdentity: set');
   });
 });
 
