@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { jsonBytes } from '../plan/fit-report';
+import type { SavedFailures } from './failed-before';
 
 /**
  * A heartbeat may have so many bytes. Temporal refuses a payload of more than 2 MiB: then the activity fails, is tried again from
@@ -16,9 +17,24 @@ export function reportProgress(details: () => unknown): void {
   providers.set(Context.current(), details);
 }
 
+/** What every heartbeat of an activity carries beside its progress: its attempts that failed. */
+const kept = new WeakMap<Context, () => SavedFailures | undefined>();
+
+/** Sets what the heartbeats of an activity keep of its attempts that failed. */
+export function keepFailures(context: Context, failed: () => SavedFailures | undefined): void {
+  kept.set(context, failed);
+}
+
+/** What the next heartbeat says. An attempt that has said nothing yet must not wipe out where the one before it stood. */
+function detailsOf(context: Context): unknown {
+  const said: unknown = providers.has(context) ? providers.get(context)?.() : context.info.heartbeatDetails;
+  const failed = kept.get(context)?.();
+  return failed === undefined ? said : { ...(said as object | undefined), failed };
+}
+
 /** Sends one heartbeat of the running activity. */
 export function beat(context: Context): void {
-  const details = providers.get(context)?.();
+  const details = detailsOf(context);
   const bytes = details === undefined ? 0 : jsonBytes(details);
   if (bytes <= MOST_HEARTBEAT_BYTES) return context.heartbeat(details);
   // The next attempt begins anew: slow, and right. Where that happens, something is not bounded that should be.

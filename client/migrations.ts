@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
@@ -10,15 +11,18 @@ import {
   type WorkflowHandle,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
+  type WorkflowUpdateHandle,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import type { Preflight } from '../plan/checks';
+import { duration } from '../plan/format';
 import type { GateAnswer, WaiveRequest } from '../plan/gates';
 import type { PlanInput } from '../plan/plan';
 import type { Progress } from '../plan/progress';
 import type { Report } from '../plan/report';
 import {
+  BOARD_UNREADABLE,
   MESSAGES,
   migrationWorkflowId,
   NO_CREDENTIALS,
@@ -32,8 +36,14 @@ import { requireWorker, START_A_WORKER } from './workers';
 /** How long an answer may take when no worker is there to give it, in milliseconds. A command says within 10 s that nobody is. */
 const ANSWER_TIMEOUT_MS = 7_000;
 
-/** How long the result of an accepted update may take: `go-no-go` reads the board anew. In milliseconds. */
+/** How long the result of an accepted update may take, in milliseconds. */
 const RESULT_TIMEOUT_MS = 5 * 60_000;
+
+/** How often a command that waits for a board says how far it is, in milliseconds. */
+const SAY_EVERY_MS = 5_000;
+
+/** The activity that reads the board. */
+const BOARD_ACTIVITY = 'readGoNoGo';
 
 /** Events of a workflow that no worker has begun: that it was started, and that its first task waits. */
 const UNTOUCHED_EVENTS = 2;
@@ -196,13 +206,50 @@ export class Migrations {
     return this.#update(id, MESSAGES.retry, request);
   }
 
-  /** A fresh board, or the last one where that is fresh: read from the progress, which costs the history nothing. */
-  async goNoGo(id: string): Promise<Progress> {
-    const before = await this.progress(id);
+  /**
+   * A fresh board, or the last one where that is fresh: read from the progress, which costs the history nothing. A look takes as long as it
+   * takes, and so does an answer of a worker that is busy: waits for both as long as a worker polls. `waiting` hears how far it is.
+   */
+  async goNoGo(id: string, waiting: (text: string) => void = () => undefined): Promise<Progress> {
+    const patiently = <T>(ask: () => Promise<T>) => this.#patiently(ask, waiting);
+    const before = await patiently(() => this.progress(id));
     const ageMs = before.board ? Date.now() - Date.parse(before.board.at) : Infinity;
     if (ageMs < FRESH_MS) return before;
-    await this.#update(id, MESSAGES.goNoGo);
-    return this.progress(id);
+    // One id, so that a second try is the same question.
+    const updateId = randomUUID();
+    const accepted = await patiently(() => this.#accepted(id, MESSAGES.goNoGo, [], updateId));
+    const begunAt = Date.now();
+    for (;;) {
+      const answer = await this.#resultSoon(accepted, id);
+      if (answer?.startsWith(BOARD_UNREADABLE)) throw new CommandError(EXIT.unexpected, answer);
+      if (answer !== undefined) return patiently(() => this.progress(id));
+      await this.#asked(() => requireWorker(this.client), id);
+      const doing = (await patiently(() => this.live(id))).filter((line) => line.startsWith(BOARD_ACTIVITY));
+      waiting(`still looking, ${duration(Date.now() - begunAt)}${doing.map((line) => `; ${line}`).join('')}`);
+    }
+  }
+
+  /** Asks again for as long as nobody has answered, and a worker polls all the same. */
+  async #patiently<T>(ask: () => Promise<T>, waiting: (text: string) => void): Promise<T> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof Unanswered)) throw error;
+        await this.#asked(() => requireWorker(this.client), '');
+        waiting('a worker polls, but has not answered yet: still waiting');
+      }
+    }
+  }
+
+  /** The result of an update, if it has one by now or a moment later. */
+  async #resultSoon(accepted: WorkflowUpdateHandle<string>, id: string): Promise<string | undefined> {
+    try {
+      return await this.client.withDeadline(Date.now() + SAY_EVERY_MS, () => accepted.result());
+    } catch (error) {
+      if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return undefined;
+      throw asCommandError(error, id);
+    }
   }
 
   waive(id: string, request: WaiveRequest): Promise<string> {
@@ -225,11 +272,16 @@ export class Migrations {
 
   /** Sends an update: its validator answers at once, so what takes longer is its effect. */
   async #update(id: string, name: string, ...args: unknown[]): Promise<string> {
-    const accepted = await this.#found(id, async (handle) => {
-      await requireWorker(this.client);
-      return handle.startUpdate<string, [unknown]>(name, { args: args as [unknown], waitForStage: 'ACCEPTED' });
-    });
+    const accepted = await this.#accepted(id, name, args);
     return this.#asked(() => accepted.result(), id, RESULT_TIMEOUT_MS);
+  }
+
+  #accepted(id: string, name: string, args: unknown[], updateId?: string): Promise<WorkflowUpdateHandle<string>> {
+    return this.#found(id, async (handle) => {
+      await requireWorker(this.client);
+      const options = { args: args as [unknown], waitForStage: 'ACCEPTED', ...(updateId ? { updateId } : {}) } as const;
+      return handle.startUpdate<string, [unknown]>(name, options);
+    });
   }
 
   /** Asks about a migration; all calls of an answer share one deadline. */
@@ -247,10 +299,10 @@ export class Migrations {
 }
 
 function describeDetails(details: unknown): string {
-  // `resume` is for the next attempt, and long.
-  const { waitingFor, resume: _resume, ...rest } = details as { waitingFor?: string; resume?: unknown };
+  // `resume` and `failed` are for the next attempt, and long.
+  const { waitingFor, resume: _resume, failed: _failed, ...rest } = details as Record<string, unknown>;
   const others = Object.keys(rest).length > 0 ? JSON.stringify(rest) : '';
-  return [waitingFor, others].filter(Boolean).join(' ');
+  return [typeof waitingFor === 'string' ? waitingFor : '', others].filter(Boolean).join(' ');
 }
 
 /** What the operator is told of an error of Temporal's. */
@@ -280,6 +332,9 @@ export function asCommandError(error: unknown, id = ''): unknown {
   return asUnanswered(error, id);
 }
 
+/** Nobody has answered in time. */
+class Unanswered extends CommandError {}
+
 /** Codes of gRPC with which Temporal says that nobody answered: CANCELLED, DEADLINE_EXCEEDED, FAILED_PRECONDITION, UNAVAILABLE. */
 const NO_ANSWER: ReadonlySet<unknown> = new Set([1, 4, 9, 14]);
 
@@ -296,7 +351,7 @@ function asUnanswered(error: unknown, id: string): unknown {
     return new CommandError(EXIT.unreachable, `Temporal refused it: ${why}${hint}`);
   }
   const about = id === '' ? '' : ` about migration ${id}`;
-  return new CommandError(
+  return new Unanswered(
     EXIT.unreachable,
     `No worker of task queue ${TASK_QUEUE} answered${about} within ${ANSWER_TIMEOUT_MS / 1000} s. ${START_A_WORKER}, or look at its log.${late ? ' What was asked may still take effect when one answers.' : ''}`,
   );

@@ -3,7 +3,7 @@ import { type Board, lineText, windowText } from '../plan/board';
 import type { Check } from '../plan/checks';
 import { waiverFor } from '../plan/judge-checks';
 import { bytes, duration } from '../plan/format';
-import { type Blocked, type Progress, soakLines } from '../plan/progress';
+import { type Progress, retryingText, soakLines } from '../plan/progress';
 
 const SIGNS = { pending: ' ', running: '>', done: '+', skipped: '-', failed: '!' } as const;
 const LEVELS = { ok: 'ok   ', warn: 'WARN ', block: 'BLOCK' } as const;
@@ -49,11 +49,17 @@ const adviceFor = (check: Check): string[] =>
     : [...(check.remedy?.split('\n') ?? []), waiverFor(check)].filter((line) => line !== undefined);
 
 /** The board with its age; what nobody can waive is marked. */
-export function renderBoard({ at, lines, window }: Board, blocked?: Blocked): string {
+export function renderBoard(
+  { at, lines, window }: Board,
+  { blocked, retrying = [] }: Pick<Progress, 'blocked' | 'retrying'> = {},
+): string {
   const shown = lines.map((line) => `${line.red ? (line.final ? 'RED!' : 'RED ') : 'ok  '} ${lineText(line)}`);
   const age = duration(Math.max(0, Date.now() - Date.parse(at)));
   const howTo = blocked?.command ? [`waive a line that is RED, but not RED!, with:\n${blocked.command}`] : [];
-  return [`board, looked at ${age} ago`, ...(window ? [windowText(window)] : []), ...shown, ...howTo].join('\n');
+  const failing = retrying.map((one) => `!    ${retryingText(one)}`);
+  return [`board, looked at ${age} ago`, ...(window ? [windowText(window)] : []), ...shown, ...failing, ...howTo].join(
+    '\n',
+  );
 }
 
 /** A migration as `status` and `watch` show it. `live` is what its running activities said last. */

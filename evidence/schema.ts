@@ -138,6 +138,10 @@ const progress = z.object({
       details: z.unknown().optional(),
     })
     .optional(),
+  retrying: z
+    .array(z.object({ activity: z.string(), attempt: count(), since: when(), message: z.string() }))
+    .optional()
+    .describe('activities that have been failing for a while, and are tried again'),
   lag: lag.optional(),
   wayBack: z
     .object({
@@ -260,6 +264,19 @@ const comparison = {
     }),
   ),
   undecided: count(),
+  notProven: z
+    .array(
+      z.object({
+        database: z.string(),
+        schema: z.string(),
+        table: z.string(),
+        columns: z.array(z.string()).optional().describe('these alone; absent: nothing of the table'),
+        why: z.string(),
+      }),
+    )
+    .optional()
+    .describe('what could not be compared, and why'),
+  notProvenTables: count().optional().describe('how many, where `notProven` does not name all'),
   durationMs: z.number(),
 };
 
@@ -285,19 +302,6 @@ const proof = z.object({
     })
     .optional()
     .describe('what holds rows, and what of it was compared'),
-  notProven: z
-    .array(
-      z.object({
-        database: z.string(),
-        schema: z.string(),
-        table: z.string(),
-        columns: z.array(z.string()).optional().describe('these alone; absent: nothing of the table'),
-        why: z.string(),
-      }),
-    )
-    .optional()
-    .describe('what DDL since the cutover made unreadable'),
-  notProvenTables: count().optional().describe('how many, where `notProven` does not name all'),
   ddlSince: z.array(z.string()).optional().describe('DDL since the cutover; changes nothing of what was compared'),
   ddlChanges: count().optional().describe('how many, where `ddlSince` does not name all'),
   provenAt: when().optional(),

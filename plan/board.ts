@@ -13,6 +13,7 @@ const never = { waivable: false } as const;
 /** Every line of the board that is its own, in its order, which is that of docs/board.md. Checks that are made again have their own codes. */
 export const BOARD = {
   lag: never,
+  apply: never,
   'last-verify': waivable,
   drift: never,
   'new-tables': waivable,
@@ -37,6 +38,7 @@ export const BOARD = {
   'given-up': waivable,
   forecast: waivable,
   checks: waivable,
+  'not-looked': never,
 } as const satisfies Record<string, BoardDefinition>;
 export type BoardCode = keyof typeof BOARD | CheckCode;
 export const BOARD_CODES = Object.keys(BOARD) as (keyof typeof BOARD)[];

@@ -9,6 +9,7 @@ export const FAILURE_TYPES = {
   PreflightBlocked: 'a check of the preflight blocks the migration; nothing was touched',
   NotOurs: 'something of the name that we need exists and is not of this migration',
   AccessDenied: 'AWS or PostgreSQL refuses the credentials or a permission',
+  StatementRefused: 'PostgreSQL refuses a statement again and again in the same way',
   ResourceGone: 'something that the migration needs does not exist any more',
   ResourceFailed: 'an AWS resource ended in a state from which it does not recover',
   QuotaExceeded: 'a quota of the AWS account is exhausted',

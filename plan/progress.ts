@@ -96,6 +96,25 @@ export interface Parked {
   readonly details?: unknown;
 }
 
+/** An activity whose attempts fail, and which is tried again for as long as it takes. */
+export interface Retrying {
+  /** Its type. */
+  readonly activity: string;
+  /** The attempt that failed last when the worker told of it; attempts since are in `keyshift status`. */
+  readonly attempt: number;
+  /** When the first one failed. ISO 8601. */
+  readonly since: string;
+  /** What it failed with. */
+  readonly message: string;
+}
+
+/** What a worker tells of an activity: that its attempts fail, or that it goes on. */
+export type RetryingInput = Retrying | { readonly activity: string; readonly over: true };
+
+/** As a line for people. */
+export const retryingText = ({ activity, attempt, since, message }: Retrying): string =>
+  `${activity} has been failing since ${since.slice(0, 19)}Z and is tried again (attempt ${attempt}): ${message}`;
+
 /** Something that happened and that an operator may want to know: a refused signal, a pause given up. */
 export interface Notice {
   readonly at: string;
@@ -156,6 +175,8 @@ export interface Progress {
   blocked?: Blocked;
   switching?: Switching;
   parked?: Parked;
+  /** Activities that have been failing for a while, and are tried again. */
+  retrying?: Retrying[];
   lag?: Lag;
   /** Once applications are on the target: whether what they write goes back to the source. */
   wayBack?: WayBack;

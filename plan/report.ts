@@ -111,6 +111,10 @@ export interface Comparison {
   readonly differences: readonly TableDifference[];
   /** Rows that changed on the live pair so often that they could not be caught equal or different. */
   readonly undecided: number;
+  /** What could not be compared: values too long, or what DDL on one side since the cutover made unreadable; the first of them. */
+  readonly notProven?: readonly NotProven[];
+  /** How many, where `notProven` doesn't name all. */
+  readonly notProvenTables?: number;
   readonly durationMs: number;
 }
 
@@ -162,9 +166,6 @@ export interface Proof extends Comparison {
   /** How many, where `sequencesBehind` doesn't name all. */
   readonly sequencesBehindCount?: number;
   readonly coverage?: Coverage;
-  /** What DDL on one side since the cutover made unreadable; the first of them where there are very many. */
-  readonly notProven?: readonly NotProven[];
-  readonly notProvenTables?: number;
   /** DDL on either side since the cutover, as the catalogs show it; the first of it. It changes nothing of what was compared. */
   readonly ddlSince?: readonly string[];
   readonly ddlChanges?: number;
@@ -343,8 +344,8 @@ export interface Report {
   shortened?: readonly string[];
 }
 
-/** What the proof can say nothing of, one line for each; the last one says how many aren't named. */
-export function notProvenLines({ notProven = [], notProvenTables = notProven.length }: Proof): string[] {
+/** What a comparison can say nothing of, one line for each; the last one says how many aren't named. */
+export function notProvenLines({ notProven = [], notProvenTables = notProven.length }: Comparison): string[] {
   const lines = notProven.map(
     ({ database, schema, table, columns, why }) =>
       `${database} ${JSON.stringify(schema)}.${JSON.stringify(table)}${columns ? ` columns ${columns.join(', ')}` : ''}: ${why}`,

@@ -16,7 +16,7 @@ export const SEARCH_ATTRIBUTES = {
   gate: 'KeyshiftGate',
 } as const;
 
-/** Names of signals and of the updates of the same name; `progress` and `report` are queries. */
+/** Names of signals and of the updates of the same name; `retrying` is an update only, of our workers, `progress` and `report` are queries. */
 export const MESSAGES = {
   approve: 'approve',
   reject: 'reject',
@@ -26,9 +26,13 @@ export const MESSAGES = {
   goNoGo: 'go-no-go',
   waive: 'waive',
   switched: 'switched',
+  retrying: 'retrying',
   progress: 'progress',
   report: 'report',
 } as const;
+
+/** What the answer of `go-no-go` begins with when nobody could look. */
+export const BOARD_UNREADABLE = "the board can't be read: ";
 
 /** Type of the failure of an activity whose worker has no AWS credentials. It is tried again: credentials can come. */
 export const NO_CREDENTIALS = 'NoCredentials';

@@ -9,9 +9,7 @@ import type { Dependencies } from '../activities/dependencies';
 import { pauseQueueOf, TASK_QUEUE } from '../plan/temporal';
 import { awsClients } from './aws-clients';
 import type { WorkerConfiguration } from './configuration';
-import { ActivityHeartbeat } from './interceptors/activity-heartbeat';
-import { FailureClassifier } from './interceptors/failure-classifier';
-import { PayloadSize } from './interceptors/payload-size';
+import { ACTIVITY_INTERCEPTORS } from './interceptors';
 import { bundleOfCheckout } from './checkout-bundle';
 import { askPollers } from './pollers';
 import { startWatchdog } from './watchdog/start';
@@ -57,13 +55,7 @@ export async function createWorkers(
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
     shutdownGraceTime: '10 seconds',
-    interceptors: {
-      activity: [
-        () => ({ inbound: new PayloadSize() }),
-        (context) => ({ inbound: new ActivityHeartbeat(context) }),
-        (context) => ({ inbound: new FailureClassifier(context) }),
-      ],
-    },
+    interceptors: { activity: [...ACTIVITY_INTERCEPTORS] },
   } satisfies Partial<WorkerOptions>;
   return {
     snapshots,

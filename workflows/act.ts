@@ -122,6 +122,14 @@ export function usePauseQueue(): string | undefined {
   return pauseQueue;
 }
 
+/** Hears of each activity that has ended; every workflow has its own copy of this module. */
+let settled: (name: string) => void = () => undefined;
+
+/** @param hear is called when an activity has ended, however it did, before whoever waits for it goes on */
+export function whenSettled(hear: (name: string) => void): void {
+  settled = hear;
+}
+
 /**
  * Calls an activity with its profile and summary.
  * @param options overrides of the profile, for the one call that needs them
@@ -139,5 +147,10 @@ export function act<Name extends keyof Activities>(
     ...(pauseQueue !== undefined && IN_THE_PAUSE.has(name) ? { taskQueue: pauseQueue } : {}),
     ...options,
   });
-  return (proxy[name] as unknown as (input: unknown) => ReturnType<Activities[Name]>)(input);
+  const running = (proxy[name] as unknown as (input: unknown) => ReturnType<Activities[Name]>)(input);
+  void running.then(
+    () => settled(name),
+    () => settled(name),
+  );
+  return running;
 }

@@ -39,7 +39,7 @@ export class Desk {
 
   /** Reads the board, and shows it. @param onlyLook nothing follows from it: somebody asked */
   async look({ onlyLook = false } = {}): Promise<GoNoGo> {
-    const limits = { retry: { maximumAttempts: 3 }, scheduleToCloseTimeout: '5 minutes' } as const;
+    const limits = { retry: { maximumAttempts: 3 }, scheduleToCloseTimeout: '15 minutes' } as const;
     const board = onlyLook
       ? await act('readGoNoGo', { ...this.#input(), onlyLook }, { ...limits, summary: 'read the board: somebody asks' })
       : await act('readGoNoGo', this.#input());

@@ -3,7 +3,7 @@ import { fitProgress, jsonBytes } from '../plan/fit-report';
 import { bytes, duration } from '../plan/format';
 import { GATES } from '../plan/gates';
 import { plainMarkdown } from '../plan/printable';
-import { type Progress, soakLines, type StepProgress } from '../plan/progress';
+import { type Progress, retryingText, soakLines, type StepProgress } from '../plan/progress';
 import { STEPS } from '../plan/steps';
 
 /** The Web UI puts the cells of a table side by side without a gap. */
@@ -31,6 +31,7 @@ function render(progress: Progress): string {
   return [
     `## ${progress.migration}: ${progress.status}`,
     ...waitingFor(progress),
+    ...(progress.retrying ?? []).map((one) => `**Tried again** ${plainMarkdown(retryingText(one))}`),
     ...lagLines(progress),
     ...soakLines(progress),
     [

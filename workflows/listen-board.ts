@@ -1,5 +1,6 @@
 import { ActivityFailure, setHandler } from '@temporalio/workflow';
 import type { WaiveRequest } from '../plan/gates';
+import { BOARD_UNREADABLE } from '../plan/temporal';
 import type { ByHand } from './by-hand';
 import type { Desk } from './desk';
 import type { Taking } from './listen';
@@ -9,7 +10,7 @@ import * as messages from './messages';
 export function listenAtDesk(desk: Desk, byHand: ByHand, take: Taking, notice: (text: string) => void): void {
   const failed = (error: unknown): string => {
     const cause = error instanceof ActivityFailure && error.cause ? error.cause : error;
-    return `the board can't be read: ${cause instanceof Error ? cause.message : String(cause)}`;
+    return `${BOARD_UNREADABLE}${cause instanceof Error ? cause.message : String(cause)}`;
   };
   setHandler(messages.goNoGoUpdate, () => take.update(() => desk.ask().catch(failed)), {
     validator: () => take.validate('go-no-go', desk.refuseLook()),

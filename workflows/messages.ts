@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { GateAnswer, WaiveRequest } from '../plan/gates';
-import type { Progress } from '../plan/progress';
+import type { Progress, RetryingInput } from '../plan/progress';
 import type { Report } from '../plan/report';
 import { MESSAGES } from '../plan/temporal';
 
@@ -29,6 +29,9 @@ export const switchedSignal = defineSignal<[Request?]>(MESSAGES.switched);
 export const goNoGoUpdate = defineUpdate<string>(MESSAGES.goNoGo);
 export const waiveUpdate = defineUpdate<string, [WaiveRequest]>(MESSAGES.waive);
 export const switchedUpdate = defineUpdate<string, [Request?]>(MESSAGES.switched);
+
+/** What our workers say of an activity that is tried again. */
+export const retryingUpdate = defineUpdate<void, [RetryingInput]>(MESSAGES.retrying);
 
 export const progressQuery = defineQuery<Progress>(MESSAGES.progress);
 export const reportQuery = defineQuery<Report>(MESSAGES.report);

@@ -34,6 +34,7 @@ import { type Answerable, listen, taking } from './listen';
 import { listenAtDesk } from './listen-board';
 import { MessageCount } from './message-count';
 import type { Request } from './messages';
+import { Retrying } from './retrying';
 import { UndoList, type UndoFailure } from './undo';
 
 const MAX_NOTICES = 50;
@@ -98,6 +99,7 @@ export class Migration implements Answerable, GateHost {
     };
     this.messageCount = new MessageCount(id, (text) => this.notice(text));
     listen(this);
+    new Retrying(this).listen(taking(this.messageCount));
     listenAtDesk(this.desk, this.byHand, taking(this.messageCount), (text) => this.notice(text));
     upsertSearchAttributes([
       { key: attribute(SEARCH_ATTRIBUTES.source), value: plan.source.instance },

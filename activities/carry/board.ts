@@ -2,7 +2,8 @@ import { type BoardLine, green, red as redLine } from '../../plan/board';
 import { bytes as inBytes, duration } from '../../plan/format';
 import { slotName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import { type Access, accessTo, inEachDatabase, queryRows, withSession } from '../postgres/session';
+import { type EachDatabase, oneByOne } from '../each-database';
+import { type Access, accessTo, queryRows, withSession } from '../postgres/session';
 import { activeJobs, keepJobsOff, hasCron } from '../quarantine/cron-jobs';
 import { findStrays } from '../quarantine/stray-writers';
 import { foreignSubscriptions, tablesStillCopied } from '../quarantine/subscriptions';
@@ -26,15 +27,19 @@ export interface CarryBoard {
 type Input = MigrationRef & { readonly databases: readonly string[] };
 
 /** The part of the board that is about what replication leaves behind, and about what must not run on both sides. */
-export async function readCarryBoard(deps: Dependencies, input: Input): Promise<CarryBoard> {
+export async function readCarryBoard(
+  deps: Dependencies,
+  input: Input,
+  each: EachDatabase = oneByOne,
+): Promise<CarryBoard> {
   const red: string[] = [];
   const findings: string[] = [];
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  const copied = await copiedInPause(source, input);
+  const copied = await copiedInPause(source, input, each);
   findings.push(...copied.findings);
   const moved = await movedSubscriptions(source, target, input);
   red.push(...moved.red);
-  findings.push(...moved.findings, ...(await movedJobs(source, target, input)));
+  findings.push(...moved.findings, ...(await movedJobs(source, target, input, each)));
   findings.push(...(await foreignSlots(source, input)));
   const [first] = input.databases;
   const strays = await withSession(
@@ -55,16 +60,19 @@ export async function readCarryBoard(deps: Dependencies, input: Input): Promise<
 async function copiedInPause(
   source: Access,
   { id, databases, plan }: Input,
+  each: EachDatabase,
 ): Promise<{ findings: string[]; ms: number }> {
   const total = { objects: 0, objectBytes: 0, tables: 0, tableBytes: 0 };
-  await inEachDatabase(source, databases, { step: 'go-no-go', readOnly: true }, async (session) => {
-    const objects = await countLargeObjects(session);
-    const tables = await listUnloggedTables(session, id);
-    total.objects += objects.count;
-    total.objectBytes += objects.count > 0 ? objects.bytes : 0;
-    total.tables += tables.length;
-    total.tableBytes += tables.reduce((sum, { bytes }) => sum + bytes, 0);
-  });
+  await each('large objects and unlogged tables', databases, (database, look) =>
+    withSession(source, { step: 'go-no-go', database, readOnly: true, ...look }, async (session) => {
+      const objects = await countLargeObjects(session);
+      const tables = await listUnloggedTables(session, id);
+      total.objects += objects.count;
+      total.objectBytes += objects.count > 0 ? objects.bytes : 0;
+      total.tables += tables.length;
+      total.tableBytes += tables.reduce((sum, { bytes }) => sum + bytes, 0);
+    }),
+  );
   const { largeObjects, unloggedTables } = plan.carry;
   const found: string[] = [];
   const msFor = (size: number) => Math.ceil((size / BYTES_PER_S) * 1_000);
@@ -121,19 +129,25 @@ async function movedSubscriptions(source: Access, target: Access, input: Input):
 }
 
 /** Also sets jobs of the target inactive that became active by replication, where no trigger of ours could keep them off. */
-async function movedJobs(source: Access, target: Access, { databases, plan }: Input): Promise<string[]> {
-  const found: string[] = [];
-  await inEachDatabase(source, databases, { step: 'go-no-go', readOnly: true }, async (session, database) => {
-    if (!(await hasCron(session))) return;
-    const jobs = await activeJobs(session);
-    await withSession(target, { step: 'go-no-go', database }, keepJobsOff);
-    found.push(
-      plan.carry.cronJobs === 'move'
-        ? `${jobs.length} cron jobs are stopped on the source in the pause and run on the target after the switch`
-        : `${jobs.length} cron jobs stay active on the source and are off on the target (carry.cronJobs)`,
-    );
-  });
-  return found;
+async function movedJobs(
+  source: Access,
+  target: Access,
+  { databases, plan }: Input,
+  each: EachDatabase,
+): Promise<string[]> {
+  const found = await each('cron jobs', databases, (database, look) =>
+    withSession(source, { step: 'go-no-go', database, readOnly: true, ...look }, async (session) => {
+      if (!(await hasCron(session))) return [];
+      const jobs = await activeJobs(session);
+      await withSession(target, { step: 'go-no-go', database, ...look }, keepJobsOff);
+      return [
+        plan.carry.cronJobs === 'move'
+          ? `${jobs.length} cron jobs are stopped on the source in the pause and run on the target after the switch`
+          : `${jobs.length} cron jobs stay active on the source and are off on the target (carry.cronJobs)`,
+      ];
+    }),
+  );
+  return found.flat();
 }
 
 async function foreignSlots(source: Access, input: Input): Promise<string[]> {

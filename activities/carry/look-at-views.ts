@@ -1,5 +1,6 @@
 import { type BoardLine, green, red } from '../../plan/board';
 import { type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { type EachDatabase, oneByOne } from '../each-database';
 import { accessTo, withSession } from '../postgres/session';
 import { counted } from '../preflight/findings';
 import { type Statement, script } from '../preflight/remedy';
@@ -15,24 +16,29 @@ const MOST_NAMED = 10;
 export async function lookAtViews(
   deps: Dependencies,
   input: MigrationRef & { readonly databases: readonly string[] },
+  each: EachDatabase = oneByOne,
 ): Promise<BoardLine[]> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  const lines: BoardLine[] = [];
-  let views = 0;
-  for (const database of input.databases) {
-    const options = { step: 'go-no-go', database };
+  const keeps = input.plan.carry.materializedViews === 'keep';
+  const found = await each('materialized views', input.databases, async (database, look) => {
+    const options = { step: 'go-no-go', database, ...look };
     const states = await withSession(source, { ...options, readOnly: true }, (session) =>
       readViewStates(session, input.id),
     );
-    views += states.size;
-    if (states.size === 0 || input.plan.carry.materializedViews === 'keep') continue;
-    const stale = await withSession(target, options, (session) => staleViews(states, session, input.id));
-    if (stale.length > 0) lines.push(...red('stale-views', textOf(instanceOf(input, 'target'), database, stale)));
-  }
-  if (views === 0 || lines.length > 0) return lines;
+    const stale =
+      states.size === 0 || keeps
+        ? []
+        : await withSession(target, options, (session) => staleViews(states, session, input.id));
+    return { database, views: states.size, stale };
+  });
+  const lines = found.flatMap(({ database, stale }) =>
+    stale.length > 0 ? red('stale-views', textOf(instanceOf(input, 'target'), database, stale)) : [],
+  );
+  const views = found.reduce((sum, one) => sum + one.views, 0);
+  if (views === 0 || lines.length > 0 || found.length < input.databases.length) return lines;
   return green(
     'stale-views',
-    input.plan.carry.materializedViews === 'keep'
+    keeps
       ? `${counted(views, 'materialized view keeps', 'materialized views keep')} the contents of the snapshot (carry.materializedViews: keep)`
       : `${counted(views, 'materialized view')} of the target: none was refreshed on the source since`,
   );

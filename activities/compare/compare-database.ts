@@ -1,12 +1,14 @@
+import { isSqlState } from '../classify-error';
 import type { Session, Side } from '../postgres/session';
+import { SQLSTATE } from '../postgres/sqlstates';
 import { comparable, countRelations } from './coverage';
 import { differenceOf, pairTables, type Paired, type TablePair } from './differences';
 import { incomplete } from './incomplete';
-import { type ComparedTable, type ListedTable, listTables } from './list-tables';
+import { type ComparedTable, inOwnHashes, type ListedTable, listTables } from './list-tables';
 import { narrow } from './narrow';
 import type { Placed } from './placed';
 import { type ComparisonProgress, emptyTally, inDatabase, type Tally } from './progress';
-import { orFailed, type Read, readRound } from './read-round';
+import { isTooLong, orFailed, type Read, readRound } from './read-round';
 import type { Reader, ReaderPair } from './reader';
 import { roundsOf } from './rounds';
 import { type Disagreements, rowsOf } from './row-fingerprints';
@@ -118,7 +120,7 @@ async function compareRound(comparing: Comparing, database: string, round: reado
   if (!first || !last) return;
   progress.doing = `${inDatabase(database, first.table)}${round.length > 1 ? ` and ${round.length - 1} more tables` : ''}`;
   const result = { tally: emptyTally(), after: [] as (() => void)[] };
-  let left = round;
+  let left = round.map((pair) => (progress.savedOf(pair.table)?.isLong ? byOwnHashes(pair) : pair));
   for (let reads = 1; left.length > 0; reads += 1) {
     const again = await compareOnce(comparing, database, left, result);
     for (const { table } of left) progress.forget(table);
@@ -128,11 +130,27 @@ async function compareRound(comparing: Comparing, database: string, round: reado
         ? error
         : new Error(`${table ? labelOf(table) : ''} changed ${reads} times while it was read`);
     }
-    left = left.filter(({ table }) => again.has(table));
+    left = left.flatMap((pair) => {
+      if (!again.has(pair.table)) return [];
+      const error = again.get(pair.table);
+      if (!isTooLong(error)) return [pair];
+      if (!pair.table.isLong) return [byOwnHashes(pair)];
+      // That of lack of memory may be another's fault.
+      if (isSqlState(error, SQLSTATE.outOfMemory)) throw error;
+      const { schema, name } = pair.table;
+      result.after.push(() => progress.cannotProve({ database, schema, table: name, why: tooLong(error) }));
+      return [];
+    });
   }
   for (const found of result.after) found();
   progress.roundDone(result.tally, last.table);
 }
+
+/** Every long value by a hash of its own. */
+const byOwnHashes = (pair: TablePair): TablePair => ({ ...pair, table: inOwnHashes(pair.table) });
+
+const tooLong = (error: unknown): string =>
+  `a value is too long to be compared: ${error instanceof Error ? error.message : String(error)}; compare it by other means`;
 
 interface RoundResult {
   readonly tally: Tally;
@@ -210,7 +228,15 @@ function withPlace(pair: TablePair, placed: Placed | undefined): TablePair {
   const columns = table.columns.filter(isLeft);
   return {
     ...pair,
-    table: { ...table, key, columns, wide: table.wide.filter(isLeft), from: placed.from, whole: placed.whole },
+    table: {
+      ...table,
+      key,
+      columns,
+      wide: table.wide.filter(isLeft),
+      long: (table.long ?? []).filter(isLeft),
+      from: placed.from,
+      whole: placed.whole,
+    },
   };
 }
 

@@ -24,6 +24,14 @@ export interface ComparedTable extends TableName {
    * type without a limit. They go into a row's hash by a hash of their own.
    */
   readonly wide: readonly string[];
+  /** Columns of type bytea, or of a domain over it. */
+  readonly binary?: readonly string[];
+  /** Columns whose values may be long, whatever their type is. */
+  readonly long?: readonly string[];
+  /** Every one of them is in `wide`: with their texts, rows would be longer than PostgreSQL makes a text. */
+  readonly isLong?: boolean;
+  /** The database has no encoding: texts may be of any bytes, and go to us in ASCII. */
+  readonly asBytes?: boolean;
   /**
    * What to read it from on a side where that isn't the table by its own name and columns: SQL with the alias `t` whose
    * columns have the names above.
@@ -32,6 +40,13 @@ export interface ComparedTable extends TableName {
   /** The same without a condition on rows. */
   readonly whole?: Partial<Record<Side, string>>;
 }
+
+/** The table with every value that may be long in a hash of its own: no text of a whole row is made. */
+export const inOwnHashes = (table: ComparedTable): ComparedTable => ({
+  ...table,
+  wide: [...new Set([...table.wide, ...(table.long ?? [])])],
+  isLong: true,
+});
 
 /** A table as one side's catalog has it. */
 export interface ListedTable extends ComparedTable {
@@ -70,7 +85,12 @@ export async function listTables(session: Session, migration: string): Promise<L
             coalesce((SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.reltoastrelid <> 0
                          AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bytea'::regtype, 'json'::regtype, 'jsonb'::regtype, 'xml'::regtype)
-                         AND pg_relation_size(c.reltoastrelid) > pg_relation_size(c.oid)), '[]') AS wide
+                         AND pg_relation_size(c.reltoastrelid) > pg_relation_size(c.oid)), '[]') AS wide,
+            coalesce((SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.typoutput = 'byteaout'::regproc), '[]') AS binary,
+            coalesce((SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attlen = -1 AND a.attstorage <> 'p'), '[]') AS long,
+            getdatabaseencoding() = 'SQL_ASCII' AS "asBytes"
        FROM pg_class c
        JOIN pg_namespace n ON n.oid = c.relnamespace
        LEFT JOIN LATERAL (

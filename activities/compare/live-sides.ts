@@ -7,6 +7,8 @@ import { exportSnapshot } from './exported-snapshot';
 
 const MARK_TIMEOUT_MS = 120_000;
 const MARK_POLL_MS = 5;
+/** Whoever waits longer asks whether it will ever come. */
+const ASK_EVERY_MS = 5_000;
 /**
  * A snapshot holds back vacuum on the source. After this the next chunk is read under a new one, and rows that were
  * written in between are looked at one by one.
@@ -24,14 +26,26 @@ export interface LiveSessions {
   readonly targetKeeper: Session;
 }
 
-/** Waits until everything that the source had committed before now is applied on the target. */
-export async function waitForMark({ source, target }: Pick<LiveSessions, 'source' | 'target'>, migration: string) {
+/**
+ * Waits until everything that the source had committed before now is applied on the target.
+ * @param whileWaiting is called now and then, and throws when there is nothing to wait for
+ */
+export async function waitForMark(
+  { source, target }: Pick<LiveSessions, 'source' | 'target'>,
+  migration: string,
+  whileWaiting: () => Promise<void> = () => Promise.resolve(),
+) {
   const mark = randomUUID();
   await writeMark(source, migration, 'verify', mark);
-  const giveUpAt = Date.now() + MARK_TIMEOUT_MS;
+  const begunAt = Date.now();
+  let askedAt = begunAt;
   while ((await readMark(target, migration, 'verify')) !== mark) {
-    if (Date.now() > giveUpAt)
+    if (Date.now() - begunAt > MARK_TIMEOUT_MS)
       throw new Error(`the target did not apply a mark of the source within ${MARK_TIMEOUT_MS} ms`);
+    if (Date.now() - askedAt > ASK_EVERY_MS) {
+      await whileWaiting();
+      askedAt = Date.now();
+    }
     await Context.current().sleep(MARK_POLL_MS);
   }
 }
@@ -47,6 +61,7 @@ export class LiveSnapshots {
   constructor(
     private readonly sessions: LiveSessions,
     private readonly migration: string,
+    private readonly whileWaiting?: () => Promise<void>,
   ) {}
 
   current(): Promise<SnapshotNames> {
@@ -65,7 +80,7 @@ export class LiveSnapshots {
 
   async #take(): Promise<SnapshotNames> {
     const source = await exportSnapshot(this.sessions.sourceKeeper);
-    await waitForMark(this.sessions, this.migration);
+    await waitForMark(this.sessions, this.migration, this.whileWaiting);
     const target = await exportSnapshot(this.sessions.targetKeeper);
     return { source: source.name, target: target.name };
   }

@@ -16,6 +16,8 @@ export interface SavedTable {
   readonly bucketing: Bucketing;
   readonly source: SavedSide;
   readonly target: SavedSide;
+  /** By hashes of its long values. */
+  readonly isLong?: true;
 }
 
 /** The database whose lists of tables were noted, and whether the second method's were, too. */
@@ -262,7 +264,8 @@ export class ComparisonProgress implements Tally {
       if (bytes <= MOST_OPEN_BYTES) kept.push({ table, ...saved });
     };
     for (const [table, { source, target }] of this.open.entries()) {
-      keep(table, { bucketing: source.bucketing, source: source.save(), target: target.save() });
+      const isLong = source.table.isLong ? { isLong: true as const } : {};
+      keep(table, { bucketing: source.bucketing, source: source.save(), target: target.save(), ...isLong });
     }
     for (const [table, saved] of this.#saved.entries()) if (!this.open.has(table)) keep(table, saved);
     return kept;

@@ -111,7 +111,10 @@ async function readSide(
   return found;
 }
 
-/** What `work` gives; undefined, and the tables noted, where their definition changed meanwhile and the comparison can bear that. */
+/**
+ * What `work` gives; undefined, and the tables noted, where their definition changed meanwhile and the comparison can bear that, or where a
+ * value is too long for it.
+ */
 export async function orFailed<T>(
   comparing: Comparing,
   failed: TableMap<unknown>,
@@ -121,10 +124,16 @@ export async function orFailed<T>(
   try {
     return await work();
   } catch (error) {
-    if (!comparing.placed || !isByDefinition(error)) throw error;
+    if (!(comparing.placed && isByDefinition(error)) && !isTooLong(error)) throw error;
     for (const { table } of tables) failed.set(table, error);
     return undefined;
   }
+}
+
+/** A text, or what is needed on the way to it, would be longer than PostgreSQL makes it, or than the server has memory for. */
+export function isTooLong(error: unknown): boolean {
+  if (isSqlState(error, SQLSTATE.programLimitExceeded, SQLSTATE.outOfMemory)) return true;
+  return isSqlState(error, SQLSTATE.internalError) && /invalid memory alloc request size/.test(String(error));
 }
 
 /** Another name, or none any more; or DDL that keeps a lock for longer than a reader waits. */

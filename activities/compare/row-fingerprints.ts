@@ -1,6 +1,6 @@
 import { type ComparedTable } from './list-tables';
 import type { Reader } from './reader';
-import { column, columnHash, fromOnly, keyText, rowHash } from './row-sql';
+import { beginningOf, column, columnHash, fromOnly, keyText, received, rowHash, sent } from './row-sql';
 
 /** One key as PostgreSQL prints it, with its columns one by one: they find the row again by its index. */
 export interface RowFingerprint {
@@ -36,8 +36,10 @@ export function disagreementsOf(source: RowFingerprints, target: RowFingerprints
   return found;
 }
 
-const partsOf = ({ key }: ComparedTable): string =>
-  key.length === 0 ? `'{}'::text[]` : `ARRAY[${key.map(({ name }) => `${column(name)}::text`).join(', ')}]`;
+const partsOf = (table: ComparedTable): string =>
+  table.key.length === 0
+    ? `'{}'::text[]`
+    : `ARRAY[${table.key.map(({ name }) => sent(table, `${column(name)}::text`)).join(', ')}]`;
 
 interface Row {
   key: string;
@@ -79,7 +81,7 @@ export function whereKeys(
   const wanted = table.key.map((_, place) => `k${place}`);
   const arrays = wanted.map((_, place) => `$${place + 1}::text[]`).join(', ');
   const same = table.key
-    .map(({ name, type, equals }, place) => `${column(name)} ${equals} k${place}::${type}`)
+    .map(({ name, type, equals }, place) => `${column(name)} ${equals} ${received(table, `k${place}`)}::${type}`)
     .join(' AND ');
   return {
     where: `EXISTS (SELECT 1 FROM unnest(${arrays}) AS w (${wanted.join(', ')}) WHERE ${same})`,
@@ -93,12 +95,12 @@ export async function columnsOf(
   table: ComparedTable,
   keys: Disagreements,
   values: boolean,
-): Promise<Map<string, { hashes: string[]; values: (string | null)[] }>> {
+): Promise<Map<string, { hashes: (string | null)[]; values: (string | null)[] }>> {
   const condition = whereKeys(table, keys);
-  const rows = await reader.rowsWith<{ key: string; hashes: string[]; shown: (string | null)[] }>(
+  const rows = await reader.rowsWith<{ key: string; hashes: (string | null)[]; shown: (string | null)[] }>(
     `SELECT ${keyText(table)} AS key,
-            ARRAY[${table.columns.map((name) => `${columnHash(name)}::text`).join(', ')}]::text[] AS hashes,
-            ARRAY[${values ? table.columns.map((name) => `left(${column(name)}::text, ${SHOWN})`).join(', ') : ''}]::text[] AS shown
+            ARRAY[${table.columns.map((name) => `(${columnHash(table, name)})::text`).join(', ')}]::text[] AS hashes,
+            ARRAY[${values ? table.columns.map((name) => beginningOf(table, name, SHOWN)).join(', ') : ''}]::text[] AS shown
        FROM ${fromOnly(table, reader.side)} WHERE ${condition.where}`,
     condition.values,
   );

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { Comparison } from '../../plan/report';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { refuseFailingApply } from '../follow/refuse-failing-apply';
 import { sourceIsUnderPressure } from '../guard/pressure';
 import { reportProgress } from '../heartbeat';
 import { accessTo } from '../postgres/session';
@@ -23,7 +24,7 @@ export interface VerifyInput extends MigrationRef {
  * Compares the contents of both sides while applications write to the source. Rows in flight are looked at again behind
  * a mark that has to arrive on the target first, until they agree or are proven different. An attempt goes on at the chunk
  * at which the one before it died.
- * @throws ApplicationFailure ContentsDiffer with the tables and some keys
+ * @throws ApplicationFailure ContentsDiffer with the tables and some keys; SubscriptionFailed when apply fails meanwhile
  */
 export async function verifyContents(deps: Dependencies, input: VerifyInput): Promise<Comparison> {
   const startedAt = Date.now();
@@ -33,8 +34,15 @@ export async function verifyContents(deps: Dependencies, input: VerifyInput): Pr
     if (!progress.databases.includes(database)) await verifyDatabase(deps, input, database, progress);
   }
   if (progress.differences.length > 0) throw contentsDiffer(progress.differences, progress.differentTables);
-  const { tables, rows, undecided, differences } = progress;
-  return { tables, rows, undecided, differences, durationMs: Date.now() - startedAt };
+  const { tables, rows, undecided, differences, notProven, notProvenTables } = progress;
+  return {
+    tables,
+    rows,
+    undecided,
+    differences,
+    ...(notProvenTables > 0 ? { notProven, notProvenTables } : {}),
+    durationMs: Date.now() - startedAt,
+  };
 }
 
 async function verifyDatabase(
@@ -57,7 +65,8 @@ async function verifyDatabase(
       sourceKeeper: there[1],
       targetKeeper: here[1],
     } as LiveSessions;
-    const snapshots = new LiveSnapshots(sessions, input.id);
+    const whileWaiting = () => refuseFailingApply(deps, input);
+    const snapshots = new LiveSnapshots(sessions, input.id, whileWaiting);
     const doing = { before: '', paused: false };
     const pace = pacedBy({
       dutyPercent,
@@ -89,7 +98,7 @@ async function verifyDatabase(
           await snapshots.drop();
           return NO_SNAPSHOT;
         },
-        decide: (pair, table, found) => settle(pair, table, found, () => waitForMark(sessions, input.id)),
+        decide: (pair, table, found) => settle(pair, table, found, () => waitForMark(sessions, input.id, whileWaiting)),
       },
       database,
     );

@@ -4,8 +4,9 @@ import type { ForecastStep, PauseForecast } from '../../plan/board';
 import { compareLsn } from '../../plan/lsn';
 import { type Named, subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { type EachDatabase, oneByOne } from '../each-database';
 import { readMark, writeMark } from '../postgres/fence-table';
-import { accessTo, inEachDatabase, type Session, withSession } from '../postgres/session';
+import { accessTo, type Session, withSession } from '../postgres/session';
 import { findSubscription, originOf, originProgress } from '../postgres/subscriptions';
 import { throwIfCancelled } from '../wait';
 import { listSequences, readStates } from './sequences';
@@ -44,8 +45,9 @@ export async function forecastPause(
   deps: Dependencies,
   input: MigrationRef & { readonly databases: readonly string[] },
   { carryMs, switchMs, fencesMs }: KnownTimes,
+  each: EachDatabase = oneByOne,
 ): Promise<PauseForecast> {
-  const all = await measureDatabases(deps, input);
+  const all = await measureDatabases(deps, input, each);
   const slowest = (what: keyof DatabaseTimes): number => Math.max(0, ...all.map((times) => times[what]));
   const [source, target, flush] = [slowest('source'), slowest('target'), slowest('flush')];
   const steps: ForecastStep[] = [
@@ -66,22 +68,26 @@ export async function forecastPause(
 async function measureDatabases(
   deps: Dependencies,
   input: MigrationRef & { readonly databases: readonly string[] },
+  each: EachDatabase,
 ): Promise<DatabaseTimes[]> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  return inEachDatabase(source, input.databases, { step: 'forecast' }, (from, database) =>
-    withSession(target, { step: 'forecast', database }, async (to) => {
-      await throwIfCancelled();
-      const roundTrips = { source: await roundTrip(from), target: await roundTrip(to) };
-      // Written nowhere but to the WAL.
-      const commit = await timed(() => to.query(`SELECT pg_logical_emit_message(true, 'keyshift', 'forecast')`));
-      return {
-        ...roundTrips,
-        flush: Math.max(0, commit - roundTrips.target),
-        mark: await timeOfMark(from, to, input, database),
-        sequences: await timeOfSequences(from, to, input.id),
-      };
-    }),
-  );
+  return each('the forecast', input.databases, (database, look) => {
+    const options = { step: 'forecast', database, ...look };
+    return withSession(source, options, (from) =>
+      withSession(target, options, async (to) => {
+        await throwIfCancelled();
+        const roundTrips = { source: await roundTrip(from), target: await roundTrip(to) };
+        // Written nowhere but to the WAL.
+        const commit = await timed(() => to.query(`SELECT pg_logical_emit_message(true, 'keyshift', 'forecast')`));
+        return {
+          ...roundTrips,
+          flush: Math.max(0, commit - roundTrips.target),
+          mark: await timeOfMark(from, to, input, database),
+          sequences: await timeOfSequences(from, to, input.id),
+        };
+      }),
+    );
+  });
 }
 
 /** The middle one of a few. */

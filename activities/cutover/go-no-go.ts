@@ -7,14 +7,17 @@ import type { Lag } from '../../plan/progress';
 import { readCarryBoard } from '../carry/board';
 import { lookAtViews } from '../carry/look-at-views';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import type { EachDatabase } from '../each-database';
 import { findDrift, schemaDrifted } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
+import { lookAtApply } from '../follow/look-at-apply';
 import { readLag } from '../follow/read-lag';
 import { accessTo, withSession } from '../postgres/session';
 import { recheck } from '../preflight/recheck';
 import { requireInstance } from '../rds/find-instance';
 import { lookAtReplicas } from '../replicas/look-at-replicas';
 import { lookAtWayBack } from '../way-back/look-at-way-back';
+import { BoardLooks } from './board-looks';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
 import { lookAtFences } from './fence-set';
 import { forecastPause, timed } from './forecast';
@@ -63,11 +66,13 @@ export interface GoNoGo {
  * @throws ApplicationFailure SchemaDrifted when the target is not like the source
  */
 export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promise<GoNoGo> {
-  const drift = await lookAtDrift(deps, input);
-  const views = await lookAtViews(deps, input);
+  const looks = new BoardLooks();
+  const { each } = looks;
+  const drift = await lookAtDrift(deps, input, looks);
+  const views = await lookAtViews(deps, input, each);
   const passwords = await lookAtPasswords(deps, input);
   const { lag, ...first } = await lookAtSource(deps, input);
-  const carried = await readCarryBoard(deps, input);
+  const carried = await readCarryBoard(deps, input, each);
   const traffic = await lookAtTraffic(deps, input);
   let others: unknown[] = [];
   const fences: BoardLine[] = [];
@@ -82,6 +87,7 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     ...views,
     ...passwords,
     ...first.lines,
+    ...(await lookAtApply(deps, input)),
     ...lookAtKnown(input),
     ...(await storageOfTarget(deps, input)),
     ...red('replicas', ...replicas.red),
@@ -90,35 +96,37 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     ...fences,
     ...carried.lines,
     ...traffic.lines,
-    ...(await lookAtWayBack(deps, input)),
+    ...(await lookAtWayBack(deps, input, each)),
     ...(await lookAtPauseQueue(deps, input)),
-    ...(await checksMadeAgain(deps, input)),
+    ...(await checksMadeAgain(deps, input, each)),
   ];
   // Last, since it is worth most when it is youngest; without effect on an empty list of other fences.
   const times = { carryMs: carried.copyMs, switchMs: traffic.ms, fencesMs: others.length > 0 ? fencesMs : 0 };
-  const forecast = await forecastPause(deps, input, times);
+  const forecast = await forecastPause(deps, input, times, each);
   const window = windowAt(input.plan.gates.cutover.window, new Date());
   return {
     at: new Date().toISOString(),
     lag,
     fence: first.fence,
     others,
-    lines: fitLines([...lines, ...forecastLines(input, forecast)]),
+    lines: fitLines([...lines, ...forecastLines(input, forecast), ...looks.lines()]),
     forecast,
     ...(window ? { window } : {}),
   };
 }
 
-async function lookAtDrift(deps: Dependencies, input: GoNoGoInput): Promise<BoardLine[]> {
-  const drift = await findDrift(deps, input);
+async function lookAtDrift(deps: Dependencies, input: GoNoGoInput, looks: BoardLooks): Promise<BoardLine[]> {
+  const drift = await findDrift(deps, input, looks.each);
   if (drift.length > 0) {
     const failure = schemaDrifted(input, drift);
     if (!input.onlyLook) throw failure;
     return red('drift', failure.message);
   }
-  const same = green('drift', 'schema, grants, settings and comments of both sides are the same');
+  // Of a database that was not looked at, nobody knows.
+  const isWhole = looks.lines().length === 0;
+  const same = isWhole ? green('drift', 'schema, grants, settings and comments of both sides are the same') : [];
   if (input.onlyLook) return same;
-  const taken = await takeNewTablesAlong(deps, input);
+  const taken = await takeNewTablesAlong(deps, input, looks.each);
   if (taken.length === 0) return same;
   return [...same, ...green('new-tables', `new since the snapshot, copied by the subscription: ${taken.join(', ')}`)];
 }
@@ -202,8 +210,8 @@ function mastersOf(sessions: readonly ForeignSession[], masterUser: string): str
   ];
 }
 
-async function checksMadeAgain(deps: Dependencies, input: GoNoGoInput): Promise<BoardLine[]> {
-  const checks = await recheck(deps, input, input.databases);
+async function checksMadeAgain(deps: Dependencies, input: GoNoGoInput, each: EachDatabase): Promise<BoardLine[]> {
+  const checks = await recheck(deps, input, input.databases, each);
   const { stops } = judgeChecks(checks, input.plan);
   return [...stops.map(lineOfCheck), ...green('checks', `checks made again: ${checks.length}, ${stops.length} red`)];
 }

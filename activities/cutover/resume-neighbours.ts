@@ -2,6 +2,7 @@ import { fitTexts } from '../../plan/board';
 import type { MovedSubscription, Neighbours } from '../../plan/report';
 import { finalFailure } from '../../plan/failures';
 import { type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
+import { whyApplyFails } from '../follow/apply-error';
 import { accessIfThere, accessTo, escapeIdentifier, queryRows, type Session, withSession } from '../postgres/session';
 import { hasCron, removeKeepOff, setActive } from '../quarantine/cron-jobs';
 import { readRecords } from '../quarantine/records';
@@ -69,7 +70,7 @@ export async function resumeNeighbours(deps: Dependencies, input: ResumeInput): 
     );
   }
   await detachOnSource(deps, input, subscriptions);
-  for (const one of subscriptions) await inDatabase(one.database, (session) => goOn(session, input, one));
+  for (const one of subscriptions) await inDatabase(one.database, (session) => goOn(deps, session, input, one));
   const isMoved = new Set([...subscriptions.map(({ name }) => name), ...cronJobs.map(({ id }) => id)]);
   return {
     triggers: triggers.length,
@@ -123,7 +124,7 @@ async function detachOnSource(
  * Takes over a subscription: origin and ENABLE in one transaction, as its commit is flushed and the advance alone is not. An
  * origin that is beyond has moved by itself, and setting it back would apply changes twice.
  */
-async function goOn(session: Session, ref: MigrationRef, moved: MovedSubscription): Promise<void> {
+async function goOn(deps: Dependencies, session: Session, ref: MigrationRef, moved: MovedSubscription): Promise<void> {
   const { name, slot, enabled, position, database } = moved;
   const [found] = (await foreignSubscriptions(session, ref)).filter(
     (one) => one.name === name && one.database === database,
@@ -141,9 +142,10 @@ async function goOn(session: Session, ref: MigrationRef, moved: MovedSubscriptio
   await waitUntil(async () => {
     if ((await withWorker(session, [name])).length > 0) return { done: undefined };
     if (Date.now() > giveUpAt) {
+      const { text } = await whyApplyFails(deps, ref, { name });
       throw finalFailure(
         'SubscriptionFailed',
-        `Subscription ${name} in database ${database} of ${instanceOf(ref, 'target')} has taken over slot ${slot} of its publisher, but has no worker. Applications are on the target; what this subscription brings waits in the slot. Why: the newest lines of the target's server log. Mend it (can the target reach the publisher?), then send retry.`,
+        `Subscription ${name} in database ${database} of ${instanceOf(ref, 'target')} has taken over slot ${slot} of its publisher, but has no worker. Applications are on the target; what this subscription brings waits in the slot. ${text} Correct it (can the target reach the publisher?), then send retry.`,
       );
     }
     return { waitingFor: `worker of ${name}` };

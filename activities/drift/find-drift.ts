@@ -1,5 +1,6 @@
 import { finalFailure } from '../../plan/failures';
 import { fenceSchema, type Named, subscriptionName } from '../../plan/names';
+import { type EachDatabase, oneByOne } from '../each-database';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { fenceTable, readMark } from '../postgres/fence-table';
 import {
@@ -7,7 +8,6 @@ import {
   accessTo,
   escapeIdentifier,
   escapeLiteral,
-  inEachDatabase,
   queryRows,
   type Session,
   withSession,
@@ -32,15 +32,19 @@ const STATEMENT_TIMEOUT_MS = 600_000;
  * Compares the schema, grants, roles, settings and comments of source and target, object by object. The target is a physical copy, so
  * whatever differs was changed since, or was switched off by the quarantine, which is left out.
  */
-export async function findDrift(deps: Dependencies, input: DriftInput): Promise<DatabaseDrift[]> {
+export async function findDrift(
+  deps: Dependencies,
+  input: DriftInput,
+  each: EachDatabase = oneByOne,
+): Promise<DatabaseDrift[]> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const quarantined = await quarantinedTriggers(target, input);
-  const fenced = await fenceIsUp(source, input);
-  const found: DatabaseDrift[] = [];
-  for (const [place, database] of input.databases.entries()) {
-    const options = { step: 'drift', database, readOnly: true, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  const fenced = await fenceIsUp(source, input, each);
+  const [first] = input.databases;
+  const found = await each('the schema', input.databases, async (database, look) => {
+    const options = { step: 'drift', database, readOnly: true, statementTimeoutMs: STATEMENT_TIMEOUT_MS, ...look };
     // What a fence took from the roles of the source is no drift.
-    const shared = place === 0 && !fenced;
+    const shared = database === first && !fenced;
     const drift = await withSession(source, options, (from) =>
       withSession(target, options, async (to) => {
         const [wanted, there] = await Promise.all([
@@ -56,9 +60,9 @@ export async function findDrift(deps: Dependencies, input: DriftInput): Promise<
         );
       }),
     );
-    if (drift.found.length > 0) found.push({ database, ...drift });
-  }
-  return found;
+    return { database, ...drift };
+  });
+  return found.filter((drift) => drift.found.length > 0);
 }
 
 /** A table that was dropped and made anew on the source is not the one that the target has, be it as like it as it may. */
@@ -90,9 +94,11 @@ async function remadeTables(
   return new Set(remade.map(({ name }) => `table ${name}`));
 }
 
-async function fenceIsUp(access: Access, { id, databases }: DriftInput): Promise<boolean> {
-  const found = await inEachDatabase(access, databases, { step: 'drift', readOnly: true }, (session) =>
-    queryRows(session, `SELECT 1 FROM ${fenceTable(id)} WHERE purpose = 'pause' AND fenced_at IS NOT NULL`),
+async function fenceIsUp(access: Access, { id, databases }: DriftInput, each: EachDatabase): Promise<boolean> {
+  const found = await each('the fence', databases, (database, look) =>
+    withSession(access, { step: 'drift', database, readOnly: true, ...look }, (session) =>
+      queryRows(session, `SELECT 1 FROM ${fenceTable(id)} WHERE purpose = 'pause' AND fenced_at IS NOT NULL`),
+    ),
   );
   return found.some((rows) => rows.length > 0);
 }

@@ -1,17 +1,18 @@
 import { finalFailure } from '../../plan/failures';
 import { fenceSchema, type Named, publicationName, replicationRole, subscriptionName } from '../../plan/names';
 import type { Dependencies } from '../dependencies';
+import { type EachDatabase, oneByOne } from '../each-database';
 import {
   type Access,
   accessTo,
   escapeIdentifier,
   escapeLiteral,
-  inEachDatabase,
   queryOne,
   queryRows,
   type Session,
   withSession,
 } from '../postgres/session';
+import { refuseFailingApply } from '../follow/refuse-failing-apply';
 import { waitUntil } from '../wait';
 import type { DriftInput } from './find-drift';
 
@@ -26,27 +27,32 @@ interface NewTable {
 /**
  * Tables that were made on the source since the subscription and are on both sides by now: the subscription learns of them and
  * copies their rows. Waits until every table of every subscription is in step. Does nothing where there are none.
- * @throws ApplicationFailure SchemaDrifted for a table whose rows row-level security would hide
+ * @throws ApplicationFailure SchemaDrifted for a table whose rows row-level security would hide; SubscriptionFailed when the copy fails again and again
  * @see https://www.postgresql.org/docs/current/sql-altersubscription.html#SQL-ALTERSUBSCRIPTION-PARAMS-REFRESH-PUBLICATION
  */
-export async function takeNewTablesAlong(deps: Dependencies, input: DriftInput): Promise<string[]> {
+export async function takeNewTablesAlong(
+  deps: Dependencies,
+  input: DriftInput,
+  each: EachDatabase = oneByOne,
+): Promise<string[]> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  const taken: string[] = [];
-  await inEachDatabase(target, input.databases, { step: 'new-tables' }, async (session, database) => {
-    const subscription = subscriptionName(input, database);
-    const fresh = await newTables(source, session, input, database);
-    if (fresh.length > 0) {
-      refuseHiddenRows(input, fresh);
-      await allowReading(source, input.id, database, fresh);
-      await session.query(
-        `ALTER SUBSCRIPTION ${escapeIdentifier(subscription)} REFRESH PUBLICATION WITH (copy_data = true)`,
-      );
-      taken.push(...fresh.map(({ name }) => `${database}: ${name}`));
-    }
-    await untilInStep(session, subscription);
-    await forbidReading(source, input.id, database);
-  });
-  return taken;
+  const taken = await each('new tables', input.databases, (database, look) =>
+    withSession(target, { step: 'new-tables', database, ...look }, async (session) => {
+      const subscription = subscriptionName(input, database);
+      const fresh = await newTables(source, session, input, database);
+      if (fresh.length > 0) {
+        refuseHiddenRows(input, fresh);
+        await allowReading(source, input.id, database, fresh);
+        await session.query(
+          `ALTER SUBSCRIPTION ${escapeIdentifier(subscription)} REFRESH PUBLICATION WITH (copy_data = true)`,
+        );
+      }
+      await untilInStep(session, subscription, () => refuseFailingApply(deps, input));
+      await forbidReading(source, input.id, database);
+      return fresh.map(({ name }) => `${database}: ${name}`);
+    }),
+  );
+  return taken.flat();
 }
 
 /**
@@ -139,7 +145,7 @@ async function hasReaderRole(session: Session): Promise<boolean> {
   return has;
 }
 
-async function untilInStep(session: Session, subscription: string): Promise<void> {
+async function untilInStep(session: Session, subscription: string, stillGoes: () => Promise<void>): Promise<void> {
   await waitUntil(async () => {
     const copied = await queryRows<{ label: string }>(
       session,
@@ -148,6 +154,7 @@ async function untilInStep(session: Session, subscription: string): Promise<void
       [subscription],
     );
     if (copied.length === 0) return { done: undefined };
+    await stillGoes();
     return { waitingFor: `the first copy of ${copied.map(({ label }) => label).join(', ')}` };
   });
 }

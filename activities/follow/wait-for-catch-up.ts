@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { finalFailure } from '../../plan/failures';
 import { subscriptionName } from '../../plan/names';
 import { compareLsn, type Lsn } from '../../plan/lsn';
 import type { Lag } from '../../plan/progress';
-import { type Dependencies, instanceOf } from '../dependencies';
+import type { Dependencies } from '../dependencies';
 import { refuseDrift } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { readMark, writeMark } from '../postgres/fence-table';
@@ -11,9 +10,7 @@ import { accessTo, inEachDatabase, queryRows, type Session, withSession } from '
 import { appliedUpTo } from '../postgres/subscriptions';
 import { waitUntil } from '../wait';
 import { largest, type LagInput, readSlots, trendOf } from './read-lag';
-
-/** Apply retries an error for ever; so many failed tries at the same place are no passing trouble. */
-const APPLY_ERRORS_MAX = 5;
+import { refuseFailingApply } from './refuse-failing-apply';
 
 /**
  * Waits until the lag is below what the plan allows for a cutover, and a mark that is then written on the source has
@@ -22,8 +19,7 @@ const APPLY_ERRORS_MAX = 5;
  * @throws ApplicationFailure SlotLost; SchemaDrifted; SubscriptionFailed when apply fails again and again though the schemas are alike
  */
 export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promise<Lag> {
-  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  const errorsBefore: ErrorsBefore = new Map();
+  const source = await accessTo(deps, input, 'source');
   const drift = new DriftWatch(deps, input);
   let before = Number.POSITIVE_INFINITY;
   await waitUntil(async () => {
@@ -36,12 +32,10 @@ export async function waitForCatchUp(deps: Dependencies, input: LagInput): Promi
     if (bytes <= input.plan.cutover.maxLagBytes && slots.every(({ active }) => active)) return { done: undefined };
     // An apply worker that fails lets go of its slot each time; before PostgreSQL 15 nothing else tells.
     if (slots.some(({ active }) => !active)) await drift.look();
-    await inEachDatabase(target, input.databases, { step: 'catch-up', readOnly: true }, (session, database) =>
-      refuseApplyErrors(deps, session, input, database, errorsBefore),
-    );
+    await refuseFailingApply(deps, input);
     return { waitingFor: `lag ${bytes} bytes, ${trend}` };
   });
-  await marksArrive(deps, input, errorsBefore, drift);
+  await marksArrive(deps, input, drift);
   await refuseDrift(deps, input);
   await takeNewTablesAlong(deps, input);
   return { bytes: before, trend: 'steady', at: new Date().toISOString() };
@@ -67,12 +61,7 @@ class DriftWatch {
   }
 }
 
-async function marksArrive(
-  deps: Dependencies,
-  input: LagInput,
-  errorsBefore: ErrorsBefore,
-  drift: DriftWatch,
-): Promise<void> {
+async function marksArrive(deps: Dependencies, input: LagInput, drift: DriftWatch): Promise<void> {
   const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const mark = randomUUID();
   const before = new Map<string, Lsn>();
@@ -86,7 +75,7 @@ async function marksArrive(
       const applied = await appliedUpTo(session, subscriptionName(input, database));
       if (applied && compareLsn(applied, before.get(database) ?? applied) > 0) return { done: undefined };
       if (await stumbles(session, subscriptionName(input, database))) await drift.look();
-      await refuseApplyErrors(deps, session, input, database, errorsBefore);
+      await refuseFailingApply(deps, input);
       return { waitingFor: `mark in ${database}` };
     }),
   );
@@ -100,37 +89,4 @@ async function stumbles(session: Session, subscription: string): Promise<boolean
     [subscription],
   );
   return working.length === 0;
-}
-
-/** Failed tries of apply per database when this wait began: what failed before was mended, or it would not go on. */
-type ErrorsBefore = Map<string, number>;
-
-async function refuseApplyErrors(
-  deps: Dependencies,
-  session: Session,
-  input: LagInput,
-  database: string,
-  before: ErrorsBefore,
-): Promise<void> {
-  const errors = await countApplyErrors(session, subscriptionName(input, database));
-  const failed = errors - (before.get(database) ?? errors);
-  if (!before.has(database)) before.set(database, errors);
-  if (failed < APPLY_ERRORS_MAX) return;
-  await refuseDrift(deps, input);
-  throw finalFailure(
-    'SubscriptionFailed',
-    `Apply in database ${database} of ${instanceOf(input, 'target')} has failed ${failed} times since this step began. The reason is in the target's server log: aws rds download-db-log-file-portion --db-instance-identifier ${instanceOf(input, 'target')} --log-file-name <newest>. Both schemas are alike, so it is no drift: a row that is in the way, a trigger, a constraint. Mend it on the target, then send retry.`,
-  );
-}
-
-/** `pg_stat_subscription_stats` came with PostgreSQL 15; before, only the target's log tells. */
-async function countApplyErrors(session: Session, subscription: string): Promise<number> {
-  const missing = await queryRows(session, `SELECT 1 WHERE to_regclass('pg_stat_subscription_stats') IS NULL`);
-  if (missing.length > 0) return 0;
-  const [row] = await queryRows<{ errors: string }>(
-    session,
-    'SELECT apply_error_count::text AS errors FROM pg_stat_subscription_stats WHERE subname = $1',
-    [subscription],
-  );
-  return Number(row?.errors ?? 0);
 }

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { DatabaseError } from 'pg';
 import { fenceSchema } from '../../plan/names';
 import { isSqlState } from '../classify-error';
 import type { Dependencies } from '../dependencies';
@@ -80,10 +81,31 @@ async function warmDatabase(access: Access, database: string, ours: string, warm
     } else {
       warming.unavailable = true;
     }
-    warming.doing = `statistics of ${database}`;
-    await first.query('ANALYZE');
+    await analyze(first, (table) => (warming.doing = `statistics of ${database}${table && `, ${table}`}`));
   } finally {
     await Promise.allSettled(sessions.map((session) => session.end()));
+  }
+}
+
+/**
+ * Gathers statistics of every table. The server says of each that it begins with it, but not in which one it failed: an expression of an index that
+ * calls a function, for example.
+ */
+async function analyze(session: Session, doing: (table: string) => void): Promise<void> {
+  let table: string | undefined;
+  const hear = ({ message }: { readonly message: string | undefined }) => {
+    const begun = /^analyzing "(.*)"(?: inheritance tree)?$/.exec(message ?? '')?.[1];
+    if (begun !== undefined) doing((table = begun));
+  };
+  doing('');
+  session.on('notice', hear);
+  try {
+    await session.query('ANALYZE (VERBOSE)');
+  } catch (error) {
+    if (error instanceof DatabaseError && table !== undefined) error.table ??= table;
+    throw error;
+  } finally {
+    session.off('notice', hear);
   }
 }
 

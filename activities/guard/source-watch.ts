@@ -7,6 +7,7 @@ import { readMark } from '../postgres/fence-table';
 import { type Access, accessTo, inEachDatabase, withSession } from '../postgres/session';
 import { findSubscription } from '../postgres/subscriptions';
 import { findInstance } from '../rds/find-instance';
+import { warnOfFailingApply } from './failing-apply';
 import { warnOfBareTables } from './bare-tables';
 import { forecast, remember, type Sample } from './forecast';
 import { type FreeStorage, freeStorageOfSource } from './free-storage';
@@ -16,6 +17,8 @@ import { missingLinks, readChain, writeLink } from './mark-chain';
 import { type Figures, readFigures, recreatedBetween } from './read-figures';
 
 const STEP = { step: 'guard' } as const;
+/** Time between looks at apply; each costs calls of AWS and a session on the other side. */
+const APPLY_EVERY_MS = 30_000;
 
 /** What one look found. */
 export interface Look {
@@ -31,6 +34,7 @@ export class SourceWatch {
   #bytesBefore: number | undefined;
   #closeLookAt = 0;
   #fromCloseLook: readonly Warning[] = [];
+  #apply: { readonly at: number; readonly warnings: readonly Warning[] } = { at: 0, warnings: [] };
   #changedSchemas: readonly string[] = [];
   /** Links of the chain that were missing on the target at the close look before. */
   #suspects: ReadonlySet<string> = new Set();
@@ -49,6 +53,7 @@ export class SourceWatch {
     if (recreated) throw slotLost(recreated, 'not the one that we made: somebody dropped it and made it anew');
     this.#figures = figures;
     if (Date.now() - this.#closeLookAt >= FINGERPRINT_EVERY_MS) await this.#lookClosely();
+    if (Date.now() - this.#apply.at >= APPLY_EVERY_MS) await this.#lookAtApply();
     return this.#judge(slots, figures, storage);
   }
 
@@ -117,6 +122,7 @@ export class SourceWatch {
     const warnings = [
       ...judgeSource(this.input.plan, lag, health, figures.ceilingBytes ?? undefined),
       ...this.#fromCloseLook,
+      ...this.#apply.warnings,
     ];
     return { report: { ...lag, ...(warnings.length > 0 ? { warnings } : {}) }, health, slots };
   }
@@ -141,6 +147,13 @@ export class SourceWatch {
     ];
     await this.#compareChains();
     this.#closeLookAt = Date.now();
+  }
+
+  /** Whether the other side gets any further. It may not be there yet, or be away for a moment: that is for others to say. */
+  async #lookAtApply(): Promise<void> {
+    const { deps, input } = this;
+    const warnings = await warnOfFailingApply(deps, input).catch(() => this.#apply.warnings);
+    this.#apply = { at: Date.now(), warnings };
   }
 
   /** Twice in a row, since a guard that is taken for dead may write one late mark more. */

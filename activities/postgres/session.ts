@@ -8,6 +8,7 @@ import { endpointOf, findInstance, requireInstance } from '../rds/find-instance'
 import { isOurTarget, isTheSource } from '../rds/ownership';
 import { readCredentials } from '../secrets/credentials';
 import { answersOnly } from './password-methods';
+import { rememberPlaces } from './statement-place';
 
 export { escapeIdentifier, escapeLiteral };
 export type Session = Client;
@@ -41,6 +42,8 @@ export interface SessionOptions {
   readonly lockTimeoutMs?: number;
   /** `default_transaction_read_only`; default off, also where a fence has made it the database's default. */
   readonly readOnly?: boolean;
+  /** Ends the session, and what it is doing on the server, when it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -139,19 +142,25 @@ export async function openSession(access: Access, options: SessionOptions): Prom
   try {
     await client.connect();
     await client.query(settingsOf(options));
+    rememberPlaces(client, options);
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;
   }
   const signal = asyncLocalStorage.getStore()?.cancellationSignal;
-  if (signal && statementTimeoutMs > DEFAULT_STATEMENT_TIMEOUT_MS) cancelWithActivity(client, access, signal);
+  if (signal && statementTimeoutMs > DEFAULT_STATEMENT_TIMEOUT_MS) cancelWith(signal, client, access);
+  if (options.signal) {
+    cancelWith(options.signal, client, access);
+    cutWith(options.signal, client);
+  }
   return client;
 }
 
 /**
  * Settings of every session of ours, whatever the parameter group, `ALTER DATABASE` and `ALTER ROLE` say: every one that changes what a value
  * means or how it is spelt (comparisons rely on one spelling), whose rights we have, and what would end us. A table whose rows row-level
- * security would hide from us gives an error instead of a part of its rows. Idle sessions of ours stay: the parameter group may end them.
+ * security would hide from us gives an error instead of a part of its rows. Idle sessions of ours stay: the parameter group may end them. Of a
+ * database without an encoding everything is sent as it is: with the driver's UTF-8, the first byte that is none would be an error.
  * @see https://www.postgresql.org/docs/current/runtime-config-client.html and runtime-config-compatible.html
  */
 export function settingsOf(options: Pick<SessionOptions, 'statementTimeoutMs' | 'lockTimeoutMs' | 'readOnly'>): string {
@@ -164,14 +173,15 @@ export function settingsOf(options: Pick<SessionOptions, 'statementTimeoutMs' | 
     SET array_nulls = on; SET transform_null_equals = off; SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off;
     SET standard_conforming_strings = on; SET row_security = off;
     SELECT set_config(name, '0', false) FROM pg_settings
-     WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`;
+     WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')
+     UNION ALL SELECT set_config('client_encoding', 'SQL_ASCII', false) WHERE current_setting('server_encoding') = 'SQL_ASCII'`;
 }
 
 /** The server process of a session. */
 export const pidOf = (session: Session): number => (session as Session & { processID: number | null }).processID ?? 0;
 
 /** The server goes on with a statement whose client only stops listening, so it has to be told. */
-function cancelWithActivity(client: Client, access: Access, signal: AbortSignal): void {
+function cancelWith(signal: AbortSignal, client: Client, access: Access): void {
   const cancel = () => {
     const options = { step: 'cancel', database: 'postgres' };
     // Best effort: the activity ends in any case, and the timeout ends the statement.
@@ -181,6 +191,14 @@ function cancelWithActivity(client: Client, access: Access, signal: AbortSignal)
   };
   signal.addEventListener('abort', cancel, { once: true });
   client.once('end', () => signal.removeEventListener('abort', cancel));
+}
+
+/** Nobody waits for the answer of what was cancelled. */
+function cutWith(signal: AbortSignal, client: Client): void {
+  const cut = () => cutSession(client);
+  if (signal.aborted) return cut();
+  signal.addEventListener('abort', cut, { once: true });
+  client.once('end', () => signal.removeEventListener('abort', cut));
 }
 
 /** A server that does not answer any more would be waited for. */

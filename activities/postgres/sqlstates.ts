@@ -28,6 +28,14 @@ export const SQLSTATE = {
   deadlockDetected: '40P01',
   /** lock_not_available: `lock_timeout` ended the wait */
   lockNotAvailable: '55P03',
+  /** object_in_use: a slot that is read, a database with sessions */
+  objectInUse: '55006',
+  /** read_only_sql_transaction: also of a server that is in recovery */
+  readOnlyTransaction: '25006',
+  /** program_limit_exceeded: a value or a text would have more than 1 GB */
+  programLimitExceeded: '54000',
+  /** out_of_memory */
+  outOfMemory: '53200',
   /** query_canceled: `statement_timeout` or `pg_cancel_backend` */
   queryCanceled: '57014',
 } as const;

@@ -5,6 +5,7 @@ import { isSqlState } from '../classify-error';
 import { dropDdlBlock } from '../drift/ddl-block';
 import { refuseDrift } from '../drift/find-drift';
 import { awsOf, type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
+import { whyApplyFails } from '../follow/apply-error';
 import { endpointOf, requireInstance } from '../rds/find-instance';
 import { ensureReplicationCredentials } from '../secrets/replication-secret';
 import { waitUntil } from '../wait';
@@ -203,9 +204,10 @@ export async function enableSubscriptions(
     await waitUntil(async () => {
       if (await isReceiving(session, name)) return { done: undefined };
       if (Date.now() > giveUpAt) {
+        const { text } = await whyApplyFails(deps, input, { name, origin: originOf(subscription) });
         throw finalFailure(
           'SubscriptionFailed',
-          `Subscription ${name} in database ${database} of ${instanceOf(input, 'target')} is enabled but has no worker. Why: the newest lines of the target's server log (aws rds describe-db-log-files).`,
+          `Subscription ${name} in database ${database} of ${instanceOf(input, 'target')} is enabled but has no worker. ${text} Correct it, then send retry.`,
         );
       }
       return { waitingFor: `worker of ${name}` };

@@ -1,6 +1,7 @@
 import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { isSqlState } from '../classify-error';
+import { eachOf } from '../each-of';
 import { reportProgress } from '../heartbeat';
 import { type Access, escapeIdentifier, queryOne, type Session, withSession } from '../postgres/session';
 import { SQLSTATE } from '../postgres/sqlstates';
@@ -147,14 +148,6 @@ export async function lookInside(access: Access, sight: Sight, checks: readonly 
 /** Databases are looked at side by side, but told of in one order. */
 const inOrder = (rows: readonly In<object>[], { databases }: Sight): In<object>[] =>
   databases.flatMap((database) => rows.filter((row) => row.database === database));
-
-async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const worker = async () => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
-}
 
 /** What the role lacks in the server; judged with what it lacks in the databases. */
 const privileges = (lacks: Lack[]): ServerCheck => ({

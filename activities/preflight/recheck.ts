@@ -2,7 +2,8 @@ import type { DBInstance } from '@aws-sdk/client-rds';
 import { type Check, CHECKS } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
-import { type Access, accessTo, inEachDatabase, withSession } from '../postgres/session';
+import { type EachDatabase, oneByOne } from '../each-database';
+import { type Access, accessTo, withSession } from '../postgres/session';
 import { parameterGroupOf, requireInstance } from '../rds/find-instance';
 import { checkDatabaseList, listDatabases } from './check-database-list';
 import { serverLacks } from './check-privileges';
@@ -21,7 +22,12 @@ const again = <T extends { readonly code: Check['code'] }>(checks: readonly T[])
  * The checks whose facts may have changed since the preflight, made again before the cutover gate opens. Fence and traffic
  * switches are left out: the board reads them itself. What is ours by now (slots, publications, sessions) is no finding.
  */
-export async function recheck(deps: Dependencies, ref: MigrationRef, databases: readonly string[]): Promise<Check[]> {
+export async function recheck(
+  deps: Dependencies,
+  ref: MigrationRef,
+  databases: readonly string[],
+  each: EachDatabase = oneByOne,
+): Promise<Check[]> {
   const aws = awsOf(deps, ref);
   const [instance, source, target, key] = await Promise.all([
     requireInstance(aws, ref.plan.source.instance),
@@ -33,7 +39,7 @@ export async function recheck(deps: Dependencies, ref: MigrationRef, databases: 
   const plan: Plan = { ...ref.plan, databases: [...databases], replicaIdentity: 'require' };
   const [onSource, onTarget, around] = await Promise.all([
     lookAgain(source, plan, parameterGroupOf(instance).name),
-    collationsOf(target, databases),
+    collationsOf(target, databases, each),
     lookAround(aws, ref, instance),
   ]);
   return [key.check, ...around, ...onSource, onTarget];
@@ -60,12 +66,11 @@ async function lookAgain(access: Access, plan: Plan, parameterGroup: string): Pr
 }
 
 /** The target may have other libraries than the source: its indexes were built with the source's. */
-async function collationsOf(access: Access, databases: readonly string[]): Promise<Check> {
-  const found = await inEachDatabase(
-    access,
-    databases,
-    { step: 'go-no-go', readOnly: true },
-    async (session, database) => (await driftedCollations(session)).map((one) => ({ ...one, database })),
+async function collationsOf(access: Access, databases: readonly string[], each: EachDatabase): Promise<Check> {
+  const found = await each('collations', databases, (database, look) =>
+    withSession(access, { step: 'go-no-go', database, readOnly: true, ...look }, async (session) =>
+      (await driftedCollations(session)).map((one) => ({ ...one, database })),
+    ),
   );
   return judgeCollations(found.flat(), 'the target');
 }

@@ -1,9 +1,10 @@
 import { type BoardLine, green, red } from '../../plan/board';
 import { publicationName, slotName, subscriptionName } from '../../plan/names';
 import { type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { type EachDatabase, oneByOne } from '../each-database';
 import { findPublication } from '../postgres/create-publications';
 import { findSlot } from '../postgres/create-slots';
-import { accessTo, inEachDatabase, queryRows, withSession } from '../postgres/session';
+import { accessTo, queryRows, withSession } from '../postgres/session';
 
 type Input = MigrationRef & { readonly databases: readonly string[] };
 
@@ -11,9 +12,13 @@ type Input = MigrationRef & { readonly databases: readonly string[] };
  * Whether the way back could begin: on the source a disabled subscription in each database, on the target the publication that it
  * follows. The slot of the target is made right before the pause; one that is there already must have no reader.
  */
-export async function lookAtWayBack(deps: Dependencies, input: Input): Promise<BoardLine[]> {
+export async function lookAtWayBack(
+  deps: Dependencies,
+  input: Input,
+  each: EachDatabase = oneByOne,
+): Promise<BoardLine[]> {
   if (input.plan.soak.wayBack === 'none') return [];
-  const found = [...(await lookAtSource(deps, input)), ...(await lookAtTarget(deps, input))];
+  const found = [...(await lookAtSource(deps, input)), ...(await lookAtTarget(deps, input, each))];
   if (found.length > 0) return red('way-back', ...found);
   const [source, target] = [instanceOf(input, 'source'), instanceOf(input, 'target')];
   return green(
@@ -41,15 +46,12 @@ async function lookAtSource(deps: Dependencies, input: Input): Promise<string[]>
   });
 }
 
-async function lookAtTarget(deps: Dependencies, input: Input): Promise<string[]> {
+async function lookAtTarget(deps: Dependencies, input: Input, each: EachDatabase): Promise<string[]> {
   const target = instanceOf(input, 'target');
   const publication = publicationName(input.id);
-  const options = { step: 'go-no-go', readOnly: true };
-  const found = await inEachDatabase(
-    await accessTo(deps, input, 'target'),
-    input.databases,
-    options,
-    async (session, database) => {
+  const access = await accessTo(deps, input, 'target');
+  const found = await each('the way back', input.databases, (database, look) =>
+    withSession(access, { step: 'go-no-go', database, readOnly: true, ...look }, async (session) => {
       const published = await findPublication(session, publication);
       const slot = await findSlot(session, slotName(input, database));
       return [
@@ -62,7 +64,7 @@ async function lookAtTarget(deps: Dependencies, input: Input): Promise<string[]>
           ? [`replication slot ${slotName(input, database)} of ${target} is read by somebody before the cutover`]
           : []),
       ];
-    },
+    }),
   );
   return found.flat();
 }

@@ -1,5 +1,6 @@
 import { subscriptionName } from '../../plan/names';
 import { type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { whyApplyFails } from '../follow/apply-error';
 import { accessTo, queryRows, withSession } from '../postgres/session';
 
 /** Subscriptions of ours, on the side that changes go to, that don't receive; each as a sentence. */
@@ -15,10 +16,11 @@ export async function notReceiving(
     ),
   );
   const names = new Set(running.map(({ name }) => name));
-  return input.databases
-    .filter((database) => !names.has(subscriptionName(input, database)))
-    .map(
-      (database) =>
-        `the subscription in database ${database} of ${instanceOf(input, 'target')} does not receive: the newest lines of its server log say why`,
-    );
+  const silent = input.databases.filter((database) => !names.has(subscriptionName(input, database)));
+  return Promise.all(
+    silent.map(async (database) => {
+      const { text } = await whyApplyFails(deps, input, { name: subscriptionName(input, database) });
+      return `the subscription in database ${database} of ${instanceOf(input, 'target')} does not receive. ${text}`;
+    }),
+  );
 }

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { redLines } from '../../plan/board';
 import { GATES, type GateName } from '../../plan/gates';
-import { runCommand } from '../command';
+import { runCommand, sayOnce } from '../command';
 import { withClient } from '../connect';
 import { CommandError, EXIT } from '../exit-codes';
 import { Migrations } from '../migrations';
@@ -50,11 +50,12 @@ export function addBoard(program: Command): void {
     .description('look at the board before the cutover; exit code 0: go')
     .action((id: string, _options, command: Command) =>
       runCommand(command, async () => {
-        const { board, blocked } = await withClient((client) => new Migrations(client).goNoGo(id));
+        const progress = await withClient((client) => new Migrations(client).goNoGo(id, sayOnce()));
+        const { board } = progress;
         if (!board) throw new CommandError(EXIT.refused, 'There is no board yet: try again in a moment.');
         const go = redLines(board.lines).length === 0;
         const exitCode = go ? EXIT.ok : EXIT.refused;
-        return { text: renderBoard(board, blocked), json: { migration: id, go, ...board }, exitCode };
+        return { text: renderBoard(board, progress), json: { migration: id, go, ...board }, exitCode };
       }),
     );
   program

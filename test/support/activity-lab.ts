@@ -11,9 +11,7 @@ import { SnapshotHolder } from '../../activities/compare/snapshot-holder';
 import type { Aws, Dependencies } from '../../activities/dependencies';
 import { type SecretUse, TAG_USE } from '../../activities/secrets/secret-use';
 import type { Plan, PlanInput } from '../../plan/plan';
-import { ActivityHeartbeat } from '../../worker/interceptors/activity-heartbeat';
-import { FailureClassifier } from '../../worker/interceptors/failure-classifier';
-import { PayloadSize } from '../../worker/interceptors/payload-size';
+import { ACTIVITY_INTERCEPTORS } from '../../worker/interceptors';
 import { parsedPlan, SMALLEST_PLAN } from './plan';
 import { type StartedWatchdog, startWatchdog } from '../../worker/watchdog/start';
 import { MASTER, StandIn } from './stand-in';
@@ -129,11 +127,7 @@ export class ActivityLab {
       { activityType: name, activityId, attempt, heartbeatDetails },
       {
         logger: QUIET,
-        interceptors: [
-          () => ({ inbound: new PayloadSize() }),
-          (context) => ({ inbound: new ActivityHeartbeat(context) }),
-          (context) => ({ inbound: new FailureClassifier(context) }),
-        ],
+        interceptors: [...ACTIVITY_INTERCEPTORS],
       },
     );
     const activity = this.#activities[name] as unknown as (input: unknown) => Promise<unknown>;

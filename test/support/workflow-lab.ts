@@ -69,10 +69,11 @@ export class WorkflowLab {
     overrides: Overrides = {},
     plan: PlanInput = SMALLEST_PLAN,
     workflow: string = WORKFLOW_TYPE,
+    options: Partial<WorkerOptions> = {},
   ): Promise<ScriptedMigration> {
     const script = new ScriptedActivities(overrides);
     const taskQueue = `test-${randomUUID()}`;
-    const stop = await this.startWorker(taskQueue, script);
+    const stop = await this.startWorker(taskQueue, script, options);
     const handle = await this.start(taskQueue, plan, workflow);
     const migration = new ScriptedMigration(handle, script, stop, this.pace);
     this.#migrations.push(migration);

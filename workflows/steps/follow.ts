@@ -1,7 +1,9 @@
 import type { SourceFacts } from '../../plan/checks';
 import { act } from '../act';
 import { bytes } from '../../plan/format';
+import { notProvenLines } from '../../plan/report';
 import type { Migration } from '../migration';
+import { shortList } from './surprises';
 
 /** Readers need them from the moment of the switch on, so they are made before it. */
 async function replicas(migration: Migration): Promise<void> {
@@ -47,6 +49,9 @@ export async function follow(migration: Migration, { databases }: SourceFacts): 
   await migration.step('verify', async (note) => {
     const compared = await act('verifyContents', input);
     migration.report.verify = compared;
-    note(`${compared.rows} rows of ${compared.tables} tables agree, ${compared.undecided} undecided`);
+    const unread = compared.notProvenTables ? `, ${compared.notProvenTables} tables could not be compared` : '';
+    note(`${compared.rows} rows of ${compared.tables} tables agree, ${compared.undecided} undecided${unread}`);
+    const lines = notProvenLines(compared);
+    if (lines.length > 0) migration.notice(`NOT COMPARED: ${shortList(lines, lines.length)}`);
   });
 }

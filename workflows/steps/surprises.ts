@@ -27,7 +27,7 @@ export function surprises(proof: Proof): string[] {
 /** So many things are named in one notice. */
 const SHOWN = 10;
 
-const shortList = (texts: readonly string[], count: number): string => {
+export const shortList = (texts: readonly string[], count: number): string => {
   const shown = texts.slice(0, SHOWN);
   return `${shown.join('; ')}${count > shown.length ? `; and ${count - shown.length} more` : ''}`;
 };

@@ -23,6 +23,28 @@ export const FAILURES: Readonly<Record<string, Scenario>> = {
       await migration.approve('cutover', 'decommission');
     },
   }),
+  'told-of-retries': () => {
+    const [begun, made] = [new Door(), new Door()];
+    const told = { activity: 'createSnapshot', attempt: 9, since: '2026-11-30T10:00:00.000Z', message: 'throttled' };
+    return {
+      plan: BRIEF,
+      activities: {
+        createSnapshot: async () => {
+          begun.open();
+          await made.goThrough();
+          return { snapshot: 'keyshift-m-snapshot', sizeGiB: 100 };
+        },
+      },
+      async operate(migration) {
+        await begun.opened;
+        await migration.update('retrying', told);
+        await migration.update('retrying', { activity: told.activity, over: true });
+        await migration.update('retrying', told);
+        made.open();
+        await migration.approve('cutover', 'decommission');
+      },
+    };
+  },
   'plan-invalid': () => ({
     plan: { source: { instance: '1' }, target: {} } as unknown as PlanInput,
     operate: alone,

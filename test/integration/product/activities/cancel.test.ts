@@ -1,4 +1,5 @@
 import { waitFor } from '../../../../local/world/wait-for';
+import { accessTo, withSession } from '../../../../activities/postgres/session';
 import { applicationName, slotName } from '../../../../plan/names';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { MARK } from '../../../support/migration-steps';
@@ -19,6 +20,24 @@ const creating = () =>
     'app-db',
     `SELECT pid FROM pg_stat_activity WHERE application_name = '${applicationName(ref.id, 'slot')}' AND state = 'active'`,
   );
+
+test('a session ends with its signal, and so does what it is doing in the server', async () => {
+  const access = await accessTo(lab.dependencies, ref, 'source');
+  const timeout = new AbortController();
+  const options = { step: 'look', database: 'postgres', signal: timeout.signal };
+  const sleeping = () =>
+    lab.sql(
+      'app-db',
+      `SELECT pid FROM pg_stat_activity WHERE application_name = '${applicationName(ref.id, 'look')}' AND state = 'active'`,
+    );
+  const looking = expect(
+    withSession(access, options, (session) => session.query('SELECT pg_sleep(50)')),
+  ).rejects.toThrow();
+  await waitFor('it looks', async () => (await sleeping()).length > 0);
+  timeout.abort();
+  await looking;
+  await waitFor('it has ended in the server', async () => (await sleeping()).length === 0);
+});
 
 test('an abort does not wait for a statement that waits itself: it is cancelled in the server', async () => {
   const holder = await lab.standIn.connect('app-db', { database: 'postgres' });

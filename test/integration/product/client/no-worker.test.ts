@@ -1,10 +1,12 @@
 import { CommandError, EXIT } from '../../../../client/exit-codes';
 import { Migrations } from '../../../../client/migrations';
 import { MESSAGES, NO_CREDENTIALS, TASK_QUEUE } from '../../../../plan/temporal';
+import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { waitFor } from '../../../../local/world/wait-for';
 import { SMALLEST_PLAN } from '../../../support/plan';
-import { ScriptedActivities } from '../../../support/scripted-activities';
+import { boardWith, COMPARISON, Door, ScriptedActivities } from '../../../support/scripted-activities';
 import { WorkflowLab } from '../../../support/workflow-lab';
 
 /** What a command promises: an answer within this, in milliseconds, also when nobody is there. */
@@ -94,6 +96,41 @@ describe('when the worker is gone', () => {
     await expect(migrations.report('ended')).resolves.toMatchObject({ status: 'aborted' });
     await expect(migrations.progress('ended')).resolves.toMatchObject({ status: 'aborted' });
   });
+});
+
+it('go-no-go waits for a board that takes longer than an answer, and says how far it is', async () => {
+  const [verifying, looked] = [new Door(), new Door()];
+  let isOpen = false;
+  void looked.opened.then(() => (isOpen = true));
+  const script = new ScriptedActivities({
+    verifyContents: async () => {
+      await verifying.goThrough();
+      return COMPARISON;
+    },
+    readGoNoGo: async () => {
+      while (!isOpen) {
+        Context.current().heartbeat({ waitingFor: 'the board: the schema, 3 of 8 databases' });
+        await Context.current().sleep(100);
+      }
+      return boardWith();
+    },
+  });
+  const stop = await lab.startWorker(TASK_QUEUE, script);
+  const migrations = new Migrations(lab.environment.client);
+  const free = { approval: false };
+  try {
+    await migrations.start('slow', { ...SMALLEST_PLAN, gates: { 'reboot-source': free } });
+    await waitFor('both sides are compared', async () => script.count('verifyContents') > 0);
+    const heard: string[] = [];
+    const asked = migrations.goNoGo('slow', (text) => heard.push(text));
+    await waitFor('it says how far it is', () => heard.some((text) => /still looking.*3 of 8 databases/.test(text)));
+    looked.open();
+    await expect(asked).resolves.toMatchObject({ board: { lines: boardWith().lines } });
+    await migrations.abort('slow', { by: 'anna', reason: 'x' });
+    await lab.environment.client.workflow.getHandle('slow').result();
+  } finally {
+    await stop();
+  }
 });
 
 it('a worker without AWS credentials is told of by preflight and start, and in what status shows', async () => {

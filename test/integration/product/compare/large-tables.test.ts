@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Client } from 'pg';
 import { ComparisonProgress, type SavedComparison } from '../../../../activities/compare/progress';
+import { fingerprintsOf } from '../../../../activities/compare/row-fingerprints';
 import type { TableDifference } from '../../../../plan/report';
 import { CompareLab, openPlain, type Place } from '../../../support/compare-lab';
 import { BareServer } from '../../../support/postgres';
@@ -218,3 +219,99 @@ const countsOf = (differences: readonly TableDifference[]) =>
     onlyOnTarget,
     different,
   }));
+
+describe('what PostgreSQL makes no text of', () => {
+  let [source, target]: BareServer[] = [];
+  let places: [Place, Place];
+  let lab: CompareLab | undefined;
+  const onBoth = async (statements: string) => {
+    await Promise.all(places.map((place) => once(place, statements)));
+  };
+  const once = async (place: Place, statements: string) => {
+    const client = await openPlain(place);
+    await client.query(statements).finally(() => client.end());
+  };
+
+  beforeAll(async () => {
+    const [one, two] = await Promise.all([BareServer.create(14), BareServer.create(17)]);
+    [source, target] = [one, two];
+    places = [
+      { server: one, database: 'postgres' },
+      { server: two, database: 'postgres' },
+    ];
+  });
+  afterEach(async () => {
+    await lab?.close();
+    lab = undefined;
+  });
+  afterAll(() => Promise.allSettled([source?.remove(), target?.remove()]));
+
+  /** More than 512 MiB: in hexadecimal, more than 1 GB. */
+  const LONG = 540_000_000;
+  /** Long enough to be hashed without its text. */
+  const MEDIUM = 20_000_000;
+
+  it('is compared all the same: long values; what can not be is named, and nothing is retried', async () => {
+    // In `papers` TOAST is smaller than the table, so that rows are made texts of first.
+    await onBoth(`CREATE TABLE files (id int PRIMARY KEY, body bytea); CREATE DOMAIN document AS bytea;
+      INSERT INTO files VALUES (1, convert_to(repeat('x', ${MEDIUM}), 'UTF8')), (2, 'short'), (3, NULL);
+      CREATE TABLE papers (id int PRIMARY KEY, body document, title text);
+      INSERT INTO papers SELECT i, 'short', repeat('y', 700) FROM generate_series(10, 20000) AS i;
+      INSERT INTO papers VALUES (1, convert_to(repeat('x', ${LONG}), 'UTF8'), 'title');
+      CREATE TABLE folders (id int PRIMARY KEY, bodies document[]); INSERT INTO folders SELECT 1, ARRAY[body] FROM papers WHERE id = 1`);
+    lab = await CompareLab.open(places[0], places[1], { workers: 1 });
+    const same = await lab.run();
+    expect(same.differences).toEqual([]);
+    expect(same.notProven).toEqual([
+      {
+        database: 'test',
+        schema: 'public',
+        table: 'folders',
+        why: expect.stringMatching(/^a value is too long to be compared: /) as string,
+      },
+    ]);
+    expect([same.tables, same.rows]).toEqual([2, 3 + 19_991 + 1]);
+
+    await onBoth('DROP TABLE folders; UPDATE papers SET body = NULL WHERE id = 1');
+    await once(places[1], `UPDATE files SET body = set_byte(body, ${MEDIUM - 1}, 0) WHERE id = 1`);
+    await once(places[0], `UPDATE files SET body = '' WHERE id = 3`);
+    const [difference, ...more] = await lab.differences({ showValues: true });
+    expect(more).toEqual([]);
+    expect(difference?.table).toBe('public.files');
+    expect(difference?.rows?.map(({ key, columns }) => [key, columns])).toEqual([
+      ['(1)', ['body']],
+      ['(3)', ['body']],
+    ]);
+  }, 300_000);
+
+  it('bytes that are no text in any encoding are compared in a database that has none', async () => {
+    await onBoth(`CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`);
+    places = [
+      { ...places[0], database: 'bytes' },
+      { ...places[1], database: 'bytes' },
+    ];
+    await onBoth(String.raw`CREATE TABLE names (name text PRIMARY KEY, note text);
+      INSERT INTO names VALUES (E'caf\xe9', E'na\xefve'), ('plain', 'x')`);
+    lab = await CompareLab.open(places[0], places[1], { workers: 1 });
+    await expect(lab.differences()).resolves.toEqual([]);
+    await once(places[1], String.raw`UPDATE names SET note = E'na\xeeve' WHERE name = E'caf\xe9'`);
+    // A live comparison looks each row up again, by its key.
+    const lookedUp: unknown[] = [];
+    const [difference] = await lab.differences({
+      showValues: true,
+      decide: async (pair, table, found) => {
+        lookedUp.push(...(await fingerprintsOf(pair.source, table, found)).keys());
+        return { different: found };
+      },
+    });
+    expect(lookedUp).toEqual([String.raw`(caf\351)`]);
+    expect(difference?.rows).toEqual([
+      {
+        key: String.raw`(caf\351)`,
+        kind: 'different',
+        columns: ['note'],
+        values: [{ column: 'note', source: String.raw`na\357ve`, target: String.raw`na\356ve` }],
+      },
+    ]);
+  });
+});

@@ -48,6 +48,70 @@ test('marks grow, also where the guard moves to a worker whose clock is behind',
   }
 });
 
+describe('apply that fails again and again', () => {
+  const { target } = SMALLEST_PLAN;
+  const onTarget = (statement: string) =>
+    lab.sql(
+      target.instance,
+      `SET default_transaction_read_only = off; SET transaction_read_only = off; ${statement}`,
+      'shop',
+    );
+  const boardLine = async () => {
+    const { lines } = await lab.run('readGoNoGo', { ...steps.input, onlyLook: true });
+    return lines.find(({ code }) => code === 'apply');
+  };
+  const why =
+    /duplicate key value violates unique constraint "orders_pkey" \(processing remote data .*"public\.orders"/;
+
+  test('is no trouble while it works', async () => {
+    await expect(boardLine()).resolves.toEqual({ code: 'apply', red: false, text: 'apply works in 2 databases' });
+  });
+
+  test('is told by the guard, by the board and by whoever waits for it, with the error of the log but no row', async () => {
+    await onTarget(`INSERT INTO orders VALUES (4711, 'in the way')`);
+    await lab.sql(SOURCE, `INSERT INTO orders VALUES (4711, 'a secret')`, 'shop');
+    const warned = await waitFor(
+      'the guard warns',
+      async () => (await guard(0)).warnings?.find(({ code }) => code === 'apply-fails-shop'),
+      { timeoutMs: 120_000, everyMs: 2_000 },
+    );
+    expect(warned.text).toMatch(/^apply in database shop of app-db-encrypted has failed \d+ times at the same place/);
+    expect(warned.text).toMatch(why);
+    const board = await boardLine();
+    expect(board).toMatchObject({ red: true, final: true, text: expect.stringMatching(why) as string });
+    const failure = expect(lab.run('verifyContents', steps.input)).rejects;
+    await failure.toMatchObject({ type: 'SubscriptionFailed', message: expect.stringMatching(why) as string });
+    for (const text of [warned.text, board?.text]) {
+      expect(text).not.toContain('4711');
+      expect(text).not.toContain('secret');
+    }
+  });
+
+  test('is over by itself when what was in the way is gone', async () => {
+    await onTarget('DELETE FROM orders WHERE id = 4711');
+    await waitFor('the board is green again', async () => (await boardLine())?.red === false, {
+      timeoutMs: 120_000,
+      everyMs: 2_000,
+    });
+    expect((await guard(0)).warnings ?? []).toEqual([]);
+    await lab.run('waitForCatchUp', steps.input);
+  });
+});
+
+test('statistics that can not be gathered fail at the table whose index asks for them', async () => {
+  const onTarget = (statement: string) =>
+    lab.sql(
+      SMALLEST_PLAN.target.instance,
+      `SET default_transaction_read_only = off; SET transaction_read_only = off; ${statement}`,
+      'shop',
+    );
+  await onTarget(`CREATE FUNCTION kind(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT max(note) FROM orders';
+    CREATE INDEX events_kind ON events (kind(what))`);
+  await expect(lab.run('warmTarget', steps.input)).rejects.toMatchObject({ code: '42P01', table: 'public.events' });
+  await onTarget('DROP FUNCTION kind(text) CASCADE');
+  await lab.run('warmTarget', steps.input);
+});
+
 test('a source that runs out of storage is rid of our slots, and of ours only; the reason is kept', async () => {
   await lab.sql(SOURCE, `SELECT pg_create_logical_replication_slot('of_others', 'test_decoding')`);
   // Apply stands still, and the source keeps WAL for it.

@@ -1,3 +1,5 @@
+import type { WorkerOptions } from '@temporalio/worker';
+import { DatabaseError } from 'pg';
 import type { Activities } from '../../../../activities';
 import { waitFor } from '../../../../local/world/wait-for';
 import { finalFailure } from '../../../../plan/failures';
@@ -5,6 +7,9 @@ import type { StepName } from '../../../../plan/steps';
 import { boardWith, Door, LAG, type Overrides, switched, untilCancelled } from '../../../support/scripted-activities';
 import { SMALLEST_PLAN } from '../../../support/plan';
 import { WorkflowLab } from '../../../support/workflow-lab';
+import { MESSAGES } from '../../../../plan/temporal';
+import { FailedAttempts } from '../../../../worker/interceptors/failed-attempts';
+import { renderDetails } from '../../../../workflows/details';
 
 let lab: WorkflowLab;
 beforeAll(async () => {
@@ -398,6 +403,91 @@ describe('a failure of the guard', () => {
     const { progress } = await migration.result();
     expect(progress.undone.filter(({ ok }) => !ok)).toEqual([]);
     expect(migration.script.count('rebootSource')).toBe(2);
+  });
+});
+
+describe('an activity that fails again and again', () => {
+  const watched = (tellAfterMs?: number): Partial<WorkerOptions> => ({
+    interceptors: { activity: [(context) => ({ inbound: new FailedAttempts(context, tellAfterMs) })] },
+  });
+  const refused = () => Object.assign(new DatabaseError('function f() does not exist', 1, 'error'), { code: '42883' });
+
+  it('parks when PostgreSQL refuses the same statement for the third time; retry begins anew', async () => {
+    const warmed = { relations: 1, blocks: 1 };
+    const migration = await lab.migrate(
+      {
+        warmTarget: (_, call) => {
+          if (call <= 3) throw refused();
+          return warmed;
+        },
+      },
+      UNATTENDED,
+      undefined,
+      watched(),
+    );
+    const { parked } = await migration.untilParked();
+    expect(parked).toMatchObject({
+      step: 'warm-up',
+      type: 'StatementRefused',
+      message: expect.stringMatching(
+        /^warmTarget: PostgreSQL answered SQLSTATE 42883 3 times: function f\(\)/,
+      ) as string,
+      details: { sqlState: '42883', times: 3 },
+    });
+    expect(migration.script.count('warmTarget')).toBe(3);
+    await migration.update('retry', { by: 'anna' });
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed' });
+  });
+
+  it('is shown while it is tried again, and no more when it goes on', async () => {
+    const door = new Door();
+    const migration = await lab.migrate(
+      {
+        warmTarget: async (_, call) => {
+          if (call <= 2) throw new Error('the network is away');
+          await door.goThrough();
+          return { relations: 1, blocks: 1 };
+        },
+      },
+      UNATTENDED,
+      undefined,
+      watched(300),
+    );
+    const shown = await migration.until('it is shown', ({ retrying }) => retrying !== undefined);
+    expect(shown.retrying).toEqual([
+      expect.objectContaining({ activity: 'warmTarget', attempt: 2, message: 'the network is away' }),
+    ]);
+    expect(renderDetails(shown)).toContain('**Tried again** warmTarget has been failing since ');
+    await migration.until('it goes on', ({ retrying }) => retrying === undefined);
+    expect(migration.script.count('warmTarget')).toBe(3);
+    door.open();
+    await migration.result();
+  });
+
+  it('is told of a few times only, so that the history stays short', async () => {
+    const door = new Door();
+    const migration = await lab.migrate({
+      createSnapshot: async () => {
+        await door.goThrough();
+        return { snapshot: 's', sizeGiB: 1 };
+      },
+    });
+    await migration.approve('reboot-source');
+    await migration.until('the snapshot is made', ({ steps }) =>
+      steps.some(({ name, status }) => name === 'snapshot' && status === 'running'),
+    );
+    const tell = (attempt: number) =>
+      migration.update(MESSAGES.retrying, { activity: 'createSnapshot', attempt, since: 'now', message: 'x' });
+    for (let attempt = 1; attempt <= 8; attempt += 1) await tell(attempt);
+    for (let attempt = 9; attempt <= 12; attempt += 1) await expect(tell(attempt)).rejects.toThrow();
+    const { events } = await migration.handle.fetchHistory();
+    const accepted = (events ?? []).map(
+      ({ workflowExecutionUpdateAcceptedEventAttributes: one }) => one?.acceptedRequest,
+    );
+    expect(accepted.filter((one) => one?.input?.name === MESSAGES.retrying)).toHaveLength(8);
+    await expect(migration.progress()).resolves.toMatchObject({ retrying: [{ attempt: 8 }] });
+    door.open();
+    await migration.until('it is over', ({ retrying }) => retrying === undefined);
   });
 });
 
