@@ -134,7 +134,8 @@ export class SourceWatch {
     const bare: Warning[] = [];
     await inEachDatabase(this.access, databases, { ...STEP, readOnly: true }, async (session, database) => {
       const captured = await readMark(session, id, 'schema');
-      if (captured !== undefined && captured !== (await fingerprintSchema(session, id, captured))) changed.push(database);
+      if (captured !== undefined && captured !== (await fingerprintSchema(session, id, captured)))
+        changed.push(database);
       bare.push(...(await warnOfBareTables(session, database)));
     });
     this.#changedSchemas = changed;
