@@ -43,7 +43,8 @@ it('an event trigger on login that writes blocks, and locks nobody of ours out w
     const [role] = await withSession(
       await accessTo(lab.dependencies, migrationRef(), 'source'),
       { step: 'test', database: 'postgres' },
-      (session) => queryRows<{ set: string[] }>(session, `SELECT rolconfig AS set FROM pg_roles WHERE rolname LIKE 'keyshift%'`),
+      (session) =>
+        queryRows<{ set: string[] }>(session, `SELECT rolconfig AS set FROM pg_roles WHERE rolname LIKE 'keyshift%'`),
     );
     expect(role?.set).toContain('default_transaction_read_only=off');
   } finally {
