@@ -1,7 +1,7 @@
 import { finalFailure } from '../../plan/failures';
 import { fenceSchema, type Named, publicationName, replicationRole, subscriptionName } from '../../plan/names';
 import type { Dependencies } from '../dependencies';
-import { type EachDatabase, oneByOne } from '../each-database';
+import { type EachDatabase, type LookOptions, oneByOne } from '../each-database';
 import {
   type Access,
   accessTo,
@@ -48,23 +48,26 @@ export async function takeNewTablesAlong(
         );
       }
       await untilInStep(session, subscription, () => refuseFailingApply(deps, input));
-      await forbidReading(source, input.id, database);
       return fresh.map(({ name }) => `${database}: ${name}`);
     }),
   );
+  // Not before all are in step: what allows a role to read everything is one for all databases, whose copies may go on side by side.
+  if (taken.length === input.databases.length) {
+    await each('new tables', input.databases, (database, look) => forbidReading(source, input.id, database, look));
+  }
   return taken.flat();
 }
 
 /**
- * Published tables that are on the target, but that its subscription doesn't know: what comes for them is skipped in silence. A
- * table of ours is none of them: nothing of what one side writes there later is wanted on the other.
+ * Published tables that are on the target, but that its subscription doesn't know: what comes for them is skipped in silence. And those that an
+ * earlier attempt has begun to copy. A table of ours is none of them: nothing of what one side writes there later is wanted on the other.
  */
 async function newTables(access: Access, target: Session, migration: Named, database: string): Promise<NewTable[]> {
   const there = await queryRows<{ label: string }>(
     target,
     `SELECT format('%I.%I', n.nspname, c.relname) AS label FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind = 'r' AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
-              WHERE s.subname = ${escapeLiteral(subscriptionName(migration, database))} AND r.srrelid = c.oid)`,
+              WHERE s.subname = ${escapeLiteral(subscriptionName(migration, database))} AND r.srrelid = c.oid AND r.srsubstate IN ('s', 'r'))`,
   );
   const unknown = new Set(there.map(({ label }) => label));
   const published = await withSession(access, { step: 'new-tables', database, readOnly: true }, (session) =>
@@ -109,9 +112,9 @@ async function allowReading(
 }
 
 /** A role with privileges of its own can't be dropped, so none stay. */
-async function forbidReading(access: Access, migration: string, database: string): Promise<void> {
+async function forbidReading(access: Access, migration: string, database: string, look: LookOptions): Promise<void> {
   const role = replicationRole(migration);
-  await withSession(access, { step: 'new-tables', database }, async (session) => {
+  await withSession(access, { step: 'new-tables', database, ...look }, async (session) => {
     if (await hasReaderRole(session)) {
       const [member] = await queryRows(
         session,

@@ -22,7 +22,8 @@ import { inWorld } from './support/worlds';
  */
 const REFUSED_BY_RDS = [
   /\bALTER\s+SYSTEM\b/i,
-  /(?<!')\bpg_authid\b|\bpg_shadow\b/i,
+  // The board reads it where has_table_privilege says that it may, which RDS never says.
+  /(?<!')\bpg_authid\b(?! WHERE \(rolname !~ '\^pg_')|\bpg_shadow\b/i,
   /\bpg_read_(binary_)?file\b|\bpg_ls_\w*dir\b|\bpg_stat_file\b|\bpg_file_\w+/i,
   /\bpg_reload_conf\b|\bpg_rotate_logfile\b|\bpg_promote\b|\bpg_switch_wal\b|\bpg_backup_start\b|\bpg_start_backup\b/i,
   /\bCOPY\b[^;]*\b(FROM|TO)\s+(PROGRAM\b|')/i,
