@@ -4,6 +4,8 @@ import {
   type CutoverFacts,
   type InventoryCount,
   notProvenLines,
+  type Comparison,
+  equalRowsText,
   type Proof,
   proofLine,
   type Report,
@@ -120,6 +122,7 @@ function proofLines({ verify, proof, cutover, rollback }: Report): string[] {
   if (verify)
     lines.push(
       `Compared while live: ${verify.rows} rows of ${verify.tables} tables agree, ${verify.undecided} undecided`,
+      ...equalLines(verify),
     );
   if (proof) lines.push(`Proven as of the cutover: ${proofLine(proof, cutover?.switchedAt ?? '')}`, ...moreOf(proof));
   if (rollback?.proof) {
@@ -129,12 +132,18 @@ function proofLines({ verify, proof, cutover, rollback }: Report): string[] {
   return lines.length > 0 ? [lines.join('\n')] : [];
 }
 
+function equalLines(compared: Comparison): string[] {
+  const text = equalRowsText(compared);
+  return text === undefined ? [] : [`  ${text}`];
+}
+
 function moreOf(proof: Proof): string[] {
   const { inventory = {}, sequencesBehind = [], ddlSince = [], ddlChanges = ddlSince.length } = proof;
   const counts = Object.entries(inventory).map(countText);
   const coverage = coverageText(proof);
   return [
     ...(coverage ? [`  ${coverage}`] : []),
+    ...equalLines(proof),
     ...notProvenLines(proof).map((line) => `  NOT PROVEN: ${line}`),
     ...(ddlChanges > 0 ? [`  definitions changed since the cutover (${ddlChanges}): ${ddlSince.join('; ')}`] : []),
     ...(counts.length > 0 ? [`  source and target have ${counts.join(', ')}`] : []),

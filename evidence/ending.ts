@@ -154,10 +154,18 @@ function wentBack(report: Report): string[] {
   ];
 }
 
+const differs = ({ equalRows = [] }: Proof): string =>
+  equalRows.length === 0
+    ? 'none differs'
+    : `none is lost; ${counted(
+        equalRows.reduce((sum, { rows }) => sum + rows, 0),
+        'row',
+      )} in ${counted(equalRows.length, 'table')} without a key are equal, not identical (1.0 and 1.00)`;
+
 function proven(proof: Proof | undefined, when: string): string[] {
   if (!proof || proof.differences.length > 0) return [];
   return [
-    `${counted(proof.rows, 'row')} in ${counted(proof.tables, 'table')} were compared as of ${when}: none differs.${proof.notProvenTables ? ` Of ${counted(proof.notProvenTables, 'table')} the proof says nothing, or not all.` : ''}`,
+    `${counted(proof.rows, 'row')} in ${counted(proof.tables, 'table')} were compared as of ${when}: ${differs(proof)}.${proof.notProvenTables ? ` Of ${counted(proof.notProvenTables, 'table')} the proof says nothing, or not all.` : ''}`,
   ];
 }
 

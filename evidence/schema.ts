@@ -277,6 +277,17 @@ const comparison = {
     .optional()
     .describe('what could not be compared, and why'),
   notProvenTables: count().optional().describe('how many, where `notProven` does not name all'),
+  equalRows: z
+    .array(
+      z.object({
+        database: z.string(),
+        table: z.string(),
+        rows: count(),
+      }),
+    )
+    .optional()
+    .describe('rows without a key that are equal by their types, but written otherwise: 1.0 and 1.00'),
+  equalTables: count().optional().describe('where `equalRows` does not name all'),
   durationMs: z.number(),
 };
 

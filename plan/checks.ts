@@ -40,6 +40,7 @@ export const CHECKS = {
   'prepared-transactions': never,
   'running-ddl': neverAgain,
   'full-identity-types': waivableAgain,
+  'full-identity-equality': waivable,
   'generated-columns': neverAgain,
   'large-objects': waivableAgain,
   'unlogged-tables': waivableAgain,
@@ -90,6 +91,7 @@ export const CHECKS = {
   certificate: neverAgain,
   'traffic-switch': neverAgain,
   'fence-roles': neverAgain,
+  'ignored-roles': neverAgain,
   fence: neverAgain,
   'cutover-window': never,
 } as const satisfies Record<string, CheckDefinition>;

@@ -2,7 +2,9 @@ import type { z } from 'zod';
 import { finalFailure } from './failures';
 import { oldSourceName, renames } from './instance-names';
 import { stopsSource } from './last-lock';
+import { replicationRole } from './names';
 import { type Plan, planSchema } from './plan';
+import { fitsPattern } from './role-patterns';
 import { MIGRATION_ID } from './temporal';
 
 /** One mistake in a plan: where, and what to do about it. */
@@ -68,8 +70,34 @@ function needsRunningSource(plan: Plan): PlanProblem[] {
   ];
 }
 
-/** Checks a plan. Returns every mistake at once, or the plan with its defaults. */
-export function checkPlan(input: unknown): { plan: Plan } | { problems: PlanProblem[] } {
+/** RDS's own roles, and PostgreSQL's. */
+const SYSTEM_ROLES = ['rdsadmin', 'rds_superuser', 'rds_replication', 'rds_iam', 'pg_monitor'];
+
+/** A pattern that leaves out a role which has to be the same on both sides, or whose place is known. */
+function tooWide({ ignore, cutover, ddl }: Plan, migration?: string): PlanProblem[] {
+  const needed = [
+    ...cutover.spareRoles.map((role) => [role, 'which cutover.spareRoles names'] as const),
+    ...(ddl.passRole === undefined ? [] : [[ddl.passRole, 'which ddl.passRole names'] as const]),
+    ...SYSTEM_ROLES.map((role) => [role, 'which is not yours'] as const),
+    ...(migration === undefined ? [] : [[replicationRole(migration), 'with which Keyshift replicates'] as const]),
+  ];
+  return ignore.roles.flatMap((pattern, place) => {
+    const [role, why] = needed.find(([name]) => fitsPattern(pattern, name)) ?? [];
+    if (role === undefined) return [];
+    return [
+      {
+        path: `ignore.roles.${place}`,
+        message: `"${pattern}" would leave out the role ${role}, ${why}: give a narrower pattern`,
+      },
+    ];
+  });
+}
+
+/**
+ * Checks a plan. Returns every mistake at once, or the plan with its defaults.
+ * @param migration its id, where it is known
+ */
+export function checkPlan(input: unknown, migration?: string): { plan: Plan } | { problems: PlanProblem[] } {
   const result = planSchema.safeParse(input);
   const problems: PlanProblem[] = result.success
     ? []
@@ -83,13 +111,16 @@ export function checkPlan(input: unknown): { plan: Plan } | { problems: PlanProb
       message: 'is the source itself: give the new instance a name of its own',
     });
   }
-  if (result.success) problems.push(...wrongNewName(result.data), ...needsRunningSource(result.data));
+  if (result.success) {
+    const { data } = result;
+    problems.push(...wrongNewName(data), ...needsRunningSource(data), ...tooWide(data, migration));
+  }
   return result.success && problems.length === 0 ? { plan: result.data } : { problems };
 }
 
 /** @throws ApplicationFailure of type InvalidPlan that lists every mistake with its path */
 export function parsePlan(input: unknown, migration: string): Plan {
-  const result = checkPlan(input);
+  const result = checkPlan(input, migration);
   const problems = 'problems' in result ? result.problems : [];
   if (!MIGRATION_ID.test(migration)) {
     problems.push({

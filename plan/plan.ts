@@ -98,6 +98,15 @@ export const planSchema = z.strictObject({
       passRole: nonEmpty('a role name').optional(),
     })
     .prefault({}),
+  ignore: z
+    .strictObject({
+      /**
+       * Patterns of role names, `*` for any characters: roles that come and go all day, as Vault and Teleport make them. Their existence,
+       * settings, memberships, grants and default privileges may differ. The fence locks them out like everybody else.
+       */
+      roles: z.array(nonEmpty('a pattern of role names')).default([]),
+    })
+    .prefault({}),
   /** What logical replication leaves behind (docs/how-it-works.md, "What replication leaves behind"). */
   carry: z
     .strictObject({

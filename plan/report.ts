@@ -105,6 +105,17 @@ export interface TableDifference {
   readonly atLeast?: boolean;
 }
 
+/**
+ * Rows of a table of which the other side has as many equal ones, by the equality of their types, but written otherwise: 1.0 and 1.00. Nothing
+ * is lost: a table with REPLICA IDENTITY FULL and no key has no way to tell them apart.
+ */
+export interface EqualRows {
+  readonly database: string;
+  readonly table: string;
+  /** Rows of the source. */
+  readonly rows: number;
+}
+
 export interface Comparison {
   readonly tables: number;
   readonly rows: number;
@@ -115,6 +126,10 @@ export interface Comparison {
   readonly notProven?: readonly NotProven[];
   /** How many, where `notProven` doesn't name all. */
   readonly notProvenTables?: number;
+  /** The first of the tables whose rows are equal, not identical. */
+  readonly equalRows?: readonly EqualRows[];
+  /** How many tables, where `equalRows` doesn't name all. */
+  readonly equalTables?: number;
   readonly durationMs: number;
 }
 
@@ -344,6 +359,16 @@ export interface Report {
   shortened?: readonly string[];
 }
 
+/** Rows that are equal, not identical, in one line; undefined: there are none. */
+export function equalRowsText({ equalRows = [], equalTables = equalRows.length }: Comparison): string | undefined {
+  if (equalTables === 0) return undefined;
+  const named = equalRows.slice(0, MOST_EQUAL_NAMED).map(({ database, table, rows }) => `${database} ${table} ${rows}`);
+  const more = equalTables - named.length;
+  return `rows equal, not identical (1.0 and 1.00), in tables with REPLICA IDENTITY FULL and no key: ${named.join(', ')}${more > 0 ? ` and ${more} more tables` : ''}`;
+}
+
+const MOST_EQUAL_NAMED = 10;
+
 /** What a comparison can say nothing of, one line for each; the last one says how many aren't named. */
 export function notProvenLines({ notProven = [], notProvenTables = notProven.length }: Comparison): string[] {
   const lines = notProven.map(
@@ -373,7 +398,9 @@ export function proofLine(proof: Proof, switchedAt: string, pause: 'cutover' | '
       ? 'under the snapshots of the pause'
       : `by row versions, ${proof.tablesBySnapshot ?? 0} tables under the snapshots of the pause; ${proof.changedSince} rows written and ${proof.goneSince} deleted since can't be compared${wayBackText(proof)}`;
   const unproven = proof.notProvenTables ? `, ${proof.notProvenTables} NOT PROVEN` : '';
-  return `${proof.rows} rows in ${proof.tables} tables, identical${unproven}, proven in ${seconds.toFixed(1)} s after the ${pause} (${how})`;
+  const equal = (proof.equalRows ?? []).reduce((sum, { rows }) => sum + rows, 0);
+  const butFor = equal > 0 ? ` but for ${equal} that are equal, not identical` : '';
+  return `${proof.rows} rows in ${proof.tables} tables, identical${butFor}${unproven}, proven in ${seconds.toFixed(1)} s after the ${pause} (${how})`;
 }
 
 const wayBackText = ({ sourceChangedSince }: Proof): string =>

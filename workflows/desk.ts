@@ -5,6 +5,7 @@ import type { GateAnswer, WaiveRequest } from '../plan/gates';
 import { duration } from '../plan/format';
 import { oneLine } from '../plan/printable';
 import { stepOf } from '../plan/progress';
+import { equalRowsText } from '../plan/report';
 import { MESSAGES } from '../plan/temporal';
 import { act } from './act';
 import { updateCommand } from './details';
@@ -219,9 +220,14 @@ export class Desk {
   #input() {
     const { ref, report, progress, pauseQueue } = this.migration;
     const [warmUp, verify] = [stepOf(progress, 'warm-up'), stepOf(progress, 'verify')];
+    // Whoever acknowledges the check has decided.
+    const isDecided = ref.plan.acknowledge.includes('full-identity-equality');
+    const equal = report.verify && !isDecided ? equalRowsText(report.verify) : undefined;
     const known = {
       ...(warmUp.status === 'done' ? { warmUp: warmUp.note ?? 'done' } : {}),
-      ...(report.verify && verify.endedAt ? { verify: { at: verify.endedAt, what: verify.note ?? 'done' } } : {}),
+      ...(report.verify && verify.endedAt
+        ? { verify: { at: verify.endedAt, what: verify.note ?? 'done', ...(equal === undefined ? {} : { equal }) } }
+        : {}),
       givenUp: this.givenUp,
     };
     const queue = pauseQueue === undefined ? {} : { pauseQueue };

@@ -1,3 +1,4 @@
+import type { EqualRows } from '../../plan/report';
 import { isSqlState } from '../classify-error';
 import type { Session, Side } from '../postgres/session';
 import { SQLSTATE } from '../postgres/sqlstates';
@@ -46,10 +47,21 @@ export interface Comparing {
   roundRead(): Promise<SnapshotNames>;
   /** Rows that disagree were found: which of them are different for good? `pair` reads as the proof of it needs. */
   decide(pair: ReaderPair, table: ComparedTable, found: Disagreements): Promise<Decided>;
+  /** Rows that are different for good: whether they are equal all the same, and how many. Undefined: some are different. */
+  equal(pair: ReaderPair, table: ComparedTable, found: Differing): Promise<Pick<EqualRows, 'rows'> | undefined>;
   /** `progress` was begun by another method. */
   readonly otherMethod?: boolean;
   /** How many rows of a table were left out of what is read. */
   leftOut?(tables: readonly TablePair[]): Promise<TableMap<LeftOut>>;
+}
+
+/** Rows of a table that differ. */
+export interface Differing {
+  /** For good. */
+  readonly different: Disagreements;
+  /** All that disagreed, those included that may only be gone since. */
+  readonly disagreed: Disagreements;
+  readonly goneSince: number;
 }
 
 export type LeftOut = Pick<Tally, 'changedSince' | 'sourceChangedSince'>;
@@ -210,8 +222,9 @@ async function compareOnce(
       after.push(() => progress.cannotProve({ ...name, columns: columns.slice(0, MOST_COLUMNS), why }));
     }
     add(tally, pair, one, leftOut?.get(table));
-    const { difference } = one;
+    const { difference, equal } = one;
     if (difference) after.push(() => progress.differs(difference));
+    if (equal) after.push(() => progress.isEqual(equal));
   }
   return again;
 }
@@ -256,6 +269,7 @@ interface Found {
   readonly read: Read;
   readonly decided: Required<Omit<Decided, 'different'>>;
   readonly difference?: ReturnType<typeof differenceOf> extends Promise<infer Difference> ? Difference : never;
+  readonly equal?: EqualRows;
 }
 
 function add(tally: Tally, { source }: TablePair, { read, decided }: Found, leftOut: LeftOut | undefined): void {
@@ -280,22 +294,33 @@ async function compareTotals(
   if (differing.size === 0) return { read, decided };
   comparing.progress.doing = `${inDatabase(database, table)}, rows that differ`;
   const different: Disagreements = new Map();
+  const disagreed: Disagreements = new Map();
   let atLeast = false;
   for await (const batch of narrow(pair, table, read.bucketing, differing)) {
     const one = await comparing.decide(pair, table, batch);
     decided.undecided += one.undecided ?? 0;
     decided.goneSince += one.goneSince ?? 0;
     decided.notCompared += one.notCompared ?? 0;
-    for (const [key, sides] of one.different) {
-      different.set(key, sides);
-      decided.notCompared += rowsOf(sides.source);
-    }
+    for (const [key, sides] of one.different) different.set(key, sides);
+    if (disagreed.size < ENOUGH_DIFFERENCES) for (const [key, sides] of batch) disagreed.set(key, sides);
     atLeast = different.size >= ENOUGH_DIFFERENCES;
     if (atLeast) break;
   }
   if (different.size === 0) return { read, decided };
+  if (!atLeast && disagreed.size < ENOUGH_DIFFERENCES) {
+    const equal = await comparing.equal(pair, table, { different, disagreed, goneSince: decided.goneSince });
+    if (equal)
+      return { read, decided: withEqual(decided, equal.rows), equal: { database, table: labelOf(table), ...equal } };
+  }
+  for (const { source } of different.values()) decided.notCompared += rowsOf(source);
   const difference = await differenceOf(pair, database, table, different, comparing.showValues);
   return { read, decided, difference: atLeast ? { ...difference, atLeast } : difference };
+}
+
+/** Rows of the source that seemed to be gone, and that the target has in another text. */
+function withEqual(decided: Found['decided'], rows: number): Found['decided'] {
+  const found = Math.min(rows, decided.goneSince);
+  return { ...decided, goneSince: decided.goneSince - found, notCompared: decided.notCompared - found };
 }
 
 function firstOf(readers: readonly Reader[]): Reader {

@@ -1,17 +1,25 @@
 import { fenceSchema } from '../../plan/names';
 import type { InventoryCount } from '../../plan/report';
+import { likePattern } from '../../plan/role-patterns';
+import type { MigrationRef } from '../dependencies';
 import { queryRows, type Session } from '../postgres/session';
 import { TableMap, type TableName } from './table-name';
 
 /** Schemas of the server and ours. */
 const FOREIGN = `n.nspname NOT IN ('information_schema', $1) AND n.nspname NOT LIKE 'pg\\_%'`;
-const ACL = `(SELECT count(*) FROM aclexplode(acl) AS a WHERE a.grantee NOT IN (SELECT oid FROM pg_roles WHERE rolname LIKE 'keyshift%'))`;
+/** Condition: a role of ours, or one that the plan ignores. */
+const LEFT_OUT = (name: string) => `coalesce(${name} LIKE 'keyshift%' OR ${name} LIKE ANY ($2::text[]), false)`;
+/** The owner's own privileges are spelled out as soon as somebody else had one. */
+const ACL = `(SELECT count(*) FROM aclexplode(acl) AS a WHERE a.grantee <> c.relowner AND a.grantee NOT IN (SELECT oid FROM pg_roles WHERE ${LEFT_OUT('rolname')}))`;
 
 /**
  * How many objects of each kind a database has, by the catalogs' own names, and what is cluster-wide: roles, memberships,
- * settings. What Keyshift made for the migration isn't counted.
+ * settings. What Keyshift made for the migration isn't counted, nor roles that the plan ignores.
  */
-export async function countObjects(session: Session, migration: string): Promise<Map<string, number>> {
+export async function countObjects(
+  session: Session,
+  { id, plan }: Pick<MigrationRef, 'id' | 'plan'>,
+): Promise<Map<string, number>> {
   const rows = await queryRows<{ kind: string; count: string }>(
     session,
     `SELECT kind, count::text FROM (
@@ -34,15 +42,16 @@ export async function countObjects(session: Session, migration: string): Promise
        UNION ALL SELECT 'enum labels', count(*) FROM pg_enum
        UNION ALL SELECT 'policies', count(*) FROM pg_policy
        UNION ALL SELECT 'extensions', count(*) FROM pg_extension WHERE extname NOT IN ('rds_tools', 'pg_walinspect', 'pg_prewarm')
-       UNION ALL SELECT 'roles', count(*) FROM pg_roles WHERE rolname NOT LIKE 'keyshift%'
+       UNION ALL SELECT 'roles', count(*) FROM pg_roles WHERE NOT ${LEFT_OUT('rolname')}
        UNION ALL SELECT 'role memberships', count(*) FROM pg_auth_members m
-                   JOIN pg_roles r ON r.oid = m.member WHERE r.rolname NOT LIKE 'keyshift%'
+                   JOIN pg_roles r ON r.oid = m.member JOIN pg_roles g ON g.oid = m.roleid
+                  WHERE r.rolname NOT LIKE 'keyshift%' AND NOT r.rolname LIKE ANY ($2::text[]) AND NOT g.rolname LIKE ANY ($2::text[])
        UNION ALL SELECT 'grants', sum(${ACL.replace('(acl)', '(relacl)')}) FROM pg_class c
                    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${FOREIGN}
        UNION ALL SELECT 'settings', count(*) FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS one
-                  WHERE coalesce(r.rolname, '') NOT LIKE 'keyshift%' AND one NOT LIKE 'default\\_transaction\\_read\\_only=%'
+                  WHERE NOT ${LEFT_OUT('r.rolname')} AND one NOT LIKE 'default\\_transaction\\_read\\_only=%'
      ) AS counted ORDER BY 1`,
-    [fenceSchema(migration)],
+    [fenceSchema(id), plan.ignore.roles.map(likePattern)],
   );
   return new Map(rows.map(({ kind, count }) => [kind, Number(count ?? 0)]));
 }

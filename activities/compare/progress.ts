@@ -1,5 +1,5 @@
 import { jsonBytes } from '../../plan/fit-report';
-import type { NotProven, TableDifference } from '../../plan/report';
+import type { EqualRows, NotProven, TableDifference } from '../../plan/report';
 import type { Bucketing } from './buckets';
 import type { Counted } from './coverage';
 import type { SavedSide, SideScan } from './scan';
@@ -45,6 +45,8 @@ export interface SavedComparison {
   readonly differences: readonly TableDifference[];
   /** Tables that differ, where `differences` hasn't room for all. */
   readonly differentTables?: number;
+  readonly equalRows?: readonly EqualRows[];
+  readonly equalTables?: number;
   readonly notProven?: readonly NotProven[];
   readonly notProvenTables?: number;
   readonly since?: readonly string[];
@@ -102,6 +104,9 @@ export class ComparisonProgress implements Tally {
   readonly differences: TableDifference[];
   differentTables: number;
   #differenceBytes: number;
+  /** The same rows on both sides, written otherwise. */
+  readonly equalRows: EqualRows[];
+  equalTables: number;
   readonly notProven: NotProven[];
   notProvenTables: number;
   /** What DDL did since the moment that the comparison is of, for people. */
@@ -130,6 +135,8 @@ export class ComparisonProgress implements Tally {
     this.differences = [...(before?.differences ?? [])];
     this.#differenceBytes = jsonBytes(this.differences);
     this.differentTables = before?.differentTables ?? this.differences.length;
+    this.equalRows = [...(before?.equalRows ?? [])];
+    this.equalTables = before?.equalTables ?? this.equalRows.length;
     this.notProven = [...(before?.notProven ?? [])];
     this.notProvenTables = before?.notProvenTables ?? this.notProven.length;
     this.since = [...(before?.since ?? [])];
@@ -192,6 +199,18 @@ export class ComparisonProgress implements Tally {
     this.differences.push(hasRoom ? difference : { ...counts, examples: [] });
   }
 
+  isEqual(one: EqualRows): void {
+    this.equalTables += 1;
+    if (this.equalRows.length < MOST_NAMED) this.equalRows.push(one);
+  }
+
+  /** For the result. */
+  get equal(): { equalRows?: readonly EqualRows[]; equalTables?: number } {
+    const { equalRows, equalTables } = this;
+    if (equalTables === 0) return {};
+    return { equalRows, ...(equalTables > equalRows.length ? { equalTables } : {}) };
+  }
+
   cannotProve(one: NotProven): void {
     this.notProvenTables += 1;
     if (this.notProven.length < MOST_NAMED) this.notProven.push(one);
@@ -243,6 +262,8 @@ export class ComparisonProgress implements Tally {
         sourceChangedSince: this.sourceChangedSince,
         differences: this.differences,
         differentTables: this.differentTables,
+        equalRows: this.equalRows,
+        equalTables: this.equalTables,
         notProven: this.notProven,
         notProvenTables: this.notProvenTables,
         since: this.since,

@@ -10,6 +10,7 @@ import { ByRowVersions } from './by-row-versions';
 import { compareDatabase, type Comparing, type SnapshotNames } from './compare-database';
 import { coverageOf } from './coverage';
 import { contentsDiffer } from './differences';
+import { findEqualRows } from './equal-rows';
 import { exportSnapshot } from './exported-snapshot';
 import { addCounts, countObjects, sequencesBehind } from './inventory';
 import { openSessions } from './open-sessions';
@@ -99,6 +100,7 @@ function foundBy(progress: ComparisonProgress) {
     undecided: 0,
     changedSince,
     goneSince,
+    ...progress.equal,
     // A proof that an older version began has not counted from the beginning.
     ...(Object.keys(counted).length > 0 ? { coverage: coverageOf(counted, { tables, partitions }) } : {}),
     ...(notProvenTables > 0 ? { notProven, notProvenTables } : {}),
@@ -113,10 +115,11 @@ const ofRowVersions = ({ bySnapshot, sourceSnapshots }: ProveInput, { sourceChan
 
 /** Counts as of the snapshots where these are held; sequences know no snapshots, and may only be ahead. */
 async function takeInventory(
-  { id, databases }: ProveInput,
+  input: ProveInput,
   [source, target]: readonly [Access, Access],
   held: ReadonlyMap<string, HeldPair> | undefined,
 ): Promise<{ inventory: Record<string, InventoryCount>; behind: string[] }> {
+  const { id, databases } = input;
   const inventory: Record<string, InventoryCount> = {};
   const behind: string[] = [];
   for (const database of databases) {
@@ -125,7 +128,7 @@ async function takeInventory(
       withSession(target, options, async (here) => {
         const now = { source: there, target: here };
         const pair = held?.get(database) ?? now;
-        addCounts(inventory, await countObjects(pair.source, id), await countObjects(pair.target, id));
+        addCounts(inventory, await countObjects(pair.source, input), await countObjects(pair.target, input));
         const names = await sequencesBehind(pair, now, id);
         behind.push(...names.map((name) => `${database} ${labelOf(name)}`));
       }),
@@ -223,6 +226,10 @@ async function prove(
         catalogs: then,
         snapshots: () => Promise.resolve(names),
         roundRead: () => Promise.resolve(names),
+        async equal(pair, table, { disagreed, goneSince }) {
+          const equal = await findEqualRows(pair, table, disagreed, goneSince > 0);
+          return equal && { rows: equal.rows };
+        },
         ...way(found),
       },
       database,

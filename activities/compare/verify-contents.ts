@@ -7,6 +7,7 @@ import { reportProgress } from '../heartbeat';
 import { accessTo } from '../postgres/session';
 import { compareDatabase, type SnapshotNames } from './compare-database';
 import { contentsDiffer } from './differences';
+import { findEqualRows } from './equal-rows';
 import { LiveSnapshots, type LiveSessions, waitForMark } from './live-sides';
 import { openSessions } from './open-sessions';
 import { pacedBy } from './pace';
@@ -22,8 +23,8 @@ export interface VerifyInput extends MigrationRef {
 
 /**
  * Compares the contents of both sides while applications write to the source. Rows in flight are looked at again behind
- * a mark that has to arrive on the target first, until they agree or are proven different. An attempt goes on at the chunk
- * at which the one before it died.
+ * a mark that has to arrive on the target first, until they agree or are proven different. Rows that are equal, but not identical, are counted.
+ * An attempt goes on at the chunk at which the one before it died.
  * @throws ApplicationFailure ContentsDiffer with the tables and some keys; SubscriptionFailed when apply fails meanwhile
  */
 export async function verifyContents(deps: Dependencies, input: VerifyInput): Promise<Comparison> {
@@ -40,6 +41,7 @@ export async function verifyContents(deps: Dependencies, input: VerifyInput): Pr
     rows,
     undecided,
     differences,
+    ...progress.equal,
     ...(notProvenTables > 0 ? { notProven, notProvenTables } : {}),
     durationMs: Date.now() - startedAt,
   };
@@ -99,6 +101,10 @@ async function verifyDatabase(
           return NO_SNAPSHOT;
         },
         decide: (pair, table, found) => settle(pair, table, found, () => waitForMark(sessions, input.id, whileWaiting)),
+        async equal(pair, table, { different }) {
+          const equal = await findEqualRows(pair, table, different);
+          return equal && { rows: equal.rows };
+        },
       },
       database,
     );

@@ -12,6 +12,7 @@ import { findDrift, schemaDrifted } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { lookAtApply } from '../follow/look-at-apply';
 import { readLag } from '../follow/read-lag';
+import { givenLines } from '../guard/give-identities';
 import { accessTo, withSession } from '../postgres/session';
 import { recheck } from '../preflight/recheck';
 import { requireInstance } from '../rds/find-instance';
@@ -21,6 +22,7 @@ import { BoardLooks } from './board-looks';
 import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
 import { lookAtFences } from './fence-set';
 import { forecastPause, timed } from './forecast';
+import { lookAtIgnoredRoles } from './look-at-ignored-roles';
 import { lookAtPasswords } from './look-at-passwords';
 import { lookAtPauseQueue, type PauseQueue } from './look-at-pause-queue';
 import { lookAtSettings } from './look-at-settings';
@@ -33,7 +35,12 @@ export interface KnownFacts {
   /** What the warm-up came to; absent: not done yet. */
   readonly warmUp?: string;
   /** The last comparison of contents; absent: not done yet. */
-  readonly verify?: { readonly at: string; readonly what: string };
+  readonly verify?: {
+    readonly at: string;
+    readonly what: string;
+    /** Rows that are equal, not identical, and that could not be made so. */
+    readonly equal?: string;
+  };
   /** Pauses that were given up before, with their reasons. */
   readonly givenUp?: readonly string[];
 }
@@ -93,12 +100,14 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     ...red('replicas', ...replicas.red),
     ...green('replicas', ...replicas.findings),
     ...(await lookAtSettings(deps, input)),
+    ...(await lookAtIgnoredRoles(deps, input)),
     ...fences,
     ...carried.lines,
     ...traffic.lines,
     ...(await lookAtWayBack(deps, input, each)),
     ...(await lookAtPauseQueue(deps, input)),
     ...(await checksMadeAgain(deps, input, each)),
+    ...green('replica-identity', ...(await givenLines(deps, input, 'go-no-go', each))),
   ];
   // Last, since it is worth most when it is youngest; without effect on an empty list of other fences.
   const times = { carryMs: carried.copyMs, switchMs: traffic.ms, fencesMs: others.length > 0 ? fencesMs : 0 };
@@ -180,6 +189,7 @@ function lookAtKnown({ known, plan }: GoNoGoInput): BoardLine[] {
       : green('last-verify', 'contents are not compared before the cutover: the plan leaves it out');
   return [
     ...compared,
+    ...(verify?.equal === undefined ? [] : red('last-verify', verify.equal)),
     ...(warmUp === undefined
       ? red('warm-up', 'the target is not warmed up yet')
       : green('warm-up', `warm-up: ${warmUp}`)),

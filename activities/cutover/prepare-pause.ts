@@ -2,6 +2,7 @@ import { renames } from '../../plan/instance-names';
 import { subscriptionName } from '../../plan/names';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { syncLargeObjects } from '../carry/large-objects';
+import { dropPublication } from '../postgres/create-publications';
 import { type Access, accessTo, inEachDatabase, queryRows, withSession } from '../postgres/session';
 import { confirmAtOnce } from '../postgres/subscriptions';
 import { closeAgainSql, closedDatabases } from '../quarantine/read-only';
@@ -13,6 +14,7 @@ import { prepareDownstreamSlots } from '../way-back/downstream-slots';
 import { renewWayBack } from '../way-back/renew-way-back';
 import { copySequences, listSequences } from './sequences';
 
+const STEP = { step: 'prepare-pause' } as const;
 const CHECKPOINT_TIMEOUT_MS = 1_800_000;
 
 /**
@@ -30,17 +32,19 @@ export async function preparePause(
   const [first] = input.databases;
   if (first === undefined) return;
   // A pause that was given up may have left the target open for writes.
-  await withSession(target, { step: 'prepare-pause', database: first }, async (session) => {
+  await withSession(target, { ...STEP, database: first }, async (session) => {
     const closed = await closedDatabases(session, input.id);
     if (closed.length > 0) await session.query(closeAgainSql(closed));
   });
   if (input.direction !== 'back') {
     if (input.plan.soak.wayBack === 'replicate') await renewWayBack(deps, input);
+    // Nobody reads it then, and nobody guards the target: a new table without a key would take no UPDATE there.
+    else await inEachDatabase(target, input.databases, STEP, (session) => dropPublication(session, input.id));
     if (input.plan.carry.slots === 'recreate') await prepareDownstreamSlots(deps, input);
   }
   if (input.plan.carry.largeObjects === 'copy') await bringLargeObjects(source, target, input);
   await bringSequences(source, target, input);
-  const options = { step: 'prepare-pause', statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
+  const options = { ...STEP, statementTimeoutMs: CHECKPOINT_TIMEOUT_MS };
   await Promise.all([source, target].map((access) => inEachDatabase(access, [first], options, checkpoint)));
   await inEachDatabase(target, input.databases, options, async (session, database) => {
     await confirmAtOnce(session, input, database);

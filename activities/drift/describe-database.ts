@@ -1,4 +1,5 @@
 import { fenceSchema } from '../../plan/names';
+import { likePattern } from '../../plan/role-patterns';
 import { escapeLiteral, queryOne, queryRows, type Session } from '../postgres/session';
 import { COMMENT_PARTS } from './catalog/comments';
 import { DATABASE_PARTS } from './catalog/database';
@@ -39,18 +40,30 @@ interface Row {
 /**
  * Everything that a database is made of but its rows: schema, grants, owners, settings, comments; with `shared`, the server's roles as well.
  * Ours apart. Extensions are described, what they brought along is not. Reads the catalog only.
+ * @param ignored patterns of role names (`ignore.roles` of the plan): what is of these roles is left out
  */
-export async function describeDatabase(session: Session, migration: string, shared = false): Promise<CatalogObject[]> {
+export async function describeDatabase(
+  session: Session,
+  migration: string,
+  shared = false,
+  ignored: readonly string[] = [],
+): Promise<CatalogObject[]> {
   const { version } = await queryOne<{ version: number }>(
     session,
     `SELECT current_setting('server_version_num')::int AS version`,
   );
   // Not a parameter: PostgreSQL refuses one that a statement doesn't use.
-  const ours = escapeLiteral(fenceSchema(migration));
+  const values: Readonly<Record<string, string>> = {
+    $1: escapeLiteral(fenceSchema(migration)),
+    $2: `ARRAY[${ignored.map((pattern) => escapeLiteral(likePattern(pattern))).join(', ')}]::text[]`,
+  };
   const objects: CatalogObject[] = [];
   for (const part of PARTS) {
     if (part.shared && !shared) continue;
-    const rows = await queryRows<Row>(session, part.sql(version).replaceAll('$1', ours));
+    const rows = await queryRows<Row>(
+      session,
+      part.sql(version).replaceAll(/\$[12]\b/g, (name) => values[name] ?? name),
+    );
     for (const row of rows) {
       objects.push({
         key: `${part.kind} ${row.id}`,

@@ -48,8 +48,8 @@ export async function findDrift(
     const drift = await withSession(source, options, (from) =>
       withSession(target, options, async (to) => {
         const [wanted, there] = await Promise.all([
-          describeDatabase(from, input.id, shared),
-          describeDatabase(to, input.id, shared),
+          describeDatabase(from, input.id, shared, input.plan.ignore.roles),
+          describeDatabase(to, input.id, shared, input.plan.ignore.roles),
         ]);
         const remade = await remadeTables(from, to, input, database);
         const off = quarantined.get(database);

@@ -1,7 +1,6 @@
 import { replicationRole } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
-import { dropPublication } from '../postgres/create-publications';
-import { dropFenceTable } from '../postgres/fence-table';
+import { unpublish } from '../postgres/create-publications';
 import { dropReplicationRole } from '../postgres/replication-role';
 import { accessIfThere, inEachDatabase } from '../postgres/session';
 
@@ -15,10 +14,9 @@ export async function removeFromTarget(
 ): Promise<{ role: string }> {
   const access = await accessIfThere(deps, input, 'target');
   if (!access) return { role: replicationRole(input.id) };
-  await inEachDatabase(access, input.databases, { step: 'decommission' }, async (session) => {
-    await dropPublication(session, input.id);
-    await dropFenceTable(session, input.id);
-  });
+  await inEachDatabase(access, input.databases, { step: 'decommission' }, (session, database) =>
+    unpublish(session, input.id, database),
+  );
   await dropReplicationRole(deps, input, 'target');
   return { role: replicationRole(input.id) };
 }

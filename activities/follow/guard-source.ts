@@ -30,8 +30,9 @@ export interface GuardInput extends LagInput {
 /**
  * Watches the source for a while: our slots against the ceiling, free storage, lag, old transactions, spill, changes of the
  * schema. The newest figures are in its heartbeat, where `keyshift status` and the Web UI find them at any time. Gives an idle
- * database a heartbeat, so that its slot moves. Comes back early when there is something new to warn of. When the
- * storage runs out it gives up our slots rather than the source.
+ * database a heartbeat, so that its slot moves, and a replica identity to a table that came without one, since our publication makes
+ * UPDATE and DELETE on it fail. Comes back early when there is something new to warn of. When the storage runs out it gives up our
+ * slots rather than the source.
  * @throws ApplicationFailure SlotLost, SourceAtRisk
  */
 export async function guardSource(deps: Dependencies, input: GuardInput): Promise<GuardReport> {
@@ -55,7 +56,7 @@ export async function guardSource(deps: Dependencies, input: GuardInput): Promis
     const news = warnings.some(({ code }) => !before.has(code));
     const elapsedMs = Date.now() - startedAt;
     if (elapsedMs >= reportAfterMs || (news && elapsedMs >= reportAfterMs * EARLY_SHARE)) return { ...report, history };
-    await watch.mark(new Date());
+    await watch.write(new Date());
     try {
       await context.sleep(Math.min(LOOK_EVERY_MS, reportAfterMs - elapsedMs));
     } catch (error) {

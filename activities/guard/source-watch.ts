@@ -4,13 +4,13 @@ import { awsOf, type Dependencies, instanceOf } from '../dependencies';
 import { FINGERPRINT_EVERY_MS, fingerprintSchema } from '../drift/fingerprint';
 import { largest, type LagInput, readSlots, slotLost, type SlotLag, trendOf } from '../follow/read-lag';
 import { readMark } from '../postgres/fence-table';
-import { type Access, accessTo, inEachDatabase, withSession } from '../postgres/session';
+import { type Access, accessTo, inEachDatabase, type Session, withSession } from '../postgres/session';
 import { findSubscription } from '../postgres/subscriptions';
 import { findInstance } from '../rds/find-instance';
 import { warnOfFailingApply } from './failing-apply';
-import { warnOfBareTables } from './bare-tables';
 import { forecast, remember, type Sample } from './forecast';
 import { type FreeStorage, freeStorageOfSource } from './free-storage';
+import { giveIdentities, lookAtIdentities } from './give-identities';
 import { sourceAtRisk } from './give-up';
 import { judgeSource, type Warning } from './judge-source';
 import { missingLinks, readChain, writeLink } from './mark-chain';
@@ -19,6 +19,8 @@ import { type Figures, readFigures, recreatedBetween } from './read-figures';
 const STEP = { step: 'guard' } as const;
 /** Time between looks at apply; each costs calls of AWS and a session on the other side. */
 const APPLY_EVERY_MS = 30_000;
+/** How long a new table without replica identity is waited for. Whoever comes after us waits for as long; the next look tries again. */
+const LOCK_TIMEOUT_MS = 1_000;
 
 /** What one look found. */
 export interface Look {
@@ -35,6 +37,8 @@ export class SourceWatch {
   #closeLookAt = 0;
   #fromCloseLook: readonly Warning[] = [];
   #apply: { readonly at: number; readonly warnings: readonly Warning[] } = { at: 0, warnings: [] };
+  /** Replica identities that are missing, and that were given; undefined: not looked at yet. */
+  #identities: readonly Warning[] | undefined;
   #changedSchemas: readonly string[] = [];
   /** Links of the chain that were missing on the target at the close look before. */
   #suspects: ReadonlySet<string> = new Set();
@@ -52,17 +56,33 @@ export class SourceWatch {
     const recreated = this.#figures && recreatedBetween(this.#figures, figures);
     if (recreated) throw slotLost(recreated, 'not the one that we made: somebody dropped it and made it anew');
     this.#figures = figures;
+    this.#identities ??= await this.#inEach({ readOnly: true }, lookAtIdentities);
     if (Date.now() - this.#closeLookAt >= FINGERPRINT_EVERY_MS) await this.#lookClosely();
     if (Date.now() - this.#apply.at >= APPLY_EVERY_MS) await this.#lookAtApply();
     return this.#judge(slots, figures, storage);
   }
 
-  /** The next mark in each database: the slot of an idle one moves, and the chain gets its next link. */
-  async mark(at: Date): Promise<void> {
+  /**
+   * What it writes in each database: the next mark, so that the slot of an idle one moves and the chain gets its next link, and a replica
+   * identity for each table that came without one. The next look tells of it.
+   */
+  async write(at: Date): Promise<void> {
     const number = Math.floor(at.getTime() / 5_000);
-    await inEachDatabase(this.access, this.input.databases, STEP, (session) =>
-      writeLink(session, this.input.id, number, at.toISOString()),
+    this.#identities = await this.#inEach({ lockTimeoutMs: LOCK_TIMEOUT_MS }, async (session, input, database) => {
+      await writeLink(session, input.id, number, at.toISOString());
+      return giveIdentities(session, input, database);
+    });
+  }
+
+  async #inEach(
+    options: { readonly readOnly?: boolean; readonly lockTimeoutMs?: number },
+    work: (session: Session, input: LagInput, database: string) => Promise<Warning[]>,
+  ): Promise<Warning[]> {
+    const { access, input } = this;
+    const found = await inEachDatabase(access, input.databases, { ...STEP, ...options }, (session, database) =>
+      work(session, input, database),
     );
+    return found.flat();
   }
 
   async #readServer(): Promise<{ slots: readonly SlotLag[]; figures: Figures }> {
@@ -121,31 +141,30 @@ export class SourceWatch {
     this.#bytesBefore = bytes;
     const warnings = [
       ...judgeSource(this.input.plan, lag, health, figures.ceilingBytes ?? undefined),
+      ...(this.#identities ?? []),
       ...this.#fromCloseLook,
       ...this.#apply.warnings,
     ];
     return { report: { ...lag, ...(warnings.length > 0 ? { warnings } : {}) }, health, slots };
   }
 
-  /** What takes a session in each database: the schema, tables that break their application, the chain of marks. */
+  /** What takes a session in each database, and its time: the schema, the chain of marks. */
   async #lookClosely(): Promise<void> {
-    const { id, databases } = this.input;
+    const { id, databases, plan } = this.input;
     const changed: string[] = [];
-    const bare: Warning[] = [];
     await inEachDatabase(this.access, databases, { ...STEP, readOnly: true }, async (session, database) => {
       const captured = await readMark(session, id, 'schema');
-      if (captured !== undefined && captured !== (await fingerprintSchema(session, id, captured)))
+      if (
+        captured !== undefined &&
+        captured !== (await fingerprintSchema(session, id, { like: captured, ignored: plan.ignore.roles }))
+      )
         changed.push(database);
-      bare.push(...(await warnOfBareTables(session, database)));
     });
     this.#changedSchemas = changed;
-    this.#fromCloseLook = [
-      ...bare,
-      ...changed.map((database) => ({
-        code: `schema-changed-${database}`,
-        text: `schema, grants, settings or comments of database ${database} are not what they were when its slot was made. Before the cutover both sides are compared; what the target lacks then comes as SQL.`,
-      })),
-    ];
+    this.#fromCloseLook = changed.map((database) => ({
+      code: `schema-changed-${database}`,
+      text: `schema, grants, settings or comments of database ${database} are not what they were when its slot was made. Before the cutover both sides are compared; what the target lacks then comes as SQL.`,
+    }));
     await this.#compareChains();
     this.#closeLookAt = Date.now();
   }

@@ -43,6 +43,7 @@ const SCHEMA = 'its comment, or the tables of ours in it';
 const SLOT = 'name, database and plugin, and the row in our schema that was written before it was made';
 const SUBSCRIPTION = 'name, and that it subscribes to our publication alone';
 const PUBLICATION = 'its comment, which names the migration';
+const RECORDED = 'what is recorded in our schema';
 const ROLE = 'its comment, or a secret with our tag that was there before it';
 
 /**
@@ -64,10 +65,13 @@ export const RULES = {
     unused: 'nobody',
     because:
       'it undoes what is recorded, on a side from which our publication is gone, and refuses one that still has it',
-    destroys: { 'replica identities': 'what is recorded in our schema', schema: SCHEMA },
+    destroys: { 'replica identities': RECORDED, schema: SCHEMA },
   },
   createPublications: MAKES,
-  dropPublications: { ...UNDOES, destroys: { publication: PUBLICATION, schema: SCHEMA } },
+  dropPublications: {
+    ...UNDOES,
+    destroys: { publication: PUBLICATION, schema: SCHEMA, 'replica identities': RECORDED },
+  },
   createSlots: MAKES,
   dropSlots: { ...UNDOES, destroys: { slot: SLOT } },
   createSnapshot: MAKES,
@@ -100,7 +104,8 @@ export const RULES = {
   waitForCatchUp: LOOKS,
   guardSource: {
     unused: 'nobody',
-    because: 'it gives up slots of ours only; what it finds lost is looked at once more',
+    because:
+      'it gives up slots of ours only, and gives identities to tables that refuse writes; what it finds lost is looked at once more',
   },
   refreshViews: BEFORE,
   warmTarget: LOOKS,
@@ -139,6 +144,7 @@ export const RULES = {
       slot: SLOT,
       publication: PUBLICATION,
       schema: SCHEMA,
+      'replica identities': RECORDED,
       role: ROLE,
       secret: TAG,
     },

@@ -1,11 +1,14 @@
 import { finalFailure } from '../../plan/failures';
 import { publicationName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { giveIdentities } from '../guard/give-identities';
 import { bareTables } from '../preflight/schema/replica-identity';
 import { createDdlBlock } from '../drift/ddl-block';
 import { createRecords } from '../quarantine/records';
 import { createFenceTable, dropFenceTable } from './fence-table';
+import { createIdentityRecord, restoreIdentities } from './identity-record';
 import { refuseOtherMigrations } from './other-migrations';
+import { whoseSchema } from './provenance';
 import {
   accessIfThere,
   accessTo,
@@ -45,6 +48,7 @@ export async function createPublications(deps: Dependencies, input: Publications
     await refuseOtherMigrations(session, input.id, input.plan.source.instance);
     await refuseBareTables(session, database);
     await createFenceTable(session, input.id);
+    await createIdentityRecord(session, input.id);
     // Before the publication, and so in the snapshot: a table that came later would be one to copy, which takes a worker.
     if (database === input.databases[0]) await createRecords(session, input.id);
     await createDdlBlock(session, input);
@@ -54,6 +58,8 @@ export async function createPublications(deps: Dependencies, input: Publications
        COMMENT ON PUBLICATION ${escapeIdentifier(name)} IS ${escapeLiteral(publicationMark(input.id, input.mark))};
        COMMIT`,
     );
+    // What came between that look and the publication; from here on the slots' step and the guard look.
+    await giveIdentities(session, input, database);
   });
 }
 
@@ -67,17 +73,29 @@ async function refuseBareTables(session: Session, database: string): Promise<voi
   );
 }
 
-/** Undo: publication and fence table go where they are ours, in every database that still exists. */
+/** Undo: publication and our tables go where they are ours, in every database that still exists; replica identities are as they were. */
 export async function dropPublications(
   deps: Dependencies,
   input: MigrationRef & { databases: readonly string[] },
 ): Promise<void> {
   const access = await accessIfThere(deps, input, 'source');
   if (!access) return;
-  await inEachDatabase(access, input.databases, { step: 'undo-publication' }, async (session) => {
-    await dropPublication(session, input.id);
-    await dropFenceTable(session, input.id);
-  });
+  await inEachDatabase(access, input.databases, { step: 'undo-publication' }, (session, database) =>
+    unpublish(session, input.id, database),
+  );
+}
+
+/**
+ * Drops our publication in one database, restores the replica identities that were given while it was there, and drops our tables. Where
+ * somebody else's publication has our name, identities and their record stay: its tables need them.
+ */
+export async function unpublish(session: Session, migration: string, database: string): Promise<void> {
+  await dropPublication(session, migration);
+  const isOurs = (await whoseSchema(session, migration)) === 'ours';
+  if (isOurs && !(await findPublication(session, publicationName(migration)))) {
+    await restoreIdentities(session, migration, database);
+  }
+  await dropFenceTable(session, migration);
 }
 
 /** Drops our publication in one database: the one whose comment names this migration. */

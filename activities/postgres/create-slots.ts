@@ -6,6 +6,7 @@ import { reportProgress } from '../heartbeat';
 import { waitUntil } from '../wait';
 import { fingerprintSchema } from '../drift/fingerprint';
 import { slotLost } from '../follow/read-lag';
+import { keepWritable } from '../guard/keep-writable';
 import { fenceTable, readMark, writeOnce } from './fence-table';
 import { refuseOtherMigrations } from './other-migrations';
 import { whoseSchema } from './provenance';
@@ -28,16 +29,19 @@ interface SlotRow {
 
 /**
  * A logical slot (`pgoutput`) in each database; from here the source keeps WAL for us. After the publication, since
- * decoding sees the catalog as of the slot. Adopts a slot of ours that nobody has read from.
+ * decoding sees the catalog as of the slot. Adopts a slot of ours that nobody has read from. Everything is published already, and the guard begins
+ * only with the slots: meanwhile this looks after tables that come without a replica identity.
  */
 export async function createSlots(deps: Dependencies, input: SlotsInput): Promise<SlotFacts[]> {
   const access = await accessTo(deps, input, 'source');
-  const slots: SlotFacts[] = [];
-  for (const database of input.databases) {
-    reportProgress(() => ({ waitingFor: `slot in ${database}: open transactions of the source have to end` }));
-    slots.push(await createSlot(access, input, database));
-  }
-  return slots;
+  return keepWritable(access, input, async () => {
+    const slots: SlotFacts[] = [];
+    for (const database of input.databases) {
+      reportProgress(() => ({ waitingFor: `slot in ${database}: open transactions of the source have to end` }));
+      slots.push(await createSlot(access, input, database));
+    }
+    return slots;
+  });
 }
 
 async function createSlot(access: Access, ref: MigrationRef, database: string): Promise<SlotFacts> {
@@ -64,7 +68,12 @@ async function createSlot(access: Access, ref: MigrationRef, database: string): 
     if (!made?.confirmed_flush_lsn) throw new Error(`replication slot ${slot} has no confirmed_flush_lsn yet`);
     const consistentPoint = await writeOnce(session, migration, 'slot', made.confirmed_flush_lsn);
     // Behind the slot: a change of the schema from here on is either in the snapshot or found by comparing.
-    const schema = await writeOnce(session, migration, 'schema', await fingerprintSchema(session, migration));
+    const schema = await writeOnce(
+      session,
+      migration,
+      'schema',
+      await fingerprintSchema(session, migration, { ignored: plan.ignore.roles }),
+    );
     const { newest } = await queryOne<{ newest: string }>(
       session,
       'SELECT max(oid::bigint)::text AS newest FROM pg_class',

@@ -13,7 +13,7 @@ import { escapeIdentifier, queryOne, queryRows, type Session } from './session';
  */
 export const fenceTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.fence`;
 export const cutoverTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.cutover`;
-/** Replica identities that Keyshift has set, and what was there before; only where the plan wants that. */
+/** Replica identities that Keyshift has set, and what was there before. */
 export const identityTable = (migration: string): string =>
   `${escapeIdentifier(fenceSchema(migration))}.replica_identity`;
 
@@ -38,12 +38,18 @@ export async function createFenceTable(session: Session, migration: string): Pro
  */
 export async function dropFenceTable(session: Session, migration: string): Promise<void> {
   if ((await whoseSchema(session, migration)) !== 'ours') return;
-  const [recorded] = await queryRows(session, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [identityTable(migration)]);
   await session.query(
-    recorded
+    (await hasRecorded(session, migration))
       ? `DROP TABLE IF EXISTS ${fenceTable(migration)}, ${cutoverTable(migration)}`
       : `DROP SCHEMA IF EXISTS ${escapeIdentifier(fenceSchema(migration))} CASCADE`,
   );
+}
+
+/** Whether there are replica identities to be restored. */
+async function hasRecorded(session: Session, migration: string): Promise<boolean> {
+  const there = await queryRows(session, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [identityTable(migration)]);
+  if (there.length === 0) return false;
+  return (await queryRows(session, `SELECT 1 FROM ${identityTable(migration)} LIMIT 1`)).length > 0;
 }
 
 /** What a mark is for; each has a row of its own, so that marks written at the same time don't hide each other. */

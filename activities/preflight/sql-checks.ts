@@ -3,6 +3,7 @@ import { cronJobs, partitionMaintenance } from './neighbours/jobs';
 import { callingOut, foreignPublications, replicationSlots, sourceSubscriptions } from './neighbours/replication';
 import { otherMigrationInServer } from './neighbours/other-migrations';
 import { collations } from './schema/collations';
+import { fullIdentityEquality } from './schema/equal-rows';
 import { generatedColumns, regColumns, sequenceRanges } from './schema/columns';
 import { extensions, extensionTables } from './schema/extensions';
 import { alwaysTriggers, eventTriggers, rowLevelSecurity } from './schema/firing';
@@ -16,6 +17,7 @@ import {
 import { fullIdentityTypes, replicaIdentity } from './schema/replica-identity';
 import { searchPath } from './schema/search-path';
 import { domainConstraints, invalidIndexes, tablespaces, unvalidatedConstraints } from './schema/storage';
+import { ignoredRoles } from './server/ignored-roles';
 import { runningDdl } from './server/running-ddl';
 import { SETTINGS_CHECKS } from './server/settings';
 import { statementTracking } from './server/statement-tracking';
@@ -39,6 +41,7 @@ export const SERVER_CHECKS: readonly ServerCheck[] = [
   replicationSlots,
   sourceSubscriptions,
   backgroundWorkers,
+  ignoredRoles,
 ];
 
 /** What is asked in each database. */
@@ -47,6 +50,7 @@ export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
   workerSettings,
   replicaIdentity,
   fullIdentityTypes,
+  fullIdentityEquality,
   generatedColumns,
   largeObjects,
   unloggedTables,

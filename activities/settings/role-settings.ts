@@ -1,4 +1,5 @@
 import { replicationRole } from '../../plan/names';
+import { likePattern } from '../../plan/role-patterns';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { notOfRds, ofUsers } from '../postgres/rds-roles';
 import {
@@ -33,7 +34,7 @@ const FENCE_PARAMETER = 'default_transaction_read_only';
 
 /**
  * Roles with their attributes, and what `ALTER DATABASE ... SET` and `ALTER ROLE ... SET` say. They came along with the snapshot; what was
- * changed on the source since did not, for logical replication carries none of it.
+ * changed on the source since did not, for logical replication carries none of it. Roles that the plan ignores are left out.
  */
 export async function compareRoleSettings(
   deps: Dependencies,
@@ -60,13 +61,13 @@ export async function compareRoleSettings(
 async function read(deps: Dependencies, ref: MigrationRef, side: Side) {
   const access = await accessTo(deps, ref, side);
   return withSession(access, { step: 'settings', database: 'postgres', readOnly: true }, async (session) => ({
-    roles: await rolesOf(session, ref.id),
-    settings: await settingsOf(session, ref.id),
+    roles: await rolesOf(session, ref),
+    settings: await settingsOf(session, ref),
   }));
 }
 
 /** Attributes that come with memberships on RDS, such as REPLICATION, follow them by themselves. */
-async function rolesOf(session: Session, migration: string): Promise<string[]> {
+async function rolesOf(session: Session, { id, plan }: MigrationRef): Promise<string[]> {
   const rows = await queryRows<{ role: string }>(
     session,
     `SELECT quote_ident(rolname) || CASE WHEN rolcanlogin THEN ' LOGIN' ELSE ' NOLOGIN' END
@@ -76,13 +77,13 @@ async function rolesOf(session: Session, migration: string): Promise<string[]> {
             || CASE WHEN rolbypassrls THEN ' BYPASSRLS' ELSE ' NOBYPASSRLS' END
             || ' CONNECTION LIMIT ' || rolconnlimit
             || coalesce(' VALID UNTIL ' || quote_literal(rolvaliduntil::text), '') AS role
-       FROM pg_roles WHERE ${ofUsers('rolname')} AND rolname <> $1 ORDER BY 1`,
-    [replicationRole(migration)],
+       FROM pg_roles WHERE ${ofUsers('rolname')} AND rolname <> $1 AND NOT rolname LIKE ANY ($2::text[]) ORDER BY 1`,
+    [replicationRole(id), plan.ignore.roles.map(likePattern)],
   );
   return rows.map(({ role }) => role);
 }
 
-async function settingsOf(session: Session, migration: string): Promise<string[]> {
+async function settingsOf(session: Session, { id, plan }: MigrationRef): Promise<string[]> {
   const rows = await queryRows<Setting>(
     session,
     `SELECT d.datname AS database, r.rolname AS role, unnest(s.setconfig) AS setting
@@ -90,8 +91,9 @@ async function settingsOf(session: Session, migration: string): Promise<string[]
        LEFT JOIN pg_database d ON d.oid = s.setdatabase
        LEFT JOIN pg_roles r ON r.oid = s.setrole
       WHERE coalesce(d.datname, '') <> 'rdsadmin' AND ${notOfRds("coalesce(r.rolname, '')")} AND coalesce(r.rolname, '') <> $1
+        AND NOT coalesce(r.rolname LIKE ANY ($2::text[]), false)
       ORDER BY 1, 2, 3`,
-    [replicationRole(migration)],
+    [replicationRole(id), plan.ignore.roles.map(likePattern)],
   );
   return rows
     .filter(({ setting }) => !setting.startsWith(`${FENCE_PARAMETER}=`))

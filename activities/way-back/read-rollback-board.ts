@@ -1,12 +1,14 @@
 import { fitTexts, redLines } from '../../plan/board';
 import type { Lag } from '../../plan/progress';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { oneByOne } from '../each-database';
 import { foreignAppliers } from '../cutover/appliers';
 import { foreignSessions, planFence, type FencePlan } from '../cutover/fence';
 import { lookAtFences } from '../cutover/fence-set';
 import { lookAtPauseQueue, type PauseQueue } from '../cutover/look-at-pause-queue';
 import { longTransactions, preparedTransactions } from '../cutover/open-transactions';
 import { readLag } from '../follow/read-lag';
+import { givenLines } from '../guard/give-identities';
 import { accessTo, withSession } from '../postgres/session';
 import { endpointOf, requireInstance } from '../rds/find-instance';
 import { renames } from '../../plan/instance-names';
@@ -77,6 +79,7 @@ export async function readRollbackBoard(
       ...fences.findings,
       ...(renames(input.plan) ? [renamingTime(input, await earlierRenaming(deps, ref))] : []),
       ...(switches.length === 0 ? [byHand] : switches.flatMap((one) => one.findings)),
+      ...(await givenLines(deps, input, 'rollback', oneByOne)),
     ]),
   };
 }

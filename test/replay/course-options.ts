@@ -38,6 +38,7 @@ export const PASSED_ON: readonly string[] = [
   'databases',
   'guard',
   'ddl',
+  'ignore',
   'carry.largeObjects',
   'carry.unloggedTables',
   'carry.subscriptions',

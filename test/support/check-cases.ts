@@ -36,6 +36,7 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   'prepared-transactions': FINDINGS,
   'running-ddl': FINDINGS,
   'full-identity-types': FINDINGS,
+  'full-identity-equality': FINDINGS,
   'generated-columns': FINDINGS,
   'large-objects': FINDINGS,
   'unlogged-tables': FINDINGS,
@@ -86,6 +87,7 @@ export const CHECK_CASES: Record<CheckCode, string> = {
   certificate: AWS,
   'traffic-switch': PREFLIGHT,
   'fence-roles': PREFLIGHT,
+  'ignored-roles': PREFLIGHT,
   fence: PREFLIGHT,
   'cutover-window': WINDOW,
 };

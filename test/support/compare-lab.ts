@@ -77,6 +77,7 @@ export class CompareLab {
       catalogs: keepers,
       snapshots: () => Promise.resolve(names),
       roundRead: () => Promise.resolve(names),
+      equal: () => Promise.resolve(undefined),
       decide: options.decide ?? ((_pair, _table, found) => Promise.resolve({ different: found })),
     };
     try {

@@ -47,6 +47,7 @@ export async function captureAndClone(
   lab: ActivityLab,
   ref: MigrationRef,
   beforeSnapshot: () => Promise<unknown> = () => Promise.resolve(),
+  beforeSlots: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Steps> {
   const { source } = await lab.run('runPreflight', ref);
   if (!source) throw new Error('the preflight blocks');
@@ -56,6 +57,7 @@ export async function captureAndClone(
   if (rebootNeeded) await lab.run('rebootSource', ref);
   await lab.run('createAccess', ref);
   await lab.run('createPublications', { ...input, mark: MARK });
+  await beforeSlots();
   const slots = await lab.run('createSlots', input);
   await writeOrders(lab, 'between slot and snapshot');
   await beforeSnapshot();

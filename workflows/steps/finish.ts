@@ -5,6 +5,7 @@ import { stoppedText } from '../../plan/progress';
 import { presentName } from '../../plan/instance-names';
 import {
   type CutoverFacts,
+  equalRowsText,
   logGroupText,
   notProvenLines,
   type Proof,
@@ -35,6 +36,8 @@ function proofFindings(proof: Report['proof']): string[] {
       );
     }
   }
+  const equal = equalRowsText(proof);
+  if (equal !== undefined) found.push(equal);
   const unproven = notProvenLines(proof);
   found.push(...unproven.slice(0, SHOWN_UNPROVEN).map((line) => `NOT PROVEN: ${line}`));
   const more = (proof.notProvenTables ?? 0) - SHOWN_UNPROVEN;
@@ -166,9 +169,13 @@ export async function finish(
   });
 }
 
-/** Whether there are rows of which the proof says nothing. */
-const leftOpen = ({ goneSince = 0, notProvenTables = 0, sourceChangedSince = 0 }: Partial<Proof> = {}): boolean =>
-  goneSince + notProvenTables + sourceChangedSince > 0;
+/** Whether there are rows of which the proof says nothing, or that are not identical. */
+const leftOpen = ({
+  goneSince = 0,
+  notProvenTables = 0,
+  sourceChangedSince = 0,
+  equalRows = [],
+}: Partial<Proof> = {}): boolean => goneSince + notProvenTables + sourceChangedSince + equalRows.length > 0;
 
 /** A person is asked whatever the plan says when the proof left rows open. */
 async function approval(migration: Migration): Promise<void> {

@@ -1,7 +1,7 @@
 import type { SourceFacts } from '../../plan/checks';
 import { act } from '../act';
 import { bytes } from '../../plan/format';
-import { notProvenLines } from '../../plan/report';
+import { equalRowsText, notProvenLines } from '../../plan/report';
 import type { Migration } from '../migration';
 import { shortList } from './surprises';
 
@@ -53,5 +53,7 @@ export async function follow(migration: Migration, { databases }: SourceFacts): 
     note(`${compared.rows} rows of ${compared.tables} tables agree, ${compared.undecided} undecided${unread}`);
     const lines = notProvenLines(compared);
     if (lines.length > 0) migration.notice(`NOT COMPARED: ${shortList(lines, lines.length)}`);
+    const equal = equalRowsText(compared);
+    if (equal !== undefined) migration.notice(equal);
   });
 }

@@ -1,4 +1,4 @@
-import { notProvenLines, type Proof } from '../../plan/report';
+import { equalRowsText, notProvenLines, type Proof } from '../../plan/report';
 
 /** What the proof found beside the contents of tables; nothing to stop for, but to look at. */
 export function surprises(proof: Proof): string[] {
@@ -6,7 +6,9 @@ export function surprises(proof: Proof): string[] {
   const kinds = Object.entries(inventory).filter(([, { source, target }]) => source !== target);
   const { ddlSince = [], ddlChanges = ddlSince.length } = proof;
   const unproven = notProvenLines(proof);
+  const equal = equalRowsText(proof);
   return [
+    ...(equal === undefined ? [] : [equal]),
     ...(unproven.length > 0 ? [`NOT PROVEN: ${shortList(unproven, unproven.length)}`] : []),
     ...(ddlChanges > 0
       ? [

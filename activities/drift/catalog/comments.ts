@@ -1,5 +1,5 @@
 import { ofUsers } from '../../postgres/rds-roles';
-import type { Part } from './part';
+import { notIgnored, type Part } from './part';
 
 /** A comment as `d`, with what it is on as `o` (type, schema, identity, as the server spells and quotes them). */
 const COMMENTS = `pg_description d CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) AS o`;
@@ -79,7 +79,13 @@ export const COMMENT_PARTS: readonly Part[] = [
       FROM ${COMMENTS} WHERE ${OF_USERS} ORDER BY 1`,
   },
   shared('database', 'pg_database', 'datname', 's.datname = current_database()', false),
-  shared('role', 'pg_roles', 'rolname', `${ofUsers('s.rolname')} AND s.rolname <> $1`, true),
+  shared(
+    'role',
+    'pg_roles',
+    'rolname',
+    `${ofUsers('s.rolname')} AND s.rolname <> $1 AND ${notIgnored('s.rolname')}`,
+    true,
+  ),
 ];
 
 /** Comments on what belongs to the whole server. */

@@ -1,5 +1,5 @@
 import { ofUsers } from '../../postgres/rds-roles';
-import type { Part } from './part';
+import { notIgnored, type Part } from './part';
 
 /** Options of a membership, by the column that has it, since which major version. */
 const OPTIONS = [
@@ -24,7 +24,7 @@ const memberships = (
   version: number,
 ): string => `pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
     LEFT JOIN pg_roles g ON g.oid = a.grantor
-  WHERE m.rolname <> $1 AND r.rolname <> $1 AND ${ofUsers('m.rolname')}
+  WHERE m.rolname <> $1 AND r.rolname <> $1 AND ${ofUsers('m.rolname')} AND ${notIgnored('m.rolname')} AND ${notIgnored('r.rolname')}
     ${hasGrantors(version) ? `AND NOT (m.rolname = current_user AND a.grantor = ${BOOTSTRAP_SUPERUSER} AND NOT a.inherit_option AND NOT a.set_option)` : ''}`;
 const ID = `format('%I in %I', m.rolname, r.rolname)`;
 

@@ -29,8 +29,9 @@ export interface Part {
   readonly kind: string;
   /**
    * SELECT with columns `id, parent, definition, make, alter, drop` and, optionally, `alterable`, `needs` and `"madeWith"`; `$1` is the name of our
-   * schema, publication and role, which are left out. Rows come in an order in which they can be made. Names are quoted by the server (`%I`, `regclass` and
-   * the like) and by nothing else: it alone knows every reserved word.
+   * schema, publication and role, which are left out, and `$2` an array of patterns for LIKE: of roles that fit one, what `notIgnored` says. Rows come in
+   * an order in which they can be made. Names are quoted by the server (`%I`, `regclass` and the like) and by nothing else: it alone knows every
+   * reserved word.
    */
   readonly sql: (version: number) => string;
   /** Part of what makes its parent: not made by itself when the parent is new. */
@@ -42,6 +43,9 @@ export interface Part {
   /** To drop it deletes rows or values of theirs for good. What can be computed again is none of these. */
   readonly deletes?: boolean;
 }
+
+/** Condition: the plan doesn't ignore the role of that name. */
+export const notIgnored = (name: string): string => `NOT coalesce(${name} LIKE ANY ($2), false)`;
 
 /** Condition on `pg_namespace n`: a schema of users, and not ours. */
 export const OF_USERS = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname <> $1`;

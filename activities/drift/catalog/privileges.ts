@@ -1,5 +1,5 @@
 import { notOfRds } from '../../postgres/rds-roles';
-import { notOfExtension, OF_USERS, type Part } from './part';
+import { notIgnored, notOfExtension, OF_USERS, type Part } from './part';
 import { RELATION_KEY } from './on-tables';
 
 /** Everything that has an owner and privileges: its key here, the words by which SQL knows it, owner, privileges, kind for acldefault. */
@@ -29,8 +29,8 @@ const OWNED = `(
 ) AS o`;
 
 const GRANTEE = `CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END`;
-/** Not ours, nor those of RDS's own roles. */
-const OF_OTHERS = `(g.grantee = 0 OR pg_get_userbyid(g.grantee) <> $1 AND ${notOfRds('pg_get_userbyid(g.grantee)')})`;
+/** Not ours, nor those of RDS's own roles and of those that the plan ignores. */
+const OF_OTHERS = `(g.grantee = 0 OR pg_get_userbyid(g.grantee) <> $1 AND ${notOfRds('pg_get_userbyid(g.grantee)')} AND ${notIgnored('pg_get_userbyid(g.grantee)')})`;
 const ON = (what: string, option: string) =>
   `format('GRANT %s ON %s TO %s%s', g.privilege_type, ${what}, ${GRANTEE}, CASE WHEN ${option} THEN ' WITH GRANT OPTION' ELSE '' END)`;
 
@@ -44,7 +44,7 @@ const revoked = (owner: string, what: string, ...values: string[]): string => {
 const DEFAULTS = `(SELECT d.*, pg_get_userbyid(d.defaclrole) AS role, concat('FOR ROLE ', quote_ident(pg_get_userbyid(d.defaclrole)), ' IN SCHEMA ' || quote_ident(n.nspname)) AS scope,
     CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS what,
     acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole) AS standard
-  FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE n.nspname IS DISTINCT FROM $1) AS d`;
+  FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE n.nspname IS DISTINCT FROM $1 AND ${notIgnored('pg_get_userbyid(d.defaclrole)')}) AS d`;
 
 /** Owners, grants, default privileges. A missing list of privileges means the default one; both are spelled out. */
 export const PRIVILEGE_PARTS: readonly Part[] = [

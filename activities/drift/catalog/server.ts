@@ -1,8 +1,8 @@
 import { notOfRds, ofUsers } from '../../postgres/rds-roles';
 import { MEMBERSHIP_PARTS } from './memberships';
-import type { Part } from './part';
+import { notIgnored, type Part } from './part';
 
-const ROLES = `${ofUsers('r.rolname')} AND r.rolname <> $1`;
+const ROLES = `${ofUsers('r.rolname')} AND r.rolname <> $1 AND ${notIgnored('r.rolname')}`;
 const flag = (column: string, word: string) => `CASE WHEN r.${column} THEN '${word}' ELSE 'NO${word}' END`;
 /** What a role with CREATEROLE may say of another. */
 const ATTRIBUTES = `concat_ws(' ', ${flag('rolcanlogin', 'LOGIN')}, ${flag('rolinherit', 'INHERIT')}, ${flag('rolcreatedb', 'CREATEDB')},
@@ -61,7 +61,8 @@ function setting(kind: string, shared: boolean, condition: string, on: string): 
       FROM (SELECT ${on} AS scope, split_part(one, '=', 1) AS name, substr(one, strpos(one, '=') + 1) AS value
               FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole,
                    unnest(s.setconfig) AS one
-             WHERE ${condition} AND ${notOfRds("coalesce(r.rolname, '')")} AND coalesce(r.rolname, '') <> $1) AS settings
+             WHERE ${condition} AND ${notOfRds("coalesce(r.rolname, '')")} AND coalesce(r.rolname, '') <> $1
+               AND ${notIgnored('r.rolname')}) AS settings
       WHERE name <> 'default_transaction_read_only' ORDER BY 1`,
   };
 }

@@ -111,8 +111,14 @@ export function cheapestIdentity(table: BareTable): string | undefined {
   return table.unequalColumns.length === 0 && !table.fullRefused ? 'FULL' : undefined;
 }
 
+/** Why FULL would not do for a table that has no other identity either. */
+export const whyNotFull = ({ unequalColumns, fullRefused }: BareTable): string =>
+  fullRefused
+    ? 'it has generated columns, for which this version of PostgreSQL refuses it'
+    : `${unequalColumns.join(', ')} are of types without equality`;
+
 /** A key column of its own. Names of constraints are names of indexes, and unique in a schema: so this one has the oid of the table. */
-function newKey({ oid, name }: Pick<BareTable, 'oid' | 'name'>): string {
+export function newKey({ oid, name }: Pick<BareTable, 'oid' | 'name'>): string {
   const key = `keyshift_key_${oid}`;
   return `ALTER TABLE ${name} ADD COLUMN keyshift_key bigint GENERATED ALWAYS AS IDENTITY, ADD CONSTRAINT ${key} UNIQUE (keyshift_key), REPLICA IDENTITY USING INDEX ${key};`;
 }
@@ -180,7 +186,14 @@ export const replicaIdentity = databaseCheck<BareTable>(
   { essential: true },
 );
 
-interface FullTable {
+/** The narrowest unique index of table `c` that would do as its replica identity. */
+export const KEY_INDEX = `(SELECT format('%I', r.relname) FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid
+           WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+             AND NOT EXISTS (SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum)
+                               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE NOT a.attnotnull)
+           ORDER BY i.indnkeyatts, r.relname LIMIT 1)`;
+
+export interface FullTable {
   readonly oid: string;
   readonly name: string;
   readonly columns: readonly string[];
@@ -194,11 +207,7 @@ interface FullTable {
  */
 const FULL_WITHOUT_EQUALITY = `
   SELECT c.oid::text AS oid, ${RELATION} AS name, u.columns,
-         (SELECT format('%I', r.relname) FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid
-           WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-             AND NOT EXISTS (SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum)
-                               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE NOT a.attnotnull)
-           ORDER BY i.indnkeyatts, r.relname LIMIT 1) AS "index"
+         ${KEY_INDEX} AS "index"
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    CROSS JOIN LATERAL (SELECT ARRAY(SELECT a.attname || ' ' || format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
                                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND ${HAS_NO_EQUALITY}

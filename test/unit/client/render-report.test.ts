@@ -148,6 +148,17 @@ describe('the report as text', () => {
     );
   });
 
+  it('says which rows are equal, but not identical', () => {
+    const report = complete();
+    const equalRows = [{ database: 'shop', table: 'public.prices', rows: 3 }];
+    if (report.proof) report.proof = { ...report.proof, equalRows };
+    const text = renderReport(report);
+    expect(text).toContain('identical but for 3 that are equal, not identical, proven in 6.0 s');
+    expect(text).toContain(
+      '  rows equal, not identical (1.0 and 1.00), in tables with REPLICA IDENTITY FULL and no key: shop public.prices 3',
+    );
+  });
+
   it('says how many tables the catalog counts, what was not compared, and what could not be proven, with the reasons', () => {
     const report = complete();
     if (report.proof)

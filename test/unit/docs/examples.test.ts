@@ -59,6 +59,7 @@ test('all-options.yaml shows the defaults, where there are any', () => {
   delete shown['databases'];
   delete shown['report'];
   delete shown['ddl']?.['passRole'];
+  Object.assign(shown['ignore'] ?? {}, { roles: [] });
   for (const gate of Object.values(shown['gates'] ?? {}) as Record<string, unknown>[]) {
     delete gate['expiresAfterMinutes'];
     delete gate['window'];

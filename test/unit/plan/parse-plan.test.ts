@@ -56,6 +56,7 @@ describe('the smallest plan', () => {
       },
       replicaIdentity: 'require',
       ddl: { mode: 'watch' },
+      ignore: { roles: [] },
       carry: {
         largeObjects: 'refuse',
         unloggedTables: 'refuse',
@@ -93,6 +94,43 @@ describe('waivers', () => {
     expect(problemsOf({ ...SMALLEST_PLAN, override: [{ code: 'replica-identity', reason: 'in a hurry' }] })).toEqual([
       { path: 'override.0.code', message: expect.stringContaining('can not be overridden') as string },
     ]);
+  });
+});
+
+describe('roles that are ignored', () => {
+  const plan = (roles: unknown, more: object = {}) => ({ ...SMALLEST_PLAN, ...more, ignore: { roles } });
+
+  it.each([[['v-*']], [['v-*-????', 'teleport_*', '*-rotating']], [['weird.(role)*']]])('are %j', (roles) => {
+    expect(parsedPlan(plan(roles) as PlanInput).ignore).toEqual({ roles });
+  });
+
+  it.each([
+    [
+      'v*',
+      { cutover: { spareRoles: ['monitoring', 'vault'] } },
+      /"v\*" would leave out the role vault, which cutover.spareRoles names/,
+    ],
+    ['*ba', { ddl: { mode: 'block', passRole: 'dba' } }, /the role dba, which ddl.passRole names/],
+    ['*', {}, /the role rdsadmin, which is not yours/],
+    ['rds_*', {}, /the role rds_superuser/],
+  ])('are not %s, which has others among them', (pattern, more, message) => {
+    expect(problemsOf(plan(['v-*', pattern], more))).toEqual([
+      { path: 'ignore.roles.1', message: expect.stringMatching(message) as string },
+    ]);
+  });
+
+  it('are not ours', () => {
+    expect(failureOf(plan(['k*move']), 'my-move').message).toContain(
+      'ignore.roles.0: "k*move" would leave out the role keyshift_my_move, with which Keyshift replicates',
+    );
+    expect(() => parsePlan(plan(['k*move']), 'another')).not.toThrow();
+  });
+
+  it('are patterns', () => {
+    expect(problemsOf(plan(['']))).toEqual([
+      { path: 'ignore.roles.0', message: expect.stringContaining('is empty') as string },
+    ]);
+    expect(problemsOf(plan('v-*'))).toEqual([{ path: 'ignore.roles', message: 'has the wrong type: give an array' }]);
   });
 });
 

@@ -94,6 +94,25 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    code: 'full-identity-equality',
+    level: 'warn',
+    message:
+      /3 tables with .* public\.full_equal \(Amount numeric, rates numeric\[\], at double precision, doc jsonb, span numrange, of public\.price\), \S+ public\.full_index \(v interval\), \S+ public\.full_sounds \(note text\)/,
+    sql: [
+      'CREATE DOMAIN price AS numeric; CREATE DOMAIN fixed AS numeric(8, 2)',
+      `CREATE COLLATION sounds (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+      'CREATE TABLE full_equal ("Amount" numeric, rates numeric[], at float8, doc jsonb, span numrange, "of" price)',
+      'CREATE TABLE full_index (id int NOT NULL UNIQUE, v interval)',
+      'CREATE TABLE full_sounds (note text COLLATE sounds)',
+      `CREATE TABLE full_same (scaled numeric(10, 2), "of" fixed, many numeric(4, 1)[], note text, code char(3), name varchar(9), at timestamptz,
+         days daterange, ids int8[], found tsvector, day date, uid uuid, net inet, flags bit(3))`,
+      'CREATE TABLE full_key (id int PRIMARY KEY, amount numeric)',
+      ...['full_equal', 'full_index', 'full_sounds', 'full_same', 'full_key'].map(
+        (t) => `ALTER TABLE ${t} REPLICA IDENTITY FULL`,
+      ),
+    ],
+  },
+  {
     code: 'generated-columns',
     level: 'block',
     message:

@@ -271,6 +271,35 @@ describe('the fence', () => {
   });
 });
 
+describe('roles that the plan ignores', () => {
+  const found = async (...roles: string[]) =>
+    (await preflight({ ignore: { roles } })).checks.find(({ code }) => code === 'ignored-roles');
+
+  it('are counted, are not the master user, and own nothing', async () => {
+    await expect(found()).resolves.toMatchObject({ level: 'ok', message: 'the plan ignores no roles' });
+    await expect(found('v-*', 'mast*')).resolves.toMatchObject({
+      level: 'block',
+      message: 'ignore.roles "mast*" would leave out the master user master.',
+    });
+    await lab.sql(source.instance, `CREATE ROLE "v-1" LOGIN; CREATE ROLE "v-2"; CREATE ROLE v_3`);
+    try {
+      await expect(found('v-*')).resolves.toMatchObject({
+        level: 'ok',
+        message: 'ignore.roles leaves out now: "v-*" 2 roles',
+        evidence: { count: 2, found: ['v-1', 'v-2'] },
+      });
+      await lab.sql(source.instance, `CREATE TABLE of_v (id int PRIMARY KEY); ALTER TABLE of_v OWNER TO "v-2"`, 'shop');
+      await expect(found('v-*')).resolves.toMatchObject({
+        level: 'warn',
+        message: expect.stringMatching(/^1 role that the plan ignores own objects: v-2\./) as string,
+      });
+    } finally {
+      await lab.sql(source.instance, `DROP OWNED BY "v-2"`, 'shop');
+      await lab.sql(source.instance, `DROP ROLE "v-1", "v-2", v_3`);
+    }
+  });
+});
+
 describe('the secret', () => {
   it('that does not exist blocks', async () => {
     expectOnly(await blocksOf({ source: { ...source, secret: 'missing' } }), 'source-credentials', 'no secret missing');

@@ -237,7 +237,13 @@ describe('a difference that the plan does not ask for', () => {
       `ALTER ROLE app IN DATABASE shop SET search_path = "Shop", public`,
       `ALTER DATABASE ledger SET work_mem = '32MB'`,
     );
+    await onSource(`CREATE ROLE "v-token-1" LOGIN`, `ALTER ROLE "v-token-1" SET work_mem = '1MB'`);
+    const messageOf = async (plan = ref.plan) =>
+      compareSettings(lab.dependencies, { ...ref, plan }).then(String, (error: unknown) => (error as Error).message);
     const failure = await compareSettings(lab.dependencies, ref).catch((error: unknown) => error as Error);
+    await expect(messageOf()).resolves.toContain('v-token-1');
+    await expect(messageOf({ ...ref.plan, ignore: { roles: ['v-*'] } })).resolves.not.toContain('v-token-1');
+    await onSource(`DROP ROLE "v-token-1"`);
     for (const line of [
       `aws rds remove-tags-from-resource --resource-name ${DBInstanceArn} --tag-keys stray`,
       `ALTER ROLE "app" IN DATABASE "shop" SET search_path = "Shop", public;`,

@@ -118,10 +118,21 @@ describe.each(['15'])('the way back on PostgreSQL %s', (version) => {
     await expect(asApplication(SOURCE)).rejects.toThrow(/not permitted to log in/);
   });
 
-  it('is guarded as the way there was', async () => {
-    await expect(lab.run('guardSource', { ...back, reportAfterMs: 100 })).resolves.toMatchObject({
-      bytes: expect.any(Number) as number,
-    });
+  it('is guarded as the way there was: a table without a key that is made now takes writes', async () => {
+    await lab.sql(TARGET, 'CREATE TABLE bare (what text)', 'shop');
+    const write = () => lab.sql(TARGET, 'DELETE FROM bare', 'shop');
+    await expect(write()).rejects.toThrow(/does not have a replica identity/);
+    const { bytes, warnings } = await lab.run('guardSource', { ...back, reportAfterMs: 60_000 });
+    expect(bytes).toEqual(expect.any(Number));
+    expect(warnings?.map(({ text }) => text)).toContainEqual(
+      expect.stringMatching(/set the replica identity of public\.bare \(FULL\) in database shop of app-db-encrypted/),
+    );
+    await write();
+    const { findings } = await lab.run('readRollbackBoard', input);
+    expect(findings).toContainEqual(
+      expect.stringMatching(/^public\.bare in database shop of app-db-encrypted has REPLICA IDENTITY FULL/),
+    );
+    await lab.sql(TARGET, 'DROP TABLE bare', 'shop');
   });
 
   it('leads back without losing a write', async () => {

@@ -1,10 +1,12 @@
-import { Client } from 'pg';
+import { Client, escapeIdentifier } from 'pg';
+import { countObjects } from '../../../../activities/compare/inventory';
 import type { CatalogObject } from '../../../../activities/drift/catalog/part';
 import { compareSchemas, type SchemaDifference } from '../../../../activities/drift/compare-schemas';
 import { describeDatabase } from '../../../../activities/drift/describe-database';
 import { fingerprintSchema } from '../../../../activities/drift/fingerprint';
 import { printDrift } from '../../../../activities/drift/print-drift';
 import { readLoginRoles, readPasswordDigests } from '../../../../activities/settings/password-digests';
+import { parsedPlan, SMALLEST_PLAN } from '../../../support/plan';
 import { BareServer } from '../../../support/postgres';
 import { runScript, withDeletions } from '../../../support/psql';
 import { CASES, FIXTURE } from './cases';
@@ -24,9 +26,10 @@ async function connect(server: BareServer, database: string): Promise<Client> {
   return client;
 }
 
-const describeSide = (side: Client) => describeDatabase(side, MIGRATION, true);
-const difference = async (source: Client, target: Client): Promise<SchemaDifference> =>
-  compareSchemas(await describeSide(source), await describeSide(target));
+const describeSide = (side: Client, ignored: readonly string[] = []) =>
+  describeDatabase(side, MIGRATION, true, ignored);
+const difference = async (source: Client, target: Client, ignored: readonly string[] = []): Promise<SchemaDifference> =>
+  compareSchemas(await describeSide(source, ignored), await describeSide(target, ignored));
 
 /** What is printed for an operator. */
 function printed(found: SchemaDifference): string {
@@ -66,6 +69,63 @@ describe.each([13, 18] as const)('PostgreSQL %s', (major) => {
   });
 
   test('equal databases have no difference', async () => {
+    expect(await difference(source, target)).toEqual(SAME);
+  });
+
+  test('whatever is of roles that the plan ignores is left out, and nothing else', async () => {
+    const plan = parsedPlan({ ...SMALLEST_PLAN, ignore: { roles: ['v-*'] } });
+    const ignored = plan.ignore.roles;
+    const onDatabase = `DATABASE ${escapeIdentifier(DATABASE)}`;
+    const objects = `CREATE SCHEMA rotating; CREATE TABLE rotating.t (id int PRIMARY KEY, note text); CREATE SEQUENCE rotating.s;
+      CREATE DOMAIN rotating.d AS int; CREATE FUNCTION rotating.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE ROLE staff`;
+    for (const client of [source, target]) await client.query(objects);
+    const fingerprint = () => fingerprintSchema(source, MIGRATION, { ignored });
+    const counted = (client: Client) => countObjects(client, { id: MIGRATION, plan });
+    const before = await fingerprint();
+    await source.query(`CREATE ROLE "v-1" LOGIN; GRANT staff TO "v-1"; COMMENT ON ROLE "v-1" IS 'until noon'`);
+    await source.query(
+      `CREATE ROLE "v-2" LOGIN VALID UNTIL '2026-12-01'; ALTER ROLE "v-2" SET work_mem = '8MB'; GRANT "v-2" TO staff`,
+    );
+    for (const what of [
+      'SCHEMA rotating',
+      'TABLE rotating.t',
+      'SEQUENCE rotating.s',
+      'DOMAIN rotating.d',
+      'FUNCTION rotating.f()',
+      onDatabase,
+    ]) {
+      await source.query(`GRANT ALL ON ${what} TO "v-1"`);
+    }
+    await source.query(`GRANT UPDATE (note) ON rotating.t TO "v-2"; ALTER ROLE "v-2" IN ${onDatabase} SET work_mem = '9MB';
+      ALTER DEFAULT PRIVILEGES IN SCHEMA rotating GRANT SELECT ON TABLES TO "v-1";
+      ALTER DEFAULT PRIVILEGES FOR ROLE "v-2" GRANT SELECT ON TABLES TO staff`);
+    expect((await difference(source, target)).found.length).toBeGreaterThan(10);
+    expect(await difference(source, target, ignored)).toEqual(SAME);
+    expect(await fingerprint()).toBe(before);
+    expect(await counted(source)).toEqual(await counted(target));
+    // Nor is anything left of them when they go.
+    await source.query(`DROP OWNED BY "v-1", "v-2"; DROP ROLE "v-1", "v-2"`);
+    expect(await difference(source, target)).toEqual(SAME);
+    expect(await fingerprint()).toBe(before);
+    for (const change of [
+      'CREATE ROLE v_3',
+      'GRANT SELECT ON rotating.t TO staff',
+      'GRANT EXECUTE ON FUNCTION rotating.f() TO staff',
+      'ALTER DEFAULT PRIVILEGES IN SCHEMA rotating GRANT SELECT ON TABLES TO staff',
+      'ALTER DEFAULT PRIVILEGES FOR ROLE staff REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC',
+      `ALTER ROLE staff SET work_mem = '8MB'`,
+    ]) {
+      const unchanged = await fingerprint();
+      await source.query(change);
+      expect(await fingerprint()).not.toBe(unchanged);
+      const found = await difference(source, target, ignored);
+      expect(found.found).not.toEqual([]);
+      await run(withDeletions(printed(found)));
+      expect(await difference(source, target, ignored)).toEqual(SAME);
+    }
+    for (const client of [source, target]) {
+      await client.query('DROP OWNED BY staff; DROP ROLE staff, v_3; DROP SCHEMA rotating CASCADE');
+    }
     expect(await difference(source, target)).toEqual(SAME);
   });
 
@@ -176,11 +236,13 @@ describe.each([13, 18] as const)('PostgreSQL %s', (major) => {
   });
 
   test('a fingerprint of an earlier build is compared with its like', async () => {
-    const earlier = await fingerprintSchema(source, MIGRATION, 'd41d8cd98f00b204e9800998ecf8427e');
+    const earlier = await fingerprintSchema(source, MIGRATION, {
+      like: 'd41d8cd98f00b204e9800998ecf8427e',
+    });
     await source.query(`COMMENT ON TABLE app.orders IS 'of no interest to it'`);
-    expect(await fingerprintSchema(source, MIGRATION, earlier)).toBe(earlier);
+    expect(await fingerprintSchema(source, MIGRATION, { like: earlier })).toBe(earlier);
     await source.query('ALTER TABLE app.orders ADD COLUMN later integer');
-    expect(await fingerprintSchema(source, MIGRATION, earlier)).not.toBe(earlier);
+    expect(await fingerprintSchema(source, MIGRATION, { like: earlier })).not.toBe(earlier);
   });
 });
 

@@ -1,11 +1,14 @@
+import type { Warning } from '../../../../activities/guard/judge-source';
 import { waitFor } from '../../../../local/world/wait-for';
 import { readChain, writeLink } from '../../../../activities/guard/mark-chain';
 import { slotName } from '../../../../plan/names';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import { captureAndClone, createApplication, DATABASES, type Steps, subscribe } from '../../../support/migration-steps';
 import { SMALLEST_PLAN } from '../../../support/plan';
+import { until } from '../../../support/stand-in';
 
 const SOURCE = SMALLEST_PLAN.source.instance;
+const TARGET = SMALLEST_PLAN.target.instance;
 const ref = migrationRef({ ...SMALLEST_PLAN, databases: [...DATABASES], acknowledge: ['wal-rate'] });
 
 let lab: ActivityLab;
@@ -13,7 +16,8 @@ let steps: Steps;
 beforeAll(async () => {
   lab = await ActivityLab.open();
   await createApplication(lab);
-  steps = await captureAndClone(lab, ref);
+  const nothing = () => Promise.resolve();
+  steps = await captureAndClone(lab, ref, nothing, () => lab.sql(SOURCE, 'CREATE TABLE early (what text)', 'shop'));
   await subscribe(lab, steps);
 });
 afterAll(() => lab?.close());
@@ -112,6 +116,119 @@ test('statistics that can not be gathered fail at the table whose index asks for
   await lab.run('warmTarget', steps.input);
 });
 
+describe('tables without a replica identity that come after the publication', () => {
+  /** What the application and the drift's SQL make on both sides. */
+  const TABLES = `
+    CREATE SCHEMA "New One";
+    CREATE TABLE "New One"."Bare" (what text);
+    CREATE TABLE late_index (id int NOT NULL UNIQUE, note text);
+    CREATE TABLE late_parts (day date NOT NULL) PARTITION BY RANGE (day);
+    CREATE TABLE late_part PARTITION OF late_parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+    CREATE TABLE late_json (doc json);
+    CREATE UNLOGGED TABLE late_unlogged (what text)`;
+  const GIVEN = [
+    '"New One"."Bare" FULL',
+    'public.early FULL',
+    'public.late_index USING INDEX late_index_id_key',
+    'public.late_part FULL',
+  ];
+  const remove = (table: string) => lab.sql(SOURCE, `DELETE FROM ${table}`, 'shop');
+  const identities = async (instance: string) => {
+    const rows = await lab.sql<{ line: string }>(
+      instance,
+      `SELECT relname || ' ' || relreplident::text AS line FROM pg_class WHERE relname IN ('Bare', 'early', 'late_index', 'late_part') ORDER BY 1`,
+      'shop',
+    );
+    return rows.map(({ line }) => line);
+  };
+  const recorded = async (instance: string) => {
+    const rows = await lab.sql<{ line: string }>(
+      instance,
+      `SELECT relation || ' ' || set_to AS line FROM keyshift_${ref.id.replaceAll('-', '_')}.replica_identity ORDER BY relation COLLATE "C"`,
+      'shop',
+    );
+    return rows.map(({ line }) => line);
+  };
+  /** Comes back early, since there is something new to tell. */
+  const watch = async () => (await guard(60_000)).warnings ?? [];
+  const textOf = (warnings: readonly Warning[], code: string) =>
+    warnings.find((one) => one.code.startsWith(code))?.text;
+
+  it('have one before the slots are made: those may wait long for open transactions', async () => {
+    await remove('early');
+  });
+
+  it('get the cheapest one within one interval, and what can be given none now is named with its command', async () => {
+    await lab.sql(SOURCE, `${TABLES}; CREATE TABLE locked (what text)`, 'shop');
+    for (const table of ['"New One"."Bare"', 'late_index', 'late_parts', 'late_json']) {
+      await expect(remove(table)).rejects.toThrow(/does not have a replica identity and publishes deletes/);
+    }
+    const session = await lab.standIn.connect(SOURCE, { database: 'shop' });
+    let warnings: readonly Warning[];
+    try {
+      await session.query('BEGIN; LOCK TABLE locked IN ACCESS SHARE MODE');
+      const watching = watch();
+      await until('it waits for the table', async () => {
+        const waiting = await lab.sql(
+          SOURCE,
+          `SELECT FROM pg_stat_activity WHERE application_name LIKE 'keyshift/%/guard' AND wait_event_type = 'Lock'`,
+        );
+        return waiting.length > 0;
+      });
+      // Whoever comes after it is held up for a second at most.
+      await lab.sql(SOURCE, 'SELECT FROM locked', 'shop');
+      warnings = await watching;
+    } finally {
+      await session.end();
+    }
+    for (const table of ['"New One"."Bare"', 'late_index', 'late_parts', 'late_unlogged']) await remove(table);
+    expect(textOf(warnings, 'replica-identity-given-shop-20')).toMatch(/^Keyshift set the replica identity of /);
+    const given = warnings
+      .filter(({ code }) => code.startsWith('replica-identity-given-shop-'))
+      .map(({ text }) => text);
+    expect(given.join()).toContain('public.early (FULL) in database shop of app-db: ');
+    expect(given.join()).toContain(
+      '"New One"."Bare" (FULL), public.late_index (USING INDEX late_index_id_key), public.late_part (FULL) in database shop',
+    );
+    const left = textOf(warnings, 'no-replica-identity-shop') ?? '';
+    expect(left).toMatch(
+      /^UPDATE and DELETE FAIL ON app-db for public\.late_json \(FULL would not do: doc .* public\.locked \(somebody has it/,
+    );
+    const [command = ''] = /ALTER TABLE public\.late_json .*?;/.exec(left) ?? [];
+    await lab.sql(SOURCE, command, 'shop');
+    await remove('late_json');
+  });
+
+  it('are tried again at the next interval', async () => {
+    const codes = (await watch()).map(({ code }) => code).filter((code) => code.includes('identity'));
+    await remove('locked');
+    await lab.sql(SOURCE, 'DROP TABLE locked', 'shop');
+    expect(codes).toEqual(Array(3).fill(expect.stringMatching(/^replica-identity-given-shop-20/)));
+  });
+
+  it('are on the board', async () => {
+    const { lines } = await lab.run('readGoNoGo', { ...steps.input, onlyLook: true });
+    const texts = lines.filter(({ code, red }) => code === 'replica-identity' && !red).map(({ text }) => text);
+    expect(texts).toHaveLength(GIVEN.length);
+    expect(texts).toContainEqual(
+      expect.stringMatching(
+        /^public\.late_part in database shop of app-db has REPLICA IDENTITY FULL from Keyshift since 20.*Z: .*undone/,
+      ),
+    );
+  });
+
+  it('are recorded on both sides', async () => {
+    const open = 'SET default_transaction_read_only = off; SET transaction_read_only = off;';
+    const given = `ALTER TABLE "New One"."Bare" REPLICA IDENTITY FULL; ALTER TABLE late_part REPLICA IDENTITY FULL;
+      ALTER TABLE late_index REPLICA IDENTITY USING INDEX late_index_id_key`;
+    await lab.sql(TARGET, `${open} ${TABLES}; ${given}`, 'shop');
+    await waitFor('the record is on the target', async () => (await recorded(TARGET)).length > GIVEN.length);
+    expect((await recorded(TARGET)).filter((line) => !line.includes('locked'))).toEqual(GIVEN);
+    expect(await identities(TARGET)).toEqual(['Bare f', 'early f', 'late_index i', 'late_part f']);
+    expect(await identities(SOURCE)).toEqual(await identities(TARGET));
+  });
+});
+
 test('a source that runs out of storage is rid of our slots, and of ours only; the reason is kept', async () => {
   await lab.sql(SOURCE, `SELECT pg_create_logical_replication_slot('of_others', 'test_decoding')`);
   // Apply stands still, and the source keeps WAL for it.
@@ -139,4 +256,23 @@ test('a source that runs out of storage is rid of our slots, and of ours only; t
   expect((await slots()).map(({ slot }) => slot)).toEqual(['of_others']);
   // Whoever looks next knows who dropped them.
   await expect(guard(0)).rejects.toMatchObject({ type: 'SourceAtRisk' });
+});
+
+test('what the guard has given is taken back with the publication, on both sides', async () => {
+  await lab.run('removeReplication', { ...steps.input, serving: 'source' });
+  for (const instance of [SOURCE, TARGET]) {
+    const rows = await lab.sql<{ relname: string; identity: string }>(
+      instance,
+      `SELECT relname, relreplident AS identity FROM pg_class WHERE relname IN ('Bare', 'early', 'late_index', 'late_part') ORDER BY 1`,
+      'shop',
+    );
+    expect(rows.map(({ relname, identity }) => `${relname} ${identity}`)).toEqual([
+      'Bare d',
+      'early d',
+      'late_index d',
+      'late_part d',
+    ]);
+    const schemas = await lab.sql(instance, `SELECT 1 FROM pg_namespace WHERE nspname LIKE 'keyshift%'`, 'shop');
+    expect(schemas).toEqual([]);
+  }
 });

@@ -304,6 +304,26 @@ describe('the proof', () => {
     expect(migration.script.count('proveContents')).toBe(1);
   });
 
+  it('asks a person whatever the plan says where rows are equal, but not identical', async () => {
+    const three = { database: 'shop', table: 'public.prices', rows: 3 };
+    const equalRows = [three];
+    const migration = await lab.migrate(
+      {
+        verifyContents: () => ({ ...COMPARISON, equalRows }),
+        proveContents: () => ({ ...COMPARISON, method: 'snapshot', changedSince: 0, goneSince: 0, equalRows }),
+      },
+      UNATTENDED,
+    );
+    const { gate, notices } = await migration.untilGate('decommission');
+    const text =
+      'rows equal, not identical (1.0 and 1.00), in tables with REPLICA IDENTITY FULL and no key: shop public.prices 3';
+    expect(gate?.findings).toContain(text);
+    expect(notices.map((one) => one.text).filter((one) => one.includes('rows equal'))).toEqual([text, text]);
+    expect(migration.script.inputsOf('readGoNoGo').at(-1)?.known?.verify).toMatchObject({ equal: text });
+    await migration.approve('decommission');
+    await expect(migration.result()).resolves.toMatchObject({ status: 'completed', proof: { equalRows } });
+  });
+
   it('watches from the switch on, however long the proof takes', async () => {
     const watched = new Door();
     const migration = await lab.migrate(

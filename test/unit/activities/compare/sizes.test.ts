@@ -93,6 +93,7 @@ describe('the heartbeat of a comparison', () => {
         columns: Array.from({ length: 20 }, () => NAME),
         why,
       });
+      progress.isEqual({ database, table: table.name, rows: 1 });
       progress.changedBy(`shop: ${NAME}.${table.name}: target: column ${NAME} is ${NAME} now`);
     }
     progress.roundDone({ ...emptyTally(), tables: TABLES }, listed(1, 1));
@@ -105,6 +106,7 @@ describe('the heartbeat of a comparison', () => {
       TABLES,
       TABLES,
     ]);
+    expect(resumed.equal).toMatchObject({ equalTables: TABLES });
     expect(resumed.differences[0]?.rows).toHaveLength(5);
     expect(resumed.differences.at(-1)).not.toHaveProperty('rows');
   });
