@@ -26,7 +26,9 @@ export async function keepWritable<T>(
         ref.databases,
         { step: 'slot-guard', lockTimeoutMs: LOCK_TIMEOUT_MS },
         (session, database) => giveIdentities(session, ref, database),
-      ).catch((error: unknown) => log.warn('could not look for tables without a replica identity', { error }));
+      ).catch((error: unknown) => {
+        log.warn('could not look for tables without a replica identity', { error });
+      });
       await delay(EVERY_MS, undefined, { signal: done.signal }).catch(() => undefined);
     }
   })();
