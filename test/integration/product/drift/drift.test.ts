@@ -38,7 +38,10 @@ function printed(found: SchemaDifference): string {
   return text;
 }
 
-describe.each([13, 18] as const)('PostgreSQL %s', (major) => {
+/** Of those that are tried: what depends on the major is how a thing is read, and made. */
+const NEWEST = 18;
+
+describe.each([13, NEWEST] as const)('PostgreSQL %s', (major) => {
   let servers: BareServer[] = [];
   let source: Client;
   let target: Client;
@@ -147,8 +150,8 @@ describe.each([13, 18] as const)('PostgreSQL %s', (major) => {
 
     test.each(CASES.filter(({ since = 13 }) => since <= major))('$change', async ({ change, byHand, oneWay }) => {
       const before = await fingerprintSchema(source, MIGRATION);
-      if (!byHand && !oneWay) {
-        // Too much on the target is taken back.
+      if (!byHand && !oneWay && major === NEWEST) {
+        // Too much on the target is taken back. Once is enough: it takes as long as the rest.
         await target.query(change);
         here = await describeSide(target);
         await clearLast();
