@@ -30,7 +30,7 @@ export interface Surroundings {
 
 /**
  * Statements that say nothing here: whether a key or a secret can be used is also decided by its own policy, which the simulator
- * doesn't know, and whoever simulates may simulate. The checks `key-usable`, `source-credentials` and `traffic-switch` try it.
+ * doesn't know, and whoever simulates may simulate. The check `key-usable` reads the key's policy, `source-credentials` and `traffic-switch` try theirs.
  */
 const TRIED_ELSEWHERE = [
   'OwnPermissions',
