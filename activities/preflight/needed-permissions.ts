@@ -59,6 +59,7 @@ function isNeeded(sid: string, { source, plan }: Surroundings): boolean {
   if (sid === 'LogGroups' || sid === 'LookAtLogGroups') return logs;
   if (sid === 'LogGroupsOfReplicas') return logs && replicas;
   if (sid === 'SecurityGroupFence') return cutover.fence.some(({ type }) => type === 'security-group');
+  if (sid === 'TrafficSwitchParameterProperties') return switches('ssm-parameter');
   if (sid === 'TrafficSwitchRecordInSync') return switches('route53');
   if (sid === 'TrafficSwitchProxy')
     return switches('rds-proxy') || cutover.fence.some(({ type }) => type === 'rds-proxy');
