@@ -8,6 +8,7 @@ import {
 import {
   DeregisterDBProxyTargetsCommand,
   DescribeDBProxyTargetsCommand,
+  RebootDBInstanceCommand,
   RegisterDBProxyTargetsCommand,
 } from '@aws-sdk/client-rds';
 import { CreateSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
@@ -190,6 +191,36 @@ describe('an RDS Proxy', () => {
     const place = lab.place(ref());
     await expect(lab.look(place)).resolves.toMatchObject({ pointsAt: 'to' });
     await expect(lab.switch(place)).resolves.toMatchObject({ done: true });
+    await expect(targets()).resolves.toEqual(['app-db-encrypted']);
+    await lab.switch(lab.place(ref(), 'back'));
+  });
+
+  it('keeps the source as long as RDS would not take the target', async () => {
+    const { rds } = lab.lab.aws();
+    const { standIn } = lab.lab;
+    const place = lab.place(ref());
+    const prepared = await lab.prepare(place);
+    await standIn.control('POST', 'faults', { operation: 'RebootDBInstance', kind: 'stall' });
+    await rds.send(new RebootDBInstanceCommand({ DBInstanceIdentifier: 'app-db-encrypted' }));
+    const unfit = 'app-db-encrypted is rebooting, and an RDS Proxy takes instances only that are available';
+    await expect(lab.look(place)).resolves.toMatchObject({ red: [expect.stringContaining(unfit)] });
+    let looks = 0;
+    const mayGoOn = () => {
+      looks += 1;
+      if (looks > 2) throw new Error('the budget is over');
+    };
+    await expect(prepared.apply({ mayGoOn })).rejects.toMatchObject({
+      name: 'SwitchRefused',
+      message: expect.stringContaining(unfit) as string,
+    });
+    await expect(targets()).resolves.toEqual(['app-db']);
+    // Within the budget it waits.
+    await prepared.apply({
+      mayGoOn: () => {
+        if (looks > 0) void standIn.control('DELETE', 'faults');
+        looks = 0;
+      },
+    });
     await expect(targets()).resolves.toEqual(['app-db-encrypted']);
     await lab.switch(lab.place(ref(), 'back'));
   });
