@@ -161,7 +161,7 @@ describe('a proxy', () => {
     await aws.control('POST', 'faults', { operation: 'RebootDBInstance', kind: 'stall' });
     await aws.rds().send(new RebootDBInstanceCommand({ DBInstanceIdentifier: 'green' }));
     await expect(register('green')).rejects.toMatchObject({
-      name: 'InvalidDBInstanceState',
+      name: 'InvalidDBInstanceStateFault',
       message:
         'DB Instance green is in an unsupported state - REBOOTING, needs to be in [AVAILABLE, MODIFYING, BACKING_UP]',
     });

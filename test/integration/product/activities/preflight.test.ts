@@ -205,6 +205,11 @@ async function keyWith(...statements: object[]): Promise<string> {
 }
 
 describe('the names that we need', () => {
+  it.each(['a--b', 'a-', 'a-final'])('block where RDS would refuse them, or another has them: %s', async (id) => {
+    // As whoever starts the workflow without our command, which refuses such an id itself.
+    expectOnly(blocking((await preflight({}, id)).checks), 'target-name', `after the migration ${id}`);
+  });
+
   it('block where the target is an instance of somebody else', async () => {
     await lab.aws().rds.send(
       new CreateDBInstanceCommand({
