@@ -45,7 +45,7 @@ export function defaultKeyPolicy(): string {
 
 /**
  * The policy of a key that AWS manages for a service: everybody who may use the service uses the key by way of it, and nobody otherwise.
- * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ebs-encryption.html shows that of `aws/ebs`; `aws kms get-key-policy` shows that of any other.
+ * `aws kms get-key-policy --key-id alias/aws/rds --policy-name default` shows the real one (docs/local.md, Probe on the first real run).
  */
 export function managedKeyPolicy(service: string, region: string): string {
   return JSON.stringify({
