@@ -30,6 +30,11 @@ const TIME = String.raw`(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? (?:UTC|GMT)
 const LINE_TIME = new RegExp(`^${TIME}`);
 const LAST_KNOWN_UP = new RegExp(`database system was interrupted; last known up at ${TIME}`);
 
+const OF_RECOVERIES = [RECOVERY_BEGINS, READY, REDO_STARTS, REDO_DONE, REDO_NOT_REQUIRED, INVALID_RECORD];
+
+/** Whether `parseRecoveries` makes anything of a line. */
+export const isAboutRecovery = (line: string): boolean => OF_RECOVERIES.some((pattern) => pattern.test(line));
+
 /**
  * Reads the recoveries of a log, in its order. Of a recovery that was broken off and begun again, only what was logged up to
  * the first end of redo counts: a server that was killed between that and "ready" goes through WAL of its own at the next

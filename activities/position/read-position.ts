@@ -1,5 +1,6 @@
 import { finalFailure } from '../../plan/failures';
 import type { Position, PositionEvidence, PositionSilence, SlotFacts } from '../../plan/position';
+import { isDenied } from '../classify-error';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { findSlot } from '../postgres/create-slots';
 import { type Access, accessTo, withSession } from '../postgres/session';
@@ -56,15 +57,24 @@ export async function readPosition(deps: Dependencies, input: ReadPositionInput)
   );
 }
 
-/** The copy of the snapshot was begun after the image was taken, and before the target was restored from it. */
+/**
+ * The copy of the snapshot was begun after the image was taken, and before the target was restored from it. A worker that may not read the logs has the
+ * other kinds of evidence.
+ */
 async function recoveryLogOf(
   deps: Dependencies,
   input: ReadPositionInput,
   notBefore: string,
 ): Promise<PositionEvidence | PositionSilence> {
   const aws = awsOf(deps, input);
-  const copy = await findSnapshot(aws, encryptedSnapshotName(input.id));
-  return fromRecoveryLog(aws, input.plan.target.instance, { imageBefore: copy?.SnapshotCreateTime, notBefore });
+  try {
+    const copy = await findSnapshot(aws, encryptedSnapshotName(input.id));
+    const restore = { imageBefore: copy?.SnapshotCreateTime, notBefore };
+    return await fromRecoveryLog(aws, input.plan.target.instance, restore);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    return { kind: 'recovery-log', why: `the worker may not read it: ${error.message}` };
+  }
 }
 
 /** Every slot must still hold the WAL from its consistent point on. */

@@ -66,7 +66,7 @@ export function checkReplicas(aws: Aws, source: DBInstance): Check {
   return { code, level: 'ok', message: `read replicas of ${id}, rebuilt on the target: ${named(replicas)}`, evidence };
 }
 
-/** A proxy in front of the source goes on to it after the cutover until somebody registers the target. */
+/** A proxy in front of the source goes on to it after the cutover until somebody registers the target, unless the plan switches it. */
 export async function checkProxies(aws: Aws, plan: Plan, source: DBInstance): Promise<Check> {
   const code = 'rds-proxy';
   const id = source.DBInstanceIdentifier ?? '';
@@ -78,17 +78,22 @@ export async function checkProxies(aws: Aws, plan: Plan, source: DBInstance): Pr
       inFront.push(DBProxyName);
   }
   if (inFront.length === 0) return { code, level: 'ok', message: `no RDS Proxy leads to ${id}` };
+  const switched = plan.cutover.traffic.flatMap((one) => (one.type === 'rds-proxy' ? [one.proxy.toLowerCase()] : []));
+  const left = inFront.filter((name) => !switched.includes(name.toLowerCase()));
+  if (left.length === 0) {
+    return { code, level: 'ok', message: `the plan switches what leads to ${id}: RDS Proxy ${named(inFront)}` };
+  }
   return {
     code,
     level: 'warn',
-    message: `RDS Proxy ${named(inFront)} leads to ${id}, also after the cutover: it has to be registered with the target, and its clients see the pause.`,
-    remedy: inFront
+    message: `RDS Proxy ${named(left)} leads to ${id}, also after the cutover: it has to be registered with the target, and its clients see the pause.`,
+    remedy: left
       .flatMap((name) => [
         `aws rds deregister-db-proxy-targets --db-proxy-name ${name} --db-instance-identifiers ${id}`,
         `# that cuts off its clients, so do it in the cutover, and then: aws rds register-db-proxy-targets --db-proxy-name ${name} --db-instance-identifiers ${plan.target.instance}`,
       ])
       .join('\n'),
-    evidence: { proxies: evidenceOf(inFront) },
+    evidence: { proxies: evidenceOf(left) },
   };
 }
 

@@ -30,7 +30,7 @@ export interface Surroundings {
 
 /**
  * Statements that say nothing here: whether a key or a secret can be used is also decided by its own policy, which the simulator
- * doesn't know, and whoever simulates may simulate. The checks `key-usable`, `source-credentials` and `traffic-switch` try it.
+ * doesn't know, and whoever simulates may simulate. The check `key-usable` reads the key's policy, `source-credentials` and `traffic-switch` try theirs.
  */
 const TRIED_ELSEWHERE = [
   'OwnPermissions',
@@ -59,6 +59,7 @@ function isNeeded(sid: string, { source, plan }: Surroundings): boolean {
   if (sid === 'LogGroups' || sid === 'LookAtLogGroups') return logs;
   if (sid === 'LogGroupsOfReplicas') return logs && replicas;
   if (sid === 'SecurityGroupFence') return cutover.fence.some(({ type }) => type === 'security-group');
+  if (sid === 'TrafficSwitchParameterProperties') return switches('ssm-parameter');
   if (sid === 'TrafficSwitchRecordInSync') return switches('route53');
   if (sid === 'TrafficSwitchProxy')
     return switches('rds-proxy') || cutover.fence.some(({ type }) => type === 'rds-proxy');

@@ -6,7 +6,7 @@ import type { TrafficSwitch } from '../../plan/plan';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, instanceOf, type MigrationRef } from '../dependencies';
 import { requireInstance } from '../rds/find-instance';
-import { deregisterTarget, hasTarget, proxyTargets, registerTarget } from '../rds/proxy-targets';
+import { deregisterTarget, hasTarget, notRegistrable, proxyTargets, registerTarget } from '../rds/proxy-targets';
 import { decide, type DecisiveWrite } from './decide';
 import { fateOf, once, SIGNED_REQUEST_LIVES_MS } from '../one-request';
 import {
@@ -93,7 +93,8 @@ async function look({ deps, ref, to }: SwitchPlace, entry: Entry): Promise<Switc
   const findings = [`${what}: ${to ? `${from} becomes ${instanceOf(ref, 'target')}` : `stands before ${from}`}`];
   if (to) {
     const { secret, logins } = await lookAtLogins(aws, ref, proxy);
-    red.push(...secret);
+    const unfit = await notRegistrable(aws, instanceOf(ref, 'target'));
+    red.push(...secret, ...(unfit === undefined ? [] : [`${what}: ${unfit}: wait for it.`]));
     findings.push(...logins);
   }
   return { what, pointsAt, findings, red };
@@ -118,7 +119,8 @@ async function lookAtLogins(
 
 /**
  * Two calls. The one that takes the source out of the group decides, as the proxy leads nobody there any more; where the fence has done
- * that, the one that puts the target in.
+ * that, the one that puts the target in. That one can be refused for the state of the target, so the source is not taken out before the
+ * target can be put in.
  */
 async function move(aws: Aws, ref: MigrationRef, entry: Entry, deciding: Deciding = {}): Promise<void> {
   const { proxy } = entry;
@@ -133,7 +135,11 @@ async function move(aws: Aws, ref: MigrationRef, entry: Entry, deciding: Decidin
   const fenced = isFenced(ref, entry);
   if (!fenced)
     await decide(
-      call(() => deregisterTarget(aws, proxy, from, once)),
+      call(async () => {
+        const unfit = await notRegistrable(aws, to);
+        if (unfit !== undefined) throw new Error(unfit);
+        return deregisterTarget(aws, proxy, from, once);
+      }),
       deciding,
     );
   try {

@@ -21,6 +21,7 @@ const switchesRequest = z.strictObject({
   rdsTools: z.boolean().optional(),
   seedLsnOffset: z.int().optional(),
   storageLoadSeconds: z.number().min(0).optional(),
+  oldLogs: z.int().min(0).max(100).optional(),
   /** By name; the whole set, so that `{}` takes them all away. */
   metrics: z.record(z.string(), z.number()).optional(),
   ballastBytes: z.int().min(0).optional(),
@@ -54,7 +55,7 @@ interface ControlReply {
  *     GET    listing                              everything that exists, sorted
  *     GET|POST|DELETE faults[?operation=]         see faults.ts
  *     GET|PATCH quotas                            {instances, manualSnapshots, parameterGroups, allocatedStorage}
- *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, storageLoadSeconds, metrics, ballastBytes, describes}; also before the instance exists
+ *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, storageLoadSeconds, oldLogs, metrics, ballastBytes, describes}; also before the instance exists
  *     PUT    instances/<id>/maintenance[?region=] {actions: [{action, description, autoAppliedAfter, forcedApply, currentApply}]}
  *     GET    proxies/<name>[?region=]             {led, waiting}: clients that have a target, and clients that wait for one
  *     PATCH  iam                                  {policy: an IAM policy or null for everything, enforce, caller: the access key whose calls are held against it, null for all}

@@ -7,6 +7,8 @@ export type JsonOperation = (input: unknown, scope: JsonScope) => Promise<object
 /** Where a call plays. */
 export interface JsonScope {
   readonly region: string;
+  /** ARN of who calls. */
+  readonly caller: string;
 }
 
 /** Checks an input against its shape. The error is the one that AWS's JSON services give for malformed input. */

@@ -8,7 +8,7 @@ import type { CredentialScope } from './credential-scope';
 import { readCredentialScope } from './credential-scope';
 import { EC2_OPERATIONS } from './ec2/operations';
 import { AwsError } from './errors';
-import { enforcePolicy } from './iam/enforce';
+import { callerArn, enforcePolicy } from './iam/enforce';
 import { IAM_OPERATIONS } from './iam/operations';
 import type { JsonOperation } from './json-protocol';
 import { jsonError } from './json-protocol';
@@ -98,7 +98,7 @@ export function createAwsServer(context: Context): Server {
         scope,
         name,
         'ThrottlingException',
-        () => operation(parseJson(body), { region: scope.region }),
+        () => operation(parseJson(body), { region: scope.region, caller: callerArn(scope) }),
         () => namesOfJson(parseJson(body)),
       );
       return { status: 200, type, body: JSON.stringify(result ?? {}), dropped };

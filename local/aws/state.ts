@@ -35,6 +35,8 @@ export interface InstanceSwitches {
   seedLsnOffset?: number | undefined;
   /** A restored volume loads for so long, in seconds; `DescribeDBInstances` shows it. */
   storageLoadSeconds?: number | undefined;
+  /** So many log files of its source are listed after a restore. */
+  oldLogs?: number | undefined;
   /** Metrics of CloudWatch that are not what the stand-in would say; in the metric's own unit. */
   metrics?: Record<string, number> | undefined;
   /** Bytes that its volume holds besides the files of the server: how tests fill a disk. */

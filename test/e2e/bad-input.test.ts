@@ -63,7 +63,7 @@ test('bad input is refused before anything is touched, and the error says what t
         {
           Effect: 'Allow',
           Principal: { AWS: 'arn:aws:iam::123456789012:root' },
-          Action: ['kms:Describe*', 'kms:Put*', 'kms:List*'],
+          Action: ['kms:Describe*', 'kms:Get*', 'kms:Put*', 'kms:List*'],
           Resource: '*',
         },
       ],
@@ -90,7 +90,7 @@ test('bad input is refused before anything is touched, and the error says what t
       blocked('pending deletion', 'cancel-key-deletion'),
     );
     expect(await startWith(world, { target: { ...target, kmsKeyId: denied } })).toMatchObject(
-      blocked('KMS does not let this caller use key', 'put-key-policy'),
+      blocked('allows kms:CreateGrant to nobody of its account', 'put-key-policy'),
     );
     expect(await startWith(world, { target: { ...target, instance: 'somebody-elses' } })).toMatchObject(
       blocked('target-name (block): A DB instance somebody-elses exists already'),

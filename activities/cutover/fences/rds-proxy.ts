@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FenceEntry } from '../../../plan/plan';
 import { isAwsError } from '../../classify-error';
 import { awsOf, instanceOf } from '../../dependencies';
-import { deregisterTarget, hasTarget, proxyTargets, registerTarget } from '../../rds/proxy-targets';
+import { deregisterTarget, hasTarget, notRegistrable, proxyTargets, registerTarget } from '../../rds/proxy-targets';
 import type { FenceKind } from './fence';
 
 type ProxyEntry = Extract<FenceEntry, { type: 'rds-proxy' }>;
@@ -19,11 +19,17 @@ export const rdsProxy: FenceKind<ProxyEntry> = {
     const source = instanceOf(ref, 'source');
     const what = `RDS Proxy ${entry.proxy}`;
     try {
-      const targets = await proxyTargets(awsOf(deps, ref), entry.proxy);
+      const aws = awsOf(deps, ref);
+      const targets = await proxyTargets(aws, entry.proxy);
+      const unfit = await notRegistrable(aws, source);
       const findings = [`${what}: ${source} is deregistered; its clients wait up to its ConnectionBorrowTimeout`];
       return {
         findings,
-        red: hasTarget(targets, source) ? [] : [`${what} does not stand before ${source}: register it`],
+        red: [
+          ...(hasTarget(targets, source) ? [] : [`${what} does not stand before ${source}: register it`]),
+          // A pause that is given up puts it back.
+          ...(unfit === undefined ? [] : [`${what}: ${unfit}: wait for it`]),
+        ],
       };
     } catch (error) {
       if (!isAwsError(error, 'DBProxyNotFoundFault', 'DBProxyNotFound')) throw error;
@@ -37,6 +43,11 @@ export const rdsProxy: FenceKind<ProxyEntry> = {
       name: `rds-proxy ${entry.proxy}`,
       staysUp: false,
       async raise(clock) {
+        // Whether the pause goes on or is given up, one of them is to be registered after this.
+        const unfit = hasTarget(await proxyTargets(aws, entry.proxy), source)
+          ? await notRegistrable(aws, source, instanceOf(ref, 'target'))
+          : undefined;
+        if (unfit !== undefined) throw new Error(`RDS Proxy ${entry.proxy}: ${unfit}`);
         await deregisterTarget(aws, entry.proxy, source);
         while (hasTarget(await proxyTargets(aws, entry.proxy), source)) {
           clock.mayGoOn();

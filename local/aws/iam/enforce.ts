@@ -1,5 +1,6 @@
 import type { CredentialScope } from '../credential-scope';
 import { AwsError } from '../errors';
+import type { KeyUse } from '../kms/policy';
 import { ACCOUNT_ID, type Store } from '../state';
 import type { Tag } from '../rds/model';
 import { decide, type Decision, policyDocument, type PolicyDocument } from './policy';
@@ -52,12 +53,24 @@ export function enforcePolicy(store: Store, scope: CredentialScope, operation: s
   try {
     holdAgainstPolicy(store, scope, operation, read);
   } catch (error) {
-    if (error instanceof Refusal) {
-      store.iam.refused = [...new Set([...(store.iam.refused ?? []), error.what])];
-      store.changed();
-    }
+    if (error instanceof Refusal) note(store, error.what);
     throw error;
   }
+}
+
+/**
+ * Whether the policy, where it is enforced, lets a caller do what a service asks of a key in the caller's name. Noted if it doesn't.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html
+ */
+export function policyLetsUseKey(store: Store, scope: CredentialScope, keyArn: string, use: KeyUse): boolean {
+  if (!isHeld(store, scope)) return true;
+  const context = new Map([
+    ...(use.via === undefined ? [] : [['kms:viaservice', [use.via]] as const]),
+    ['kms:grantisforawsresource', [String(use.grantIsForAwsResource ?? false)]] as const,
+  ]);
+  if (decide(currentPolicy(store), use.action, keyArn, context) === 'allowed') return true;
+  note(store, `${use.action} on ${keyArn}`);
+  return false;
 }
 
 /** A call that the policy doesn't allow. */
@@ -72,9 +85,18 @@ class Refusal extends AwsError {
   }
 }
 
+function note(store: Store, what: string): void {
+  store.iam.refused = [...new Set([...(store.iam.refused ?? []), what])];
+  store.changed();
+}
+
+/** Whether the policy is enforced on a caller. */
+function isHeld({ iam: { enforce, caller } }: Store, { accessKeyId }: CredentialScope): boolean {
+  return enforce && (caller === undefined || caller === accessKeyId);
+}
+
 function holdAgainstPolicy(store: Store, scope: CredentialScope, operation: string, read?: () => CallNames): void {
-  const { enforce, caller } = store.iam;
-  if (!enforce || scope.service === 'sts' || (caller !== undefined && caller !== scope.accessKeyId)) return;
+  if (scope.service === 'sts' || !isHeld(store, scope)) return;
   const name = `${PREFIXES[scope.service] ?? scope.service}:${operation}`;
   const action = ACTIONS[name] ?? name;
   const policy = currentPolicy(store);

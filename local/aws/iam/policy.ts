@@ -54,15 +54,32 @@ export function decide(
   return applying.length > 0 ? 'allowed' : 'implicitDeny';
 }
 
-/** Of operators only equality and presence are looked at (`Bool`, `StringEquals`, `StringLike`, `Null`); others are not fulfilled. */
-function fulfils(condition: PolicyDocument['Statement'][number]['Condition'], context: RequestContext): boolean {
+/** Operators that compare, by what they make of one wanted value. */
+const COMPARES: Readonly<Record<string, (wanted: string, value: string) => boolean>> = {
+  Bool: (wanted, value) => wanted.toLowerCase() === value.toLowerCase(),
+  StringEquals: (wanted, value) => wanted === value,
+  StringLike: (wanted, value) => matches(wanted, value),
+  ArnEquals: (wanted, value) => matches(wanted, value),
+  ArnLike: (wanted, value) => matches(wanted, value),
+};
+
+/**
+ * Whether all conditions of a statement are met. Of operators equality and presence are looked at, and their negations, which are met by a key that
+ * isn't there; others are not fulfilled.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+ */
+export function fulfils(condition: PolicyDocument['Statement'][number]['Condition'], context: RequestContext): boolean {
   return Object.entries(condition ?? {}).every(([operator, tests]) =>
     Object.entries(tests).every(([key, wanted]) => {
       const values = context.get(key.toLowerCase()) ?? [];
       if (operator === 'Null') return wanted.includes(String(values.length === 0));
-      if (!/^(Bool|StringEquals|StringLike)(IfExists)?$/.test(operator)) return false;
-      if (values.length === 0) return operator.endsWith('IfExists');
-      return values.some((value) => wanted.some((pattern) => matches(pattern, value)));
+      const [, kind = '', not = '', rest = '', ifExists = ''] =
+        /^(Bool|String|Arn)(Not)?(Equals|Like)?(IfExists)?$/.exec(operator) ?? [];
+      const compares = COMPARES[`${kind}${rest}`];
+      if (!compares) return false;
+      if (values.length === 0) return not !== '' || ifExists !== '';
+      const met = values.some((value) => wanted.some((one) => compares(one, value)));
+      return not === '' ? met : !met;
     }),
   );
 }

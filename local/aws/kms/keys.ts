@@ -3,7 +3,7 @@ import { AwsError } from '../errors';
 import type { Store } from '../state';
 import { ACCOUNT_ID } from '../state';
 import type { KeyRecord } from './model';
-import { defaultKeyPolicy, policyLetsRdsUse } from './policy';
+import { decideByKeyPolicy, defaultKeyPolicy, type KeyUse, managedKeyPolicy, policyLetsRdsUse } from './policy';
 
 /** Additional data that must be the same at encryption and decryption. */
 export type EncryptionContext = Readonly<Record<string, string>>;
@@ -68,6 +68,7 @@ export function awsManagedKey(store: Store, region: string, service: string): Ke
   const key = makeKey(store, region, {
     manager: 'AWS',
     description: `Default key that protects my ${service.toUpperCase()} data when no other key is defined`,
+    policy: managedKeyPolicy(service, region),
   });
   store.region(region).kms.aliases[name] = { name, targetKeyId: key.id, createdAt: key.createdAt };
   store.changed();
@@ -88,11 +89,34 @@ export function assertUsable(key: KeyRecord): void {
   }
 }
 
+/** Throws KMS's error for a use that the key's policy doesn't allow to the caller, an ARN. */
+export function assertAllowed(key: KeyRecord, use: KeyUse, caller: string): void {
+  const decision = decideByKeyPolicy(key.policy, use);
+  if (decision === 'allowed') return;
+  const because =
+    decision === 'explicitDeny'
+      ? 'with an explicit deny in a resource-based policy'
+      : `because no resource-based policy allows the ${use.action} action`;
+  throw new AwsError(
+    'AccessDeniedException',
+    `User: ${caller} is not authorized to perform: ${use.action} on resource: ${key.arn} ${because}`,
+  );
+}
+
 /** Whether RDS can encrypt and decrypt storage with the key now. */
 export function rdsMayUse(key: KeyRecord, region: string): boolean {
-  const symmetric = key.usage === 'ENCRYPT_DECRYPT' && key.spec === SYMMETRIC;
-  return key.state === 'Enabled' && symmetric && policyLetsRdsUse(key.policy, region);
+  return canEncrypt(key) && policyLetsRdsUse(key.policy, region);
 }
+
+/** Whether another service than RDS can make a data key of the key, and open it again, in the name of its caller. */
+export function serviceMayUse(key: KeyRecord, region: string, service: string): boolean {
+  const via = `${service}.${region}.amazonaws.com`;
+  const uses = ['kms:GenerateDataKey', 'kms:Decrypt'].map((action) => ({ action, via }));
+  return canEncrypt(key) && uses.every((use) => decideByKeyPolicy(key.policy, use) === 'allowed');
+}
+
+const canEncrypt = ({ state, usage, spec }: KeyRecord): boolean =>
+  state === 'Enabled' && usage === 'ENCRYPT_DECRYPT' && spec === SYMMETRIC;
 
 /** Of our ciphertexts: a byte that tells the format, the key's id, the nonce of AES-GCM, its tag, the data. */
 const FORMAT = 1;

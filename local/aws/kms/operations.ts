@@ -2,12 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Context } from '../context';
 import { AwsError } from '../errors';
-import type { JsonOperation } from '../json-protocol';
+import type { JsonOperation, JsonScope } from '../json-protocol';
 import { epochSeconds, page, readInput } from '../json-protocol';
 import { ACCOUNT_ID } from '../state';
-import { assertUsable, awsManagedKey, decryptAny, encryptUnder, findKey, makeKey, requireKey, SYMMETRIC } from './keys';
+import {
+  assertAllowed,
+  assertUsable,
+  awsManagedKey,
+  decryptAny,
+  encryptUnder,
+  findKey,
+  makeKey,
+  requireKey,
+  SYMMETRIC,
+} from './keys';
 import type { AliasRecord, KeyRecord } from './model';
-import { isKeyPolicy, policyLetsRdsUse } from './policy';
+import { decideByKeyPolicy, isKeyPolicy } from './policy';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -17,8 +27,23 @@ const keyInput = z.object({ KeyId: z.string() });
 const tags = z.array(z.object({ TagKey: z.string(), TagValue: z.string() }));
 const listInput = z.object({ Limit: z.int().min(1).max(1000).default(100), Marker: z.string().optional() });
 
-/** The operations of KMS (https://docs.aws.amazon.com/kms/latest/APIReference/). */
-export function kmsOperations({ store }: Context): Record<string, JsonOperation> {
+/** The operations of KMS (https://docs.aws.amazon.com/kms/latest/APIReference/). Each is held against the policy of the key that it names. */
+export function kmsOperations(context: Context): Record<string, JsonOperation> {
+  const named = z.object({ KeyId: z.string().optional(), TargetKeyId: z.string().optional() });
+  const heldAgainstPolicy =
+    (name: string, operation: JsonOperation): JsonOperation =>
+    (input, scope) => {
+      const { KeyId, TargetKeyId } = named.safeParse(input).data ?? {};
+      const reference = KeyId ?? TargetKeyId;
+      const key = reference === undefined ? undefined : findKey(context.store, scope.region, reference);
+      if (key) assertAllowed(key, { action: `kms:${name}` }, scope.caller);
+      return operation(input, scope);
+    };
+  const operations = Object.entries(kmsOperationsByName(context));
+  return Object.fromEntries(operations.map(([name, operation]) => [name, heldAgainstPolicy(name, operation)]));
+}
+
+function kmsOperationsByName({ store }: Context): Record<string, JsonOperation> {
   const found = (input: unknown, region: string) => requireKey(store, region, readInput(keyInput, input).KeyId);
   const changeable = (input: unknown, region: string) => {
     const key = found(input, region);
@@ -37,12 +62,11 @@ export function kmsOperations({ store }: Context): Record<string, JsonOperation>
           CustomerMasterKeySpec: z.string().optional(),
           MultiRegion: z.boolean().optional(),
           Tags: tags.optional(),
+          BypassPolicyLockoutSafetyCheck: z.boolean().default(false),
         }),
         input,
       );
-      if (request.Policy !== undefined && !isKeyPolicy(request.Policy)) {
-        throw new AwsError('MalformedPolicyDocumentException', 'The policy document is not valid.');
-      }
+      if (request.Policy !== undefined) assertPolicy(request.Policy, request.BypassPolicyLockoutSafetyCheck);
       const key = makeKey(store, region, {
         description: request.Description ?? '',
         usage: request.KeyUsage ?? 'ENCRYPT_DECRYPT',
@@ -167,9 +191,6 @@ export function kmsOperations({ store }: Context): Record<string, JsonOperation>
       }
       const key = found(input, region);
       assertUsable(key);
-      if (!policyLetsRdsUse(key.policy, region)) {
-        throw new AwsError('AccessDeniedException', `The key policy of ${key.arn} does not allow kms:GenerateDataKey`);
-      }
       if (request.DryRun) {
         throw new AwsError(
           'DryRunOperationException',
@@ -190,12 +211,13 @@ export function kmsOperations({ store }: Context): Record<string, JsonOperation>
       return { CiphertextBlob: ciphertext.toString('base64'), KeyId: key.arn, EncryptionAlgorithm: SYMMETRIC };
     },
 
-    Decrypt(input, { region }) {
+    Decrypt(input, { region, caller }: JsonScope) {
       const request = readInput(
         z.object({ CiphertextBlob: base64, EncryptionContext: context, KeyId: z.string().optional() }),
         input,
       );
       const { key, plaintext } = decryptAny(store, region, request.CiphertextBlob, request.EncryptionContext);
+      assertAllowed(key, { action: 'kms:Decrypt' }, caller);
       if (request.KeyId !== undefined && requireKey(store, region, request.KeyId) !== key) {
         throw new AwsError(
           'IncorrectKeyException',
@@ -210,9 +232,11 @@ export function kmsOperations({ store }: Context): Record<string, JsonOperation>
     },
 
     PutKeyPolicy(input, { region }) {
-      const { Policy } = readInput(z.object({ Policy: z.string() }), input);
-      if (!isKeyPolicy(Policy))
-        throw new AwsError('MalformedPolicyDocumentException', 'The policy document is not valid.');
+      const { Policy, BypassPolicyLockoutSafetyCheck } = readInput(
+        z.object({ Policy: z.string(), BypassPolicyLockoutSafetyCheck: z.boolean().default(false) }),
+        input,
+      );
+      assertPolicy(Policy, BypassPolicyLockoutSafetyCheck);
       changeable(input, region).policy = Policy;
       store.changed();
       return {};
@@ -244,6 +268,17 @@ export function kmsOperations({ store }: Context): Record<string, JsonOperation>
       };
     },
   };
+}
+
+/** @param unsafe lets a policy through after which nobody can change it any more */
+function assertPolicy(policy: string, unsafe: boolean): void {
+  if (!isKeyPolicy(policy)) throw new AwsError('MalformedPolicyDocumentException', 'The policy document is not valid.');
+  if (!unsafe && decideByKeyPolicy(policy, { action: 'kms:PutKeyPolicy' }) !== 'allowed') {
+    throw new AwsError(
+      'MalformedPolicyDocumentException',
+      'The new key policy will not allow you to update the key policy in the future.',
+    );
+  }
 }
 
 function metadata(key: KeyRecord): object {

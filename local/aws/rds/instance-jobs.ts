@@ -28,6 +28,7 @@ import {
   promote,
   replicasOf,
 } from './replication';
+import { bringOldLogs } from './old-logs';
 import { retainBackups } from './retained-backups';
 import { readSeedPosition } from './seed-position';
 import { newFinalSnapshot } from './snapshots';
@@ -177,6 +178,8 @@ async function restore(
   await server.start();
   instance.seedLsn = await readSeedPosition(server.server, control, log);
   store.changed();
+  const { oldLogs = 0 } = store.switches(instance.region, instance.id);
+  bringOldLogs(places, instance, new Date(snapshot.originalCreatedAt), oldLogs);
   await server.restart('fast');
   if (password !== undefined) await setMasterPassword(server.server, instance, password);
   await clock.pass(AWS_SECONDS.restoreInstance);

@@ -51,7 +51,7 @@ export async function createDBInstance(call: RdsCall): Promise<Answer> {
     engineVersion: version,
     masterUsername,
     dbName: parameters.text('DBName'),
-    kmsKeyArn: encrypted ? requireStorageKey(context, region, key) : undefined,
+    kmsKeyArn: encrypted ? requireStorageKey(call, key) : undefined,
     settings: settle({ ...defaultSettings(region, major), ...requested }, requested),
     tags: readTags(parameters) ?? [],
   });
@@ -203,6 +203,6 @@ export function withInsightsKey(
 /** States in which nothing is under way. */
 const SETTLED = ['available', 'stopped', 'failed', 'inaccessible-encryption-credentials', 'incompatible-parameters'];
 
-function assertKey({ context, region }: RdsCall, instance: InstanceRecord): void {
-  if (instance.kmsKeyArn !== undefined) requireStorageKey(context, region, instance.kmsKeyArn);
+function assertKey(call: RdsCall, instance: InstanceRecord): void {
+  if (instance.kmsKeyArn !== undefined) requireStorageKey(call, instance.kmsKeyArn);
 }

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Context } from '../context';
 import { AwsError } from '../errors';
-import { awsManagedKey, findKey, rdsMayUse } from '../kms/keys';
+import { awsManagedKey, findKey, rdsMayUse, serviceMayUse } from '../kms/keys';
 import type { QueryParameters } from '../query-protocol';
 import { ACCOUNT_ID } from '../state';
 import { arnOf } from './arns';
@@ -29,7 +29,8 @@ export function managesPassword(parameters: QueryParameters): boolean {
 /** The ARN of a key that is named or, by default, AWS's own for the service. */
 export function keyFor({ store }: Context, region: string, reference: string | undefined, service: string): string {
   const key = reference === undefined ? awsManagedKey(store, region, service) : findKey(store, region, reference);
-  if (!key || !rdsMayUse(key, region)) throw keyNotAccessible(reference ?? `alias/aws/${service}`);
+  const usable = key && (service === 'rds' ? rdsMayUse(key, region) : serviceMayUse(key, region, service));
+  if (!usable) throw keyNotAccessible(reference ?? `alias/aws/${service}`);
   return key.arn;
 }
 

@@ -26,8 +26,11 @@ const LARGEST: ConnectionPool = {
   ConnectionBorrowTimeout: 300,
 };
 
-/** States in which an instance can be a target. */
-const TAKING_CONNECTIONS: readonly string[] = ['available', 'backing-up', 'modifying', 'renaming'];
+/**
+ * States in which an instance can be registered, as RDS names them when it refuses another.
+ * https://github.com/hashicorp/terraform-provider-aws/pull/19096
+ */
+const REGISTRABLE: readonly string[] = ['available', 'modifying', 'backing-up'];
 
 /** Every proxy has this target group, and no other. */
 const TARGET_GROUP = 'default';
@@ -130,12 +133,20 @@ export function registerDBProxyTargets(call: RdsCall): Answer {
   if (proxy.targets.length + added.length > 1) {
     throw new AwsError('InvalidDBProxyStateFault', 'The proxy has a target already: deregister it first.');
   }
-  for (const instance of instances) assertInstanceState(instance, TAKING_CONNECTIONS);
+  for (const instance of instances) assertRegistrable(instance);
   proxy.targets.push(...added);
   proxy.registering = added;
   call.context.store.changed();
   register(call.context, proxy, call.stall);
   return { DBProxyTargets: targetsOf(call, proxy, added) };
+}
+
+function assertRegistrable(instance: InstanceRecord): void {
+  const [state, wanted] = [instance.status, REGISTRABLE.join(', ')].map((text) =>
+    text.replaceAll('-', '_').toUpperCase(),
+  );
+  const message = `DB Instance ${instance.id} is in an unsupported state - ${state}, needs to be in [${wanted}]`;
+  assertInstanceState(instance, REGISTRABLE, message);
 }
 
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeregisterDBProxyTargets.html */

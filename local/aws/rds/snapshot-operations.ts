@@ -28,7 +28,7 @@ export function createDBSnapshot(call: RdsCall): Answer {
     ['available', 'stopped'],
     `Cannot create a snapshot because the database instance ${instance.id} is not currently in the available state.`,
   );
-  if (instance.kmsKeyArn !== undefined) requireStorageKey(context, region, instance.kmsKeyArn);
+  if (instance.kmsKeyArn !== undefined) requireStorageKey(call, instance.kmsKeyArn);
   const snapshot = addSnapshot(context, region, id, {
     instance: imageOf(instance),
     kmsKeyArn: instance.kmsKeyArn,
@@ -48,8 +48,8 @@ export function copyDBSnapshot(call: RdsCall): Answer {
     throw new AwsError('InvalidDBSnapshotState', `The source snapshot ${source.id} is not in available state.`);
   }
   const key = parameters.text('KmsKeyId');
-  const kmsKeyArn = key !== undefined ? requireStorageKey(context, region, key) : source.kmsKeyArn;
-  if (source.kmsKeyArn !== undefined) requireStorageKey(context, region, source.kmsKeyArn);
+  const kmsKeyArn = key !== undefined ? requireStorageKey(call, key) : source.kmsKeyArn;
+  if (source.kmsKeyArn !== undefined) requireStorageKey(call, source.kmsKeyArn);
   const snapshot = addSnapshot(context, region, id, {
     instance: structuredClone(source.instance),
     kmsKeyArn,
@@ -133,7 +133,7 @@ export async function restoreDBInstanceFromDBSnapshot(call: RdsCall): Promise<An
       `The engine ${engine} can't be restored from a snapshot of postgres.`,
     );
   }
-  if (snapshot.kmsKeyArn !== undefined) requireStorageKey(context, region, snapshot.kmsKeyArn);
+  if (snapshot.kmsKeyArn !== undefined) requireStorageKey(call, snapshot.kmsKeyArn);
   const { major, engineVersion, masterUsername, dbName, settings: origin } = snapshot.instance;
   const requested = withInsightsKey(call, readSettings(parameters));
   const managed = managesPassword(parameters);

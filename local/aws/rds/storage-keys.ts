@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context';
 import { AwsError } from '../errors';
+import { policyLetsUseKey } from '../iam/enforce';
 import { awsManagedKey, decryptAny, encryptUnder, findKey, rdsMayUse } from '../kms/keys';
+import { usesByRds } from '../kms/policy';
 import type { SnapshotRecord } from './model';
+import type { RdsCall } from './request';
 
 /** The error of RDS for a key that it can't use, whatever the reason. */
 export function keyNotAccessible(reference: string): AwsError {
@@ -12,11 +15,19 @@ export function keyNotAccessible(reference: string): AwsError {
   );
 }
 
-/** The ARN of the key that storage is to be encrypted with: the one named, or the one that AWS manages for RDS. */
-export function requireStorageKey({ store }: Context, region: string, reference: string | undefined): string {
+/**
+ * The ARN of the key that storage is to be encrypted with: the one named, or the one that AWS manages for RDS. RDS uses it in the name of its caller, so
+ * the key's policy and the caller's have to allow what RDS asks for.
+ */
+export function requireStorageKey(
+  { context: { store }, region, scope }: RdsCall,
+  reference: string | undefined,
+): string {
   const isDefault = reference === undefined || /(^|:)alias\/aws\/rds$/.test(reference);
   const key = isDefault ? awsManagedKey(store, region, 'rds') : findKey(store, region, reference);
-  if (!key || !rdsMayUse(key, region)) throw keyNotAccessible(reference ?? 'alias/aws/rds');
+  const usable =
+    key && rdsMayUse(key, region) && usesByRds(region).every((use) => policyLetsUseKey(store, scope, key.arn, use));
+  if (!usable) throw keyNotAccessible(reference ?? 'alias/aws/rds');
   return key.arn;
 }
 

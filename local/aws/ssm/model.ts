@@ -13,6 +13,7 @@ export interface ParameterRecord {
   description?: string | undefined;
   keyId?: string | undefined;
   allowedPattern?: string | undefined;
+  policies?: string | undefined;
   tier: string;
   dataType: string;
   tags: Record<string, string>;

@@ -10,6 +10,11 @@ import type { ParameterRecord, ParameterVersion } from './model';
 /** The store keeps this many versions of a parameter. */
 const KEPT_VERSIONS = 100;
 
+/** The key of a `SecureString` for which none is named. */
+const DEFAULT_KEY = 'alias/aws/ssm';
+/** What a parameter of the standard tier holds at most. */
+const STANDARD_BYTES = 4096;
+
 const nameInput = z.object({ Name: z.string().min(1).max(2048) });
 const namesInput = z.object({ Names: z.array(z.string()).min(1).max(10) });
 const decryption = z.object({ WithDecryption: z.boolean().default(false) });
@@ -66,8 +71,9 @@ export function ssmOperations({ store }: Context): Record<string, JsonOperation>
           Overwrite: z.boolean().default(false),
           AllowedPattern: z.string().optional(),
           Tags: tags.optional(),
-          Tier: z.string().default('Standard'),
+          Tier: z.enum(['Standard', 'Advanced', 'Intelligent-Tiering']).default('Standard'),
           DataType: z.string().default('text'),
+          Policies: z.string().optional(),
         }),
         input,
       );
@@ -92,11 +98,25 @@ export function ssmOperations({ store }: Context): Record<string, JsonOperation>
         throw new AwsError('ValidationException', 'A parameter type is required when you create a parameter.');
       }
       const type = request.Type ?? known?.type ?? 'String';
-      if (type === 'SecureString' && request.KeyId !== undefined && request.KeyId !== 'alias/aws/ssm') {
-        if (!findKey(store, region, request.KeyId))
-          throw new AwsError('InvalidKeyId', `Invalid keyId ${request.KeyId}`);
+      if (type !== 'SecureString' && request.KeyId !== undefined) {
+        throw new AwsError('ValidationException', `KeyId is not required for ${type} type parameter.`);
       }
-      const pattern = request.AllowedPattern ?? known?.allowedPattern;
+      // Left out, it is the default key: the one that the value was encrypted under before is forgotten.
+      const keyId = type === 'SecureString' ? (request.KeyId ?? DEFAULT_KEY) : undefined;
+      if (keyId !== undefined && keyId !== DEFAULT_KEY && findKey(store, region, keyId)?.state !== 'Enabled')
+        throw new AwsError('InvalidKeyId', `Invalid keyId ${keyId}`);
+      if (known?.tier === 'Advanced' && request.Tier === 'Standard') {
+        throw new AwsError(
+          'ValidationException',
+          "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it as a standard parameter.",
+        );
+      }
+      const tier = tierOf(request.Tier, request.Value, known?.tier);
+      const policies = request.Policies ?? known?.policies;
+      if (policies !== undefined && policies !== '' && tier !== 'Advanced') {
+        throw new AwsError('ValidationException', 'Parameter policies are supported for advanced parameters only.');
+      }
+      const pattern = request.AllowedPattern;
       if (pattern !== undefined && !new RegExp(`^(?:${pattern})$`).test(request.Value)) {
         throw new AwsError(
           'ParameterPatternMismatchException',
@@ -107,15 +127,19 @@ export function ssmOperations({ store }: Context): Record<string, JsonOperation>
         name: Name,
         arn: `arn:aws:ssm:${region}:${ACCOUNT_ID}:parameter${Name.startsWith('/') ? '' : '/'}${Name}`,
         type,
-        tier: request.Tier,
+        tier,
         dataType: request.DataType,
         tags: Object.fromEntries((request.Tags ?? []).map(({ Key, Value }) => [Key, Value])),
         versions: [],
       };
       parameter.type = type;
+      parameter.tier = tier;
+      parameter.dataType = request.DataType;
       parameter.allowedPattern = pattern;
-      if (request.Description !== undefined) parameter.description = request.Description;
-      parameter.keyId = type === 'SecureString' ? (request.KeyId ?? parameter.keyId ?? 'alias/aws/ssm') : undefined;
+      parameter.description = request.Description;
+      parameter.keyId = keyId;
+      // Of all that may be left out, policies alone are documented to stay.
+      parameter.policies = policies;
       const version = (parameter.versions.at(-1)?.version ?? 0) + 1;
       parameter.versions.push({ version, value: request.Value, modifiedAt: new Date().toISOString() });
       parameter.versions = parameter.versions.slice(-KEPT_VERSIONS);
@@ -238,6 +262,18 @@ function shown(parameter: ParameterRecord, version: ParameterVersion, decrypt: b
   return Buffer.from(`${parameter.arn}:${version.version}`).toString('base64');
 }
 
+/** What a tier comes to: a tier that AWS is to choose is shown as the one that it chose, and never sinks. */
+function tierOf(asked: string, value: string, known: string | undefined): string {
+  if (asked !== 'Intelligent-Tiering') return asked;
+  return known === 'Advanced' || Buffer.byteLength(value) > STANDARD_BYTES ? 'Advanced' : 'Standard';
+}
+
+/** As `PutParameter` takes them, they are one JSON array. */
+function policiesOf({ policies = '' }: ParameterRecord): object[] {
+  const each = policies === '' ? [] : (JSON.parse(policies) as { Type?: string }[]);
+  return each.map((one) => ({ PolicyText: JSON.stringify(one), PolicyType: one.Type, PolicyStatus: 'Pending' }));
+}
+
 function summary(parameter: ParameterRecord, version: ParameterVersion): object {
   return {
     Name: parameter.name,
@@ -250,7 +286,7 @@ function summary(parameter: ParameterRecord, version: ParameterVersion): object 
     AllowedPattern: parameter.allowedPattern,
     Version: version.version,
     Tier: parameter.tier,
-    Policies: [],
+    Policies: policiesOf(parameter),
     DataType: parameter.dataType,
   };
 }

@@ -8,6 +8,7 @@ import {
   DescribeDBProxyTargetGroupsCommand,
   DescribeDBProxyTargetsCommand,
   ModifyDBProxyTargetGroupCommand,
+  RebootDBInstanceCommand,
   RegisterDBProxyTargetsCommand,
   StopDBInstanceCommand,
   StartDBInstanceCommand,
@@ -153,6 +154,21 @@ describe('a proxy', () => {
     await aws.rds().send(new StartDBInstanceCommand({ DBInstanceIdentifier: 'green' }));
     await expect(whoAnswers()).resolves.toBe('green');
     await aws.untilInstance('green');
+  });
+
+  it('takes no target that reboots, although it would take it while it is modified', async () => {
+    await deregister('green');
+    await aws.control('POST', 'faults', { operation: 'RebootDBInstance', kind: 'stall' });
+    await aws.rds().send(new RebootDBInstanceCommand({ DBInstanceIdentifier: 'green' }));
+    await expect(register('green')).rejects.toMatchObject({
+      name: 'InvalidDBInstanceStateFault',
+      message:
+        'DB Instance green is in an unsupported state - REBOOTING, needs to be in [AVAILABLE, MODIFYING, BACKING_UP]',
+    });
+    await aws.control('DELETE', 'faults');
+    await aws.untilInstance('green');
+    await register('green');
+    await expect(whoAnswers()).resolves.toBe('green');
   });
 
   it('is there again after a restart, at the same port', async () => {

@@ -1,4 +1,11 @@
-import { CreateAliasCommand, CreateKeyCommand, DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
+import {
+  CreateAliasCommand,
+  CreateKeyCommand,
+  DescribeKeyCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  GenerateDataKeyCommand,
+} from '@aws-sdk/client-kms';
 import {
   CopyDBSnapshotCommand,
   CreateDBInstanceCommand,
@@ -184,7 +191,11 @@ describe('snapshots and what is restored from them', () => {
       Version: '2012-10-17',
       Statement: [{ Effect: 'Allow', Principal: { AWS: '*' }, Action: 'kms:Describe*' }],
     };
-    const { KeyMetadata: closed } = await aws.kms().send(new CreateKeyCommand({ Policy: JSON.stringify(policy) }));
+    const make = (document: object) => ({ Policy: JSON.stringify(document), BypassPolicyLockoutSafetyCheck: true });
+    await expect(aws.kms().send(new CreateKeyCommand({ Policy: JSON.stringify(policy) }))).rejects.toMatchObject({
+      name: 'MalformedPolicyDocumentException',
+    });
+    const { KeyMetadata: closed } = await aws.kms().send(new CreateKeyCommand(make(policy)));
     for (const key of ['alias/nothing', closed?.Arn ?? '']) {
       await expect(copyUnder(key)).rejects.toMatchObject({
         name: 'KMSKeyNotAccessibleFault',
@@ -207,6 +218,53 @@ describe('snapshots and what is restored from them', () => {
     await aws.untilInstance('locked', 'inaccessible-encryption-credentials');
     await rds.send(new DeleteDBInstanceCommand({ DBInstanceIdentifier: 'locked', SkipFinalSnapshot: true }));
     await aws.kms().send(new EnableKeyCommand({ KeyId: KmsKeyId }));
+  });
+
+  it('takes keys that may be used by way of RDS only, from whoever may let RDS make a grant', async () => {
+    const via = { StringEquals: { 'kms:ViaService': 'rds.eu-central-1.amazonaws.com' } };
+    const account = { AWS: 'arn:aws:iam::123456789012:root' };
+    const Statement = [
+      { Effect: 'Allow', Principal: account, Action: ['kms:CreateGrant', 'kms:DescribeKey'], Condition: via },
+      { Effect: 'Allow', Principal: account, Action: ['kms:Describe*', 'kms:Get*', 'kms:Put*'] },
+      {
+        Effect: 'Deny',
+        Principal: { AWS: '*' },
+        Action: 'kms:CreateGrant',
+        Condition: { Bool: { 'kms:GrantIsForAWSResource': 'false' } },
+      },
+    ];
+    const { KeyMetadata } = await aws.kms().send(new CreateKeyCommand({ Policy: JSON.stringify({ Statement }) }));
+    const arn = KeyMetadata?.Arn ?? '';
+    const copyUnder = (KmsKeyId: string, name: string) =>
+      aws.rds().send(
+        new CopyDBSnapshotCommand({
+          SourceDBSnapshotIdentifier: 'first',
+          TargetDBSnapshotIdentifier: name,
+          KmsKeyId,
+        }),
+      );
+    const only = (...Action: string[]) => ({
+      policy: { Statement: [{ Effect: 'Allow', Action: ['rds:*', 'iam:*', ...Action], Resource: '*' }] },
+      enforce: true,
+    });
+    await aws.control('PATCH', 'iam', only('kms:DescribeKey'));
+    await expect(copyUnder(arn, 'never')).rejects.toMatchObject({ name: 'KMSKeyNotAccessibleFault' });
+    await aws.control('PATCH', 'iam', { policy: null, enforce: false });
+    await copyUnder(arn, 'by-way-of-rds');
+    await copyUnder('alias/aws/rds', 'under-default-key');
+    expect(await aws.untilSnapshot('by-way-of-rds')).toMatchObject({ KmsKeyId: arn });
+    await aws.untilSnapshot('under-default-key');
+    for (const KeyId of [arn, 'alias/aws/rds']) {
+      await aws.kms().send(new DescribeKeyCommand({ KeyId }));
+      await expect(
+        aws.kms().send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', DryRun: true })),
+      ).rejects.toMatchObject({
+        name: 'AccessDeniedException',
+        message: expect.stringContaining(
+          'because no resource-based policy allows the kms:GenerateDataKey action',
+        ) as string,
+      });
+    }
   });
 
   it('can do without rds_tools, and lie with it', async () => {

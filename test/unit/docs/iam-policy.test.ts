@@ -83,7 +83,7 @@ test('changes are allowed on named resources only', () => {
   for (const { Effect, Action } of everywhere) {
     expect(Effect).toBe('Allow');
     for (const action of asList(Action))
-      expect(action).toMatch(/^((rds|ec2|logs):(Describe|List)|(cloudwatch|iam|pricing|sts):(Get|Simulate))/);
+      expect(action).toMatch(/^((rds|ec2|logs|ssm):(Describe|List)|(cloudwatch|iam|pricing|sts):(Get|Simulate))/);
   }
 });
 

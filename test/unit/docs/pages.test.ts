@@ -72,6 +72,20 @@ test.each([
   for (const name of variables) expect(read(page)).toContain(`\`${name}`);
 });
 
+test('every belief about AWS has a source, and every open question says how its answer is seen', () => {
+  const rowsOf = (title: string) => {
+    const [part = ''] = read('docs/local.md').split(`\n### ${title}\n`)[1]?.split(/\n##/) ?? [];
+    const rows = part.split('\n').filter((line) => line.startsWith('| '));
+    return rows.slice(1).map((line) => line.slice(2, -2).split(' | '));
+  };
+  const [beliefs, questions] = [rowsOf('Beliefs about AWS'), rowsOf('Probe on the first real run')];
+  for (const [belief, source] of beliefs)
+    expect([belief, source]).toEqual([belief, expect.stringContaining('](https://')]);
+  for (const row of questions) expect(row).toEqual([expect.stringMatching(/\?$/), ...row.slice(1, 4)]);
+  for (const row of [...beliefs, ...questions]) expect(row.every((cell) => cell.length > 0)).toBe(true);
+  expect([beliefs.length > 10, questions.length > 10]).toEqual([true, true]);
+});
+
 test('every dependency has its reason', () => {
   const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
   const page = read('docs/decisions/dependencies.md');

@@ -4,6 +4,7 @@ import { AuthorizeSecurityGroupIngressCommand, CreateSecurityGroupCommand } from
 import {
   DescribeDBProxyTargetsCommand,
   ModifyDBInstanceCommand,
+  RebootDBInstanceCommand,
   RegisterDBProxyTargetsCommand,
 } from '@aws-sdk/client-rds';
 import { Client } from 'pg';
@@ -168,6 +169,28 @@ describe('rds-proxy', () => {
     await lowerOthers(lab.dependencies, ref, set);
     await fence.lower();
     await expect(targets()).resolves.toEqual(['app-db']);
+  });
+});
+
+describe('rds-proxy before an instance that RDS would not register again', () => {
+  it('is red, and not raised', async () => {
+    const proxy = 'shop';
+    const ref = migrationRef({
+      ...SMALLEST_PLAN,
+      cutover: { fence: [{ type: 'rds-proxy', proxy }], traffic: [{ type: 'rds-proxy', proxy }] },
+    });
+    const { fence } = await opened(ref);
+    const { rds } = lab.aws();
+    await lab.standIn.control('POST', 'faults', { operation: 'RebootDBInstance', kind: 'stall' });
+    await rds.send(new RebootDBInstanceCommand({ DBInstanceIdentifier: 'app-db' }));
+    await expect(lookAtFences(lab.dependencies, ref)).resolves.toMatchObject({
+      red: [expect.stringContaining('app-db is rebooting') as string],
+    });
+    await expect(fence.raise(clock)).rejects.toThrow('app-db is rebooting');
+    const { Targets } = await rds.send(new DescribeDBProxyTargetsCommand({ DBProxyName: proxy }));
+    expect(Targets).toHaveLength(1);
+    await lab.standIn.control('DELETE', 'faults');
+    await lab.standIn.untilInstance('app-db');
   });
 });
 

@@ -52,6 +52,8 @@ beforeAll(async () => {
   lab = await ActivityLab.open();
   await createApplication(lab);
   await allowPreparedTransactions(lab);
+  // As on AWS, where nobody says that a restored volume is without them: more of them than we read.
+  await lab.standIn.control('PATCH', `instances/${TARGET}`, { oldLogs: 5 });
   steps = await captureAndClone(lab, ref, () =>
     lab.sql('app-db', `BEGIN; INSERT INTO orders (note) VALUES ('prepared'); PREPARE TRANSACTION 'half''way'`, 'shop'),
   );
@@ -65,10 +67,28 @@ describe('the position of a clone', () => {
     const { lsn, evidence, silent } = await readPosition();
     expect(lsn).toBe(seed);
     expect(silent).toEqual([]);
+    expect(evidence.find(({ kind }) => kind === 'recovery-log')?.found).toContain('postgresql.log.');
     expect(kindsOf(evidence)).toEqual(['recovery-log', 'seed-function', 'walinspect', 'xid-split']);
     await expect(
       lab.sql(TARGET, `SELECT extname FROM pg_extension WHERE extname IN ('rds_tools', 'pg_walinspect')`, 'ledger'),
     ).resolves.toEqual([]);
+  });
+
+  it('is proven without the log where the worker may not read it, and says so', async () => {
+    for (const Action of ['rds:DownloadDBLogFilePortion', 'rds:DescribeDBLogFiles']) {
+      const Statement = [
+        { Effect: 'Allow', Action: '*', Resource: '*' },
+        { Effect: 'Deny', Action, Resource: '*' },
+      ];
+      await lab.standIn.control('PATCH', 'iam', { policy: { Statement }, enforce: true });
+      try {
+        const { lsn, silent } = await readPosition();
+        expect(lsn).toBe(seed);
+        expect(silent).toEqual([{ kind: 'recovery-log', why: expect.stringContaining(Action) as string }]);
+      } finally {
+        await lab.standIn.control('PATCH', 'iam', { policy: null, enforce: false });
+      }
+    }
   });
 
   it('lies behind the last transaction that the clone has, and not behind the first that it lacks', async () => {

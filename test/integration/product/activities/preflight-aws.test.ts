@@ -247,6 +247,14 @@ const command = findAwsCli();
     }
   });
 
+  it('says nothing against a proxy that the plan switches', async () => {
+    const checks = await preflight({ ...plan(), cutover: { traffic: [{ type: 'rds-proxy', proxy: 'front' }] } });
+    expect(checks.find(({ code }) => code === 'rds-proxy')).toMatchObject({
+      level: 'ok',
+      message: expect.stringContaining('the plan switches what leads to app-db: RDS Proxy front') as string,
+    });
+  });
+
   it('is in good order again after every remedy was run as it is printed', async () => {
     for (const { remedy } of found) {
       for (const line of commandsOf(remedy)) {

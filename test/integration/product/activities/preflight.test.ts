@@ -1,8 +1,10 @@
 import {
   CancelKeyDeletionCommand,
+  CreateAliasCommand,
   CreateKeyCommand,
   DisableKeyCommand,
   EnableKeyCommand,
+  PutKeyPolicyCommand,
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms';
 import { CreateDBInstanceCommand, StartDBInstanceCommand, StopDBInstanceCommand } from '@aws-sdk/client-rds';
@@ -29,6 +31,8 @@ const preflight = (change: Partial<PlanInput> = {}, id?: string): Promise<Prefli
 
 const blocksOf = async (change: Partial<PlanInput> = {}): Promise<Check[]> =>
   blocking((await preflight(change)).checks);
+/** What lets a migration go no further unless the plan answers it. */
+const stopping = (checks: readonly Check[]): Check[] => checks.filter(({ level }) => level !== 'ok');
 const codes = (checks: readonly Check[]): CheckCode[] => checks.map(({ code }) => code);
 
 /** Expects that exactly this blocks, and that the operator is told what to do. */
@@ -134,19 +138,78 @@ describe('the key', () => {
     }
   });
 
-  it('that KMS does not let the caller use blocks', async () => {
-    const denied = { operation: 'GenerateDataKey', kind: 'error', code: 'AccessDeniedException', status: 400 };
-    await lab.standIn.control('POST', 'faults', {
-      ...denied,
-      message: 'not authorized to perform: kms:GenerateDataKey',
+  it('that AWS manages for RDS is used by way of RDS only, and passes', async () => {
+    const { checks, source: facts } = await preflight({ target: { ...target, kmsKeyId: 'alias/aws/rds' } });
+    expect(stopping(checks)).toEqual([]);
+    expect(facts?.targetKmsKeyArn).toMatch(/^arn:aws:kms:eu-central-1:\d+:key\//);
+  });
+
+  it('passes where its policy lets it be used by way of RDS only', async () => {
+    const arn = await keyWith(byWayOf('rds'), administration('kms:Get*'));
+    expect(stopping((await preflight({ target: { ...target, kmsKeyId: arn } })).checks)).toEqual([]);
+  });
+
+  it('passes where the worker may not read its policy, which is said', async () => {
+    const arn = await keyWith(byWayOf('rds'), administration());
+    const { checks } = await preflight({ target: { ...target, kmsKeyId: arn } });
+    expect(stopping(checks)).toEqual([]);
+    expect(checks.find(({ code }) => code === 'key-usable')?.message).toContain('may not read its policy');
+  });
+
+  it('warns where its policy lets nobody use it by way of RDS, until the printed statement is added', async () => {
+    const arn = await keyWith(byWayOf('ec2'), administration('kms:Get*'));
+    const stops = async () => stopping((await preflight({ target: { ...target, kmsKeyId: arn } })).checks);
+    const [found] = await stops();
+    expect(found).toMatchObject({
+      code: 'key-usable',
+      level: 'warn',
+      message: expect.stringContaining('kms:CreateGrant to nobody of its account by way of RDS') as string,
+      remedy: expect.stringContaining('aws kms put-key-policy') as string,
     });
-    const blocks = await withKey(key);
-    expectOnly(blocks, 'key-usable', 'does not let this caller use key');
-    expect(blocks[0]?.remedy).toContain('aws kms put-key-policy');
+    const printed = /^# (\{.+\})$/m.exec(found?.remedy ?? '')?.[1] ?? '';
+    const added = JSON.parse(printed.replace(/<ARN[^>]+>/, 'arn:aws:iam::123456789012:role/worker')) as object;
+    const Policy = policyOf(byWayOf('ec2'), administration('kms:Get*'), added);
+    await lab.aws().kms.send(new PutKeyPolicyCommand({ KeyId: arn, PolicyName: 'default', Policy }));
+    expect(await stops()).toEqual([]);
+  });
+
+  it('that the worker may not even look at is taken by its ARN, and warns', async () => {
+    const arn = await keyWith(byWayOf('rds'), { ...administration(), Action: ['kms:Put*', 'kms:CreateAlias'] });
+    await lab.aws().kms.send(new CreateAliasCommand({ AliasName: 'alias/unseen', TargetKeyId: arn }));
+    const byArn = await preflight({ target: { ...target, kmsKeyId: arn } });
+    expect(stopping(byArn.checks)).toMatchObject([{ code: 'key-usable', level: 'warn' }]);
+    expect(byArn.source?.targetKmsKeyArn).toBe(arn);
+    expectOnly(await withKey('alias/unseen'), 'key-usable', 'does not let this caller see key');
   });
 });
 
+const account = { AWS: 'arn:aws:iam::123456789012:root' };
+const byWayOf = (service: string): object => ({
+  Effect: 'Allow',
+  Principal: account,
+  Action: ['kms:CreateGrant', 'kms:Describe*'],
+  Resource: '*',
+  Condition: { StringEquals: { 'kms:ViaService': `${service}.eu-central-1.amazonaws.com` } },
+});
+const administration = (...more: string[]): object => ({
+  Effect: 'Allow',
+  Principal: account,
+  Action: ['kms:DescribeKey', 'kms:Put*', ...more],
+  Resource: '*',
+});
+const policyOf = (...Statement: object[]): string => JSON.stringify({ Version: '2012-10-17', Statement });
+
+async function keyWith(...statements: object[]): Promise<string> {
+  const Policy = policyOf(...statements);
+  return (await lab.aws().kms.send(new CreateKeyCommand({ Policy }))).KeyMetadata?.Arn ?? '';
+}
+
 describe('the names that we need', () => {
+  it.each(['a--b', 'a-', 'a-final'])('block where RDS would refuse them, or another has them: %s', async (id) => {
+    // As whoever starts the workflow without our command, which refuses such an id itself.
+    expectOnly(blocking((await preflight({}, id)).checks), 'target-name', `after the migration ${id}`);
+  });
+
   it('block where the target is an instance of somebody else', async () => {
     await lab.aws().rds.send(
       new CreateDBInstanceCommand({

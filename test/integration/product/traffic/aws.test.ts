@@ -1,3 +1,4 @@
+import { CreateKeyCommand } from '@aws-sdk/client-kms';
 import {
   ChangeResourceRecordSetsCommand,
   CreateHostedZoneCommand,
@@ -7,9 +8,16 @@ import {
 import {
   DeregisterDBProxyTargetsCommand,
   DescribeDBProxyTargetsCommand,
+  RebootDBInstanceCommand,
   RegisterDBProxyTargetsCommand,
 } from '@aws-sdk/client-rds';
 import { CreateSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import {
+  DescribeParametersCommand,
+  GetParameterCommand,
+  GetParameterHistoryCommand,
+  PutParameterCommand,
+} from '@aws-sdk/client-ssm';
 import { randomUUID } from 'node:crypto';
 import type { ReadySwitchPlace } from '../../../../activities/traffic/traffic-switch';
 import { createProxy } from '../../../support/rds-proxy';
@@ -187,12 +195,98 @@ describe('an RDS Proxy', () => {
     await lab.switch(lab.place(ref(), 'back'));
   });
 
+  it('keeps the source as long as RDS would not take the target', async () => {
+    const { rds } = lab.lab.aws();
+    const { standIn } = lab.lab;
+    const place = lab.place(ref());
+    const prepared = await lab.prepare(place);
+    await standIn.control('POST', 'faults', { operation: 'RebootDBInstance', kind: 'stall' });
+    await rds.send(new RebootDBInstanceCommand({ DBInstanceIdentifier: 'app-db-encrypted' }));
+    const unfit = 'app-db-encrypted is rebooting, and an RDS Proxy takes instances only that are available';
+    await expect(lab.look(place)).resolves.toMatchObject({ red: [expect.stringContaining(unfit)] });
+    let looks = 0;
+    const mayGoOn = () => {
+      looks += 1;
+      if (looks > 2) throw new Error('the budget is over');
+    };
+    await expect(prepared.apply({ mayGoOn })).rejects.toMatchObject({
+      name: 'SwitchRefused',
+      message: expect.stringContaining(unfit) as string,
+    });
+    await expect(targets()).resolves.toEqual(['app-db']);
+    // Within the budget it waits.
+    await prepared.apply({
+      mayGoOn: () => {
+        if (looks > 0) void standIn.control('DELETE', 'faults');
+        looks = 0;
+      },
+    });
+    await expect(targets()).resolves.toEqual(['app-db-encrypted']);
+    await lab.switch(lab.place(ref(), 'back'));
+  });
+
   it('is red where there is none, and refused where it stands before something else', async () => {
     const gone = lab.place(lab.ref([{ type: 'rds-proxy', proxy: 'gone' }]));
     await expect(lab.look(gone)).resolves.toMatchObject({ red: [expect.stringContaining('There is no RDS Proxy')] });
     const stranger = lab.ref([{ type: 'rds-proxy', proxy }]);
     const plan = { ...stranger.plan, source: { ...stranger.plan.source, instance: 'other-db' } };
     await expect(lab.prepare(lab.place({ ...stranger, plan }))).rejects.toMatchObject({ type: 'TrafficRefused' });
+  });
+});
+
+describe('a parameter', () => {
+  const Name = '/shop/url';
+  const url = ({ address, port }: typeof lab.source) => `postgres://app:secret@${address}:${port}/shop`;
+
+  it('keeps its key, its tier and all else that AWS resets when it is overwritten without', async () => {
+    const { ssm } = lab.lab.aws();
+    const properties = {
+      Type: 'SecureString',
+      KeyId: lab.lab.keyArn,
+      Tier: 'Advanced',
+      AllowedPattern: '^postgres://.*$',
+      Description: 'where the shop is',
+    } as const;
+    const Policies = JSON.stringify([
+      { Type: 'NoChangeNotification', Version: '1.0', Attributes: { After: '20', Unit: 'Days' } },
+    ]);
+    const shown = async () => {
+      const ParameterFilters = [{ Key: 'Name', Option: 'Equals', Values: [Name] }];
+      return (await ssm.send(new DescribeParametersCommand({ ParameterFilters }))).Parameters?.[0];
+    };
+    const read = async () =>
+      (await ssm.send(new GetParameterCommand({ Name, WithDecryption: true }))).Parameter?.Value ?? '';
+    await ssm.send(new PutParameterCommand({ ...properties, Policies, Name, Value: url(lab.source) }));
+    const ref = lab.ref([{ type: 'ssm-parameter', name: Name }]);
+    await lab.switch(lab.place(ref));
+    expect(await read()).toBe(url(lab.target));
+    expect(await shown()).toMatchObject({ ...properties, Version: 2 });
+    await lab.switch(lab.place(ref, 'back'));
+    expect(await read()).toBe(url(lab.source));
+    expect(await shown()).toMatchObject({ ...properties, Version: 3 });
+    expect((await shown())?.Policies).toMatchObject([{ PolicyType: 'NoChangeNotification' }]);
+  });
+
+  it('keeps the key that somebody gave it after the switch was prepared', async () => {
+    const { ssm, kms } = lab.lab.aws();
+    const KeyId = (await kms.send(new CreateKeyCommand({}))).KeyMetadata?.Arn ?? '';
+    const secure = { Name: '/shop/re-keyed', Type: 'SecureString', Value: url(lab.source) } as const;
+    await ssm.send(new PutParameterCommand({ ...secure, KeyId: lab.lab.keyArn }));
+    const prepared = await lab.prepare(lab.place(lab.ref([{ type: 'ssm-parameter', name: secure.Name }])));
+    await ssm.send(new PutParameterCommand({ ...secure, KeyId, Overwrite: true }));
+    await prepared.lookAgain?.({ abortSignal: AbortSignal.timeout(30_000) });
+    await prepared.apply();
+    const { Parameters } = await ssm.send(new GetParameterHistoryCommand({ Name: secure.Name }));
+    expect(Parameters?.at(-1)).toMatchObject({ Version: 3, KeyId });
+  });
+
+  it('is encrypted under another key by whoever overwrites it without', async () => {
+    const { ssm } = lab.lab.aws();
+    const secure = { Name: '/shop/forgotten', Type: 'SecureString', Value: 'x' } as const;
+    await ssm.send(new PutParameterCommand({ ...secure, KeyId: lab.lab.keyArn }));
+    await ssm.send(new PutParameterCommand({ ...secure, Overwrite: true }));
+    const { Parameters } = await ssm.send(new GetParameterHistoryCommand({ Name: secure.Name }));
+    expect(Parameters?.at(-1)).toMatchObject({ KeyId: 'alias/aws/ssm' });
   });
 });
 
