@@ -129,7 +129,10 @@ interface Deletion {
   readonly DeleteAutomatedBackups: boolean;
 }
 
-/** Deletes the instance that was looked at, and no other that takes over its name meanwhile; waits until it is gone. */
+/**
+ * Deletes the instance that was looked at, and no other that takes over its name meanwhile; waits until it is gone.
+ * @throws ApplicationFailure QuotaExceeded when RDS has no room for the automated backups that would stay
+ */
 export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion): Promise<void> {
   const { DBInstanceIdentifier: instance = '', DbiResourceId } = wanted;
   await waitUntil(async () => {
@@ -143,6 +146,8 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
           new DeleteDBInstanceCommand({ DBInstanceIdentifier: instance, ...how, DeleteAutomatedBackups }),
         );
       } catch (error) {
+        if (isAwsError(error, 'DBInstanceAutomatedBackupQuotaExceeded'))
+          throw noRoomForBackups(instance, error as Error);
         // Still creating or modifying: RDS deletes it when that is over. Gone: the aim is reached.
         if (!isAwsError(error, 'InvalidDBInstanceState', 'DBInstanceNotFound')) throw error;
       }
@@ -150,3 +155,13 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
     return { waitingFor: `${instance}: ${found?.DBInstanceStatus}` };
   });
 }
+
+/**
+ * As many automated backups of deleted instances may stay as there may be instances.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.Retaining.html
+ */
+const noRoomForBackups = (instance: string, { message }: Error) =>
+  finalFailure(
+    'QuotaExceeded',
+    `RDS does not delete ${instance}, whose automated backups would stay as long as their retention says: ${message} Delete retained backups that nobody needs, or have the quota of DB instances raised, which is theirs, too; then send retry. They are: aws rds describe-db-instance-automated-backups --filters Name=status,Values=retained`,
+  );

@@ -377,6 +377,12 @@ describe('every activity, run twice, does its work once', () => {
     const plan = { ...ref.plan, keep: { ...ref.plan.keep, encryptFinalSnapshot: true } };
     const removed = { ...ref, plan, resourceId: source.resourceId, kmsKeyArn: lab.keyArn };
     const final = `keyshift-${ref.id}-final`;
+    await lab.standIn.control('PATCH', 'quotas', { instances: 0 });
+    await expect(lab.run('deleteSource', removed)).rejects.toMatchObject({
+      type: 'QuotaExceeded',
+      message: expect.stringContaining('RDS does not delete app-db, whose automated backups would stay') as string,
+    });
+    await lab.standIn.control('PATCH', 'quotas', { instances: 40 });
     await expect(lab.run('deleteSource', removed)).resolves.toMatchObject({ finalSnapshot: `${final}-encrypted` });
     await expect(lab.run('deleteSource', removed, 2)).resolves.toMatchObject({ finalSnapshot: `${final}-encrypted` });
     const { DBSnapshots } = await lab.aws().rds.send(new DescribeDBSnapshotsCommand({ SnapshotType: 'manual' }));
