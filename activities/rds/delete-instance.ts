@@ -3,6 +3,7 @@ import { finalFailure } from '../../plan/failures';
 import type { LogGroup, RemovedReplica } from '../../plan/report';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { NotShownYet } from '../not-shown-yet';
 import { waitUntil } from '../wait';
 import { findInstance } from './find-instance';
 import { finalSnapshotName, type FinalSnapshotInput, settleFinalSnapshot } from './final-snapshot';
@@ -135,6 +136,7 @@ interface Deletion {
  */
 export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion): Promise<void> {
   const { DBInstanceIdentifier: instance = '', DbiResourceId } = wanted;
+  const protection = new NotShownYet();
   await waitUntil(async () => {
     const found = await findInstance(aws, instance);
     if (found?.DbiResourceId !== DbiResourceId) return { done: undefined };
@@ -148,6 +150,10 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
       } catch (error) {
         if (isAwsError(error, 'DBInstanceAutomatedBackupQuotaExceeded'))
           throw noRoomForBackups(instance, error as Error);
+        // Protection that was just taken off may show for a while.
+        if (isProtected(error) && protection.mayPass()) {
+          return { waitingFor: `${instance}: ${(error as Error).message}` };
+        }
         // Still creating or modifying: RDS deletes it when that is over. Gone: the aim is reached.
         if (!isAwsError(error, 'InvalidDBInstanceState', 'DBInstanceNotFound')) throw error;
       }
@@ -155,6 +161,10 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
     return { waitingFor: `${instance}: ${found?.DBInstanceStatus}` };
   });
 }
+
+/** RDS has no code of its own for it: "Cannot delete protected DB Instance, please disable deletion protection and try again." */
+const isProtected = (error: unknown): boolean =>
+  isAwsError(error, 'InvalidParameterCombination') && /protect/i.test((error as Error).message);
 
 /**
  * As many automated backups of deleted instances may stay as there may be instances.
