@@ -20,7 +20,7 @@ const WITHOUT_CREDENTIALS: ReadonlySet<string> = new Set([
 export const isWithoutCredentials = (error: unknown): boolean =>
   error instanceof Error && WITHOUT_CREDENTIALS.has(error.name);
 
-/** SQLSTATEs that no retry mends. */
+/** SQLSTATEs that no retry fixes. */
 const FINAL_SQLSTATES: Record<string, FailureType> = {
   [SQLSTATE.invalidPassword]: 'AccessDenied',
   [SQLSTATE.invalidAuthorization]: 'AccessDenied',
@@ -61,7 +61,7 @@ function waitsForCapacity(error: Error, activity: string): ApplicationFailure {
 }
 
 /**
- * What an activity throws for an error of AWS or PostgreSQL: a typed final failure for what no retry mends, the error
+ * What an activity throws for an error of AWS or PostgreSQL: a typed final failure for what no retry fixes, the error
  * itself for everything else, which Temporal then retries for as long as it takes (a throttled API, a failover). Missing credentials are
  * retried as well, under a type that `keyshift` knows.
  */

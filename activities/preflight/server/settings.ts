@@ -44,7 +44,7 @@ const walLevel = settingCheck('wal-level', ({ walLevel: level }) => ({
   message:
     level === 'logical'
       ? 'wal_level is logical'
-      : `wal_level is ${level}: the source gets a parameter group with rds.logical_replication=1 and is rebooted once, behind the gate reboot-source`,
+      : `wal_level is ${level}: the source gets a parameter group with rds.logical_replication=1 and is rebooted once, after the gate reboot-source`,
   evidence: { walLevel: level },
 }));
 
