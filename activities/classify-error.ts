@@ -1,50 +1,8 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { type FailureType, finalFailure } from '../plan/failures';
 import { NO_CREDENTIALS } from '../plan/temporal';
+import { bareCode, verdictOn } from './aws-codes';
 import { SQLSTATE } from './postgres/sqlstates';
-
-/** Codes of AWS that no retry fixes, by what they mean for us. Both spellings: of the wire, and of the SDK's classes. */
-const FINAL_AWS_CODES: Record<string, FailureType> = {
-  AccessDenied: 'AccessDenied',
-  AccessDeniedException: 'AccessDenied',
-  UnauthorizedOperation: 'AccessDenied',
-  InvalidClientTokenId: 'AccessDenied',
-  UnrecognizedClientException: 'AccessDenied',
-  SignatureDoesNotMatch: 'AccessDenied',
-  OptInRequired: 'AccessDenied',
-  KMSKeyNotAccessibleFault: 'AccessDenied',
-  DBInstanceNotFound: 'ResourceGone',
-  DBInstanceNotFoundFault: 'ResourceGone',
-  DBSnapshotNotFound: 'ResourceGone',
-  DBSnapshotNotFoundFault: 'ResourceGone',
-  DBParameterGroupNotFound: 'ResourceGone',
-  DBParameterGroupNotFoundFault: 'ResourceGone',
-  DBSubnetGroupNotFoundFault: 'ResourceGone',
-  ResourceNotFoundException: 'ResourceGone',
-  ParameterNotFound: 'ResourceGone',
-  NotFoundException: 'ResourceGone',
-  NoSuchBucket: 'ResourceGone',
-  'KMS.NotFoundException': 'ResourceGone',
-  'KMS.DisabledException': 'ResourceFailed',
-  'KMS.KMSInvalidStateException': 'ResourceFailed',
-  InvalidBucketName: 'InvalidRequest',
-  DBSnapshotAlreadyExists: 'NotOurs',
-  DBSnapshotAlreadyExistsFault: 'NotOurs',
-  DisabledException: 'ResourceFailed',
-  KMSInvalidStateException: 'ResourceFailed',
-  InstanceQuotaExceeded: 'QuotaExceeded',
-  InstanceQuotaExceededFault: 'QuotaExceeded',
-  SnapshotQuotaExceeded: 'QuotaExceeded',
-  SnapshotQuotaExceededFault: 'QuotaExceeded',
-  StorageQuotaExceeded: 'QuotaExceeded',
-  StorageQuotaExceededFault: 'QuotaExceeded',
-  DBParameterGroupQuotaExceeded: 'QuotaExceeded',
-  DBParameterGroupQuotaExceededFault: 'QuotaExceeded',
-  InvalidParameterValue: 'InvalidRequest',
-  InvalidParameterCombination: 'InvalidRequest',
-  ValidationException: 'InvalidRequest',
-  InvalidParameterException: 'InvalidRequest',
-};
 
 /**
  * Names of errors that say that the worker has no credentials, or had. Not final: a role's credentials are renewed, and a worker that has
@@ -89,6 +47,19 @@ export function isSqlState(error: unknown, ...states: string[]): boolean {
   return error instanceof Error && states.includes(String((error as CodedError).code));
 }
 
+const NO_CAPACITY = 'InsufficientDBInstanceCapacity';
+
+/**
+ * AWS has no machine of that class at the moment. That passes, so it is retried; the workflow is told of it, with these words.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Troubleshooting.html#CHAP_Troubleshooting.Capacity
+ */
+function waitsForCapacity(error: Error, activity: string): ApplicationFailure {
+  return ApplicationFailure.retryable(
+    `${activity}: AWS has no capacity for this instance class at the moment (${error.name}: ${error.message}). Keyshift asks again for as long as it takes. If it does not pass, abort, and start again with another instance class or Availability Zone.`,
+    NO_CAPACITY,
+  );
+}
+
 /**
  * What an activity throws for an error of AWS or PostgreSQL: a typed final failure for what no retry fixes, the error
  * itself for everything else, which Temporal then retries for as long as it takes (a throttled API, a failover). Missing credentials are
@@ -102,8 +73,9 @@ export function classifyError(error: unknown, activity: string): unknown {
     return ApplicationFailure.retryable(message, NO_CREDENTIALS);
   }
   const { code, $metadata } = error as CodedError;
-  const type = $metadata ? FINAL_AWS_CODES[error.name] : FINAL_SQLSTATES[String(code)];
-  if (!type) return error;
+  if ($metadata && bareCode(error.name) === NO_CAPACITY) return waitsForCapacity(error, activity);
+  const type = $metadata ? verdictOn(error.name) : (FINAL_SQLSTATES[String(code)] ?? 'retried');
+  if (type === 'retried') return error;
   const origin = $metadata ? `AWS answered ${error.name}` : `PostgreSQL answered SQLSTATE ${String(code)}`;
   return finalFailure(type, `${activity}: ${origin}: ${error.message}`, { code: $metadata ? error.name : code });
 }

@@ -8,7 +8,14 @@ import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../depend
 import { accessTo, withSession } from '../postgres/session';
 import { findInstance, parameterGroupOf, requireInstance } from '../rds/find-instance';
 import { isOurs, requireOurs } from '../rds/ownership';
-import { copyParameters, findGroup, setParameters, useGroup, waitForGroup } from '../rds/prepare-parameters';
+import {
+  copyParameters,
+  findGroup,
+  groupShows,
+  setParameters,
+  useGroup,
+  waitForGroup,
+} from '../rds/prepare-parameters';
 import { rebootIntoGroup } from '../rds/reboot-source';
 import { deleteGroup } from '../rds/restore-parameters';
 import { foreignSubscriptions } from './subscriptions';
@@ -84,6 +91,7 @@ async function createGroup(aws: Aws, ref: MigrationRef, name: string, like: stri
       Tags: ourTags(ref.id, 'quarantine-group'),
     }),
   );
+  await groupShows(aws, name);
 }
 
 async function tagsOf(aws: Aws, arn: string | undefined) {

@@ -3,6 +3,7 @@ import { finalFailure } from '../../plan/failures';
 import type { LogGroup, RemovedReplica } from '../../plan/report';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { NotShownYet } from '../not-shown-yet';
 import { waitUntil } from '../wait';
 import { findInstance } from './find-instance';
 import { finalSnapshotName, type FinalSnapshotInput, settleFinalSnapshot } from './final-snapshot';
@@ -129,9 +130,13 @@ interface Deletion {
   readonly DeleteAutomatedBackups: boolean;
 }
 
-/** Deletes the instance that was looked at, and no other that takes over its name meanwhile; waits until it is gone. */
+/**
+ * Deletes the instance that was looked at, and no other that takes over its name meanwhile; waits until it is gone.
+ * @throws ApplicationFailure QuotaExceeded when RDS has no room for the automated backups that would stay
+ */
 export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion): Promise<void> {
   const { DBInstanceIdentifier: instance = '', DbiResourceId } = wanted;
+  const protection = new NotShownYet();
   await waitUntil(async () => {
     const found = await findInstance(aws, instance);
     if (found?.DbiResourceId !== DbiResourceId) return { done: undefined };
@@ -143,6 +148,12 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
           new DeleteDBInstanceCommand({ DBInstanceIdentifier: instance, ...how, DeleteAutomatedBackups }),
         );
       } catch (error) {
+        if (isAwsError(error, 'DBInstanceAutomatedBackupQuotaExceeded'))
+          throw noRoomForBackups(instance, error as Error);
+        // Protection that was just taken off may show for a while.
+        if (isProtected(error) && protection.mayPass()) {
+          return { waitingFor: `${instance}: ${(error as Error).message}` };
+        }
         // Still creating or modifying: RDS deletes it when that is over. Gone: the aim is reached.
         if (!isAwsError(error, 'InvalidDBInstanceState', 'DBInstanceNotFound')) throw error;
       }
@@ -150,3 +161,17 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
     return { waitingFor: `${instance}: ${found?.DBInstanceStatus}` };
   });
 }
+
+/** RDS has no code of its own for it: "Cannot delete protected DB Instance, please disable deletion protection and try again." */
+const isProtected = (error: unknown): boolean =>
+  isAwsError(error, 'InvalidParameterCombination') && /protect/i.test((error as Error).message);
+
+/**
+ * As many automated backups of deleted instances may stay as there may be instances.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.Retaining.html
+ */
+const noRoomForBackups = (instance: string, { message }: Error) =>
+  finalFailure(
+    'QuotaExceeded',
+    `RDS does not delete ${instance}, whose automated backups would stay as long as their retention says: ${message} Delete retained backups that nobody needs, or have the quota of DB instances raised, which is theirs, too; then send retry. They are: aws rds describe-db-instance-automated-backups --filters Name=status,Values=retained`,
+  );

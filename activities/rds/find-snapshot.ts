@@ -2,6 +2,7 @@ import { type DBSnapshot, DescribeDBSnapshotsCommand } from '@aws-sdk/client-rds
 import { finalFailure } from '../../plan/failures';
 import { isAwsError } from '../classify-error';
 import type { Aws } from '../dependencies';
+import { NotShownYet } from '../not-shown-yet';
 import { waitUntil } from '../wait';
 
 /** The manual snapshot of that identifier, or undefined. */
@@ -15,11 +16,19 @@ export async function findSnapshot(aws: Aws, snapshot: string): Promise<DBSnapsh
   }
 }
 
-/** Waits until the snapshot is `available`. @throws ApplicationFailure ResourceGone or ResourceFailed */
+/**
+ * Waits until a snapshot of ours, which may have been begun a moment ago, is `available`.
+ * @throws ApplicationFailure ResourceGone or ResourceFailed
+ */
 export function waitForSnapshot(aws: Aws, snapshot: string): Promise<DBSnapshot> {
+  const lag = new NotShownYet();
   return waitUntil(async () => {
     const found = await findSnapshot(aws, snapshot);
-    if (!found) throw finalFailure('ResourceGone', `DB snapshot ${snapshot} does not exist any more.`);
+    if (!found) {
+      if (lag.mayPass()) return { waitingFor: `${snapshot} to show` };
+      throw finalFailure('ResourceGone', `DB snapshot ${snapshot} does not exist any more.`);
+    }
+    lag.shown();
     if (found.Status === 'available') return { done: found };
     if (found.Status === 'failed') {
       throw finalFailure(

@@ -12,6 +12,7 @@ import { awsName, ourTags } from '../../plan/names';
 import { isAwsError, isDenied } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { type Capacity, LIMITS, limitsFor, raisedBy, readCapacity, roomy } from '../postgres/capacity';
+import { onceShown } from '../not-shown-yet';
 import { claimInstance } from '../postgres/claim';
 import { databasesOf } from '../postgres/left-out';
 import { accessTo, queryOne, withSession } from '../postgres/session';
@@ -176,6 +177,7 @@ async function createGroup(
       Tags: [...ourTags(ref.id, 'parameter-group'), { Key: PREVIOUS_GROUP_TAG, Value: current }],
     }),
   );
+  await groupShows(aws, name);
   return { family, previousGroup: current };
 }
 
@@ -207,6 +209,10 @@ export async function findGroup(aws: Aws, name: string) {
   }
 }
 
+/** Waits until a group that was just made can be seen. */
+export const groupShows = (aws: Aws, name: string) =>
+  onceShown(`DB parameter group ${name}`, () => findGroup(aws, name));
+
 /** Copies what was changed in a group, or those of it that `wanted` takes. */
 export async function copyParameters(
   aws: Aws,
@@ -237,26 +243,20 @@ async function changedParameters(aws: Aws, group: string): Promise<Parameter[]> 
   return changed;
 }
 
+/** Sets parameters of a group of ours, which may have been made a moment ago. */
 export async function setParameters(aws: Aws, group: string, parameters: Parameter[]): Promise<void> {
   for (let start = 0; start < parameters.length; start += PARAMETERS_PER_CALL) {
-    await aws.rds.send(
-      new ModifyDBParameterGroupCommand({
-        DBParameterGroupName: group,
-        Parameters: parameters.slice(start, start + PARAMETERS_PER_CALL),
-      }),
+    const Parameters = parameters.slice(start, start + PARAMETERS_PER_CALL);
+    await onceShown(`DB parameter group ${group}`, () =>
+      aws.rds.send(new ModifyDBParameterGroupCommand({ DBParameterGroupName: group, Parameters })),
     );
   }
 }
 
-/** Associates a parameter group with an instance; static parameters then wait for a reboot. */
+/** Associates a parameter group, which may have been made a moment ago, with an instance; static parameters then wait for a reboot. */
 export async function useGroup(aws: Aws, instance: string, group: string): Promise<void> {
-  await aws.rds.send(
-    new ModifyDBInstanceCommand({
-      DBInstanceIdentifier: instance,
-      DBParameterGroupName: group,
-      ApplyImmediately: true,
-    }),
-  );
+  const command = { DBInstanceIdentifier: instance, DBParameterGroupName: group, ApplyImmediately: true };
+  await onceShown(`DB parameter group ${group}`, () => aws.rds.send(new ModifyDBInstanceCommand(command)));
 }
 
 /** Waits until the association is made; `settled` is what the instance then says of it. */

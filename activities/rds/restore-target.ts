@@ -7,6 +7,7 @@ import { finalFailure } from '../../plan/failures';
 import { ourTags } from '../../plan/names';
 import { isAwsError } from '../classify-error';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { onceShown } from '../not-shown-yet';
 import { prepareQuarantineGroup, quarantineGroupName } from '../quarantine/parameter-group';
 import { encryptedSnapshotName } from './copy-snapshot';
 import { endpointOf, findInstance, parameterGroupOf, requireInstance } from './find-instance';
@@ -42,7 +43,10 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
     const source = await requireInstance(aws, input.plan.source.instance);
     const { group } = await prepareQuarantineGroup(deps, input);
     try {
-      await aws.rds.send(new RestoreDBInstanceFromDBSnapshotCommand(restoreRequest(input, source, group)));
+      const restore = new RestoreDBInstanceFromDBSnapshotCommand(restoreRequest(input, source, group));
+      // The snapshot was seen available; the group was made a moment ago.
+      if (group === undefined) await aws.rds.send(restore);
+      else await onceShown(`DB parameter group ${group}`, () => aws.rds.send(restore));
     } catch (error) {
       if (!isAwsError(error, 'DBInstanceAlreadyExists')) throw error;
     }

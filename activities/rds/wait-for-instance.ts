@@ -1,6 +1,7 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
 import type { Aws } from '../dependencies';
+import { NotShownYet } from '../not-shown-yet';
 import { waitUntil } from '../wait';
 import { findInstance } from './find-instance';
 
@@ -22,7 +23,8 @@ const FAILED_STATES = new Set([
 
 /**
  * Waits until the instance is `available`, nothing is pending that was asked for at once, and `settled` holds. RDS is
- * eventually consistent: right after a modify it can still say `available`, so the pending values must be gone too.
+ * eventually consistent: right after a modify it can still say `available`, so the pending values must be gone too, and one that was asked for a moment
+ * ago may not be there yet.
  * @throws ApplicationFailure ResourceGone, or ResourceFailed with the state and where to read why
  */
 export function waitForAvailable(
@@ -30,9 +32,14 @@ export function waitForAvailable(
   instance: string,
   settled: (found: DBInstance) => boolean = () => true,
 ): Promise<DBInstance> {
+  const lag = new NotShownYet();
   return waitUntil(async () => {
     const found = await findInstance(aws, instance);
-    if (!found) throw finalFailure('ResourceGone', `DB instance ${instance} does not exist any more.`);
+    if (!found) {
+      if (lag.mayPass()) return { waitingFor: `${instance} to show` };
+      throw finalFailure('ResourceGone', `DB instance ${instance} does not exist any more.`);
+    }
+    lag.shown();
     const status = found.DBInstanceStatus ?? 'unknown';
     throwIfFailed(found);
     const pending = Object.keys(found.PendingModifiedValues ?? {}).length > 0;

@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { CreateSecretCommand, DeleteSecretCommand, DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
+import {
+  CreateSecretCommand,
+  type CreateSecretCommandInput,
+  DeleteSecretCommand,
+  DescribeSecretCommand,
+} from '@aws-sdk/client-secrets-manager';
 import { awsName, ourTags, replicationRole } from '../../plan/names';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { NotShownYet, onceShown } from '../not-shown-yet';
 import type { Credentials } from '../postgres/session';
 import { isOurs, requireOurs } from '../rds/ownership';
+import { waitUntil } from '../wait';
 import { readCredentials } from './credentials';
 
 export const replicationSecretName = (migration: string): string => awsName(migration, 'replication');
@@ -16,16 +23,32 @@ export async function ensureReplicationCredentials(aws: Aws, migration: string):
   if (tags) requireOurs(`Secret ${name}`, tags, migration);
   else {
     const secret = { username: replicationRole(migration), password: randomBytes(24).toString('base64url') };
-    await aws.secrets.send(
-      new CreateSecretCommand({
-        Name: name,
-        Description: `Keyshift migration ${migration}: role with which the target replicates from the source`,
-        SecretString: JSON.stringify(secret),
-        Tags: ourTags(migration, 'replication-secret'),
-      }),
-    );
+    await createSecret(aws, {
+      Name: name,
+      Description: `Keyshift migration ${migration}: role with which the target replicates from the source`,
+      SecretString: JSON.stringify(secret),
+      Tags: ourTags(migration, 'replication-secret'),
+    });
   }
-  return readCredentials(aws, name);
+  return onceShown(`Secret ${name}`, () => readCredentials(aws, name));
+}
+
+/**
+ * A secret of the same name that was deleted a moment ago, by an abort for example, is in the way for a while: its deletion is asynchronous, also
+ * without recovery.
+ * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
+ */
+async function createSecret(aws: Aws, input: CreateSecretCommandInput): Promise<void> {
+  const lag = new NotShownYet();
+  await waitUntil(async () => {
+    try {
+      await aws.secrets.send(new CreateSecretCommand(input));
+      return { done: undefined };
+    } catch (error) {
+      if (!isAwsError(error, 'InvalidRequestException') || !lag.mayPass()) throw error;
+      return { waitingFor: `secret ${input.Name}: ${(error as Error).message}` };
+    }
+  });
 }
 
 /** The secret's tags; undefined: there is none. */

@@ -9,9 +9,10 @@ export const faultRequest = z.strictObject({
   /**
    * `throttle`: refused as AWS refuses too many calls. `error`: refused with `code`. `drop-after`: the effect takes place, then the connection is
    * cut. `late`: the call is refused with `code`, or without one the connection is cut, and its effect takes place `delayMs` later. `stall`: what
-   * the operation works on stays in its transitional state until the fault is cleared. `delay`: the answer comes `delayMs` late.
+   * the operation works on stays in its transitional state until the fault is cleared. `delay`: the answer comes `delayMs` late. `unseen`: what the
+   * operation makes isn't seen by other calls until `delayMs` after the first of them.
    */
-  kind: z.enum(['throttle', 'error', 'drop-after', 'late', 'stall', 'delay']),
+  kind: z.enum(['throttle', 'error', 'drop-after', 'late', 'stall', 'delay', 'unseen']),
   /** How many calls it hits. */
   times: z.int().positive().default(1),
   /** How many calls it lets pass before the first that it hits. */
@@ -109,6 +110,11 @@ export class Faults {
   /** Notes whether a call of the operation is to stall later; the answer is handed to `whileStalled`. */
   stallOf(operation: string): Fault | undefined {
     return this.hit(operation, ['stall']);
+  }
+
+  /** Whether what this call of the operation has made is not to be seen for a while. */
+  unseenOf(operation: string): Fault | undefined {
+    return this.hit(operation, ['unseen']);
   }
 
   /** Waits as long as the fault isn't cleared. */

@@ -35,6 +35,8 @@ export interface RestReply {
 export interface RestService {
   /** Its word for too many calls. */
   readonly throttlingCode: string;
+  /** Names of the operations that the stand-in has. */
+  readonly operations: readonly string[];
   /** The operation that a request asks for, by name; undefined if the stand-in has none for it. */
   readonly find: (request: RestRequest) => { readonly name: string; readonly run: RestOperation } | undefined;
   readonly renderError: (error: AwsError, requestId: string) => string;

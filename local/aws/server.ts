@@ -8,6 +8,7 @@ import type { CredentialScope } from './credential-scope';
 import { readCredentialScope } from './credential-scope';
 import { EC2_OPERATIONS } from './ec2/operations';
 import { AwsError } from './errors';
+import { EventualConsistency } from './eventual-consistency';
 import { callerArn, enforcePolicy } from './iam/enforce';
 import { IAM_OPERATIONS } from './iam/operations';
 import type { JsonOperation } from './json-protocol';
@@ -63,6 +64,7 @@ export function createAwsServer(context: Context): Server {
     pricing: pricingOperations(),
   };
   const control = controlApi(context);
+  const consistency = new EventualConsistency(context.faults);
 
   async function answer(request: IncomingMessage): Promise<Reply> {
     const url = new URL(request.url ?? '/', 'http://localhost');
@@ -170,6 +172,7 @@ export function createAwsServer(context: Context): Server {
     await context.faults.delay(delay, 'before', context.shutdown);
     refuse(name, throttlingCode);
     enforcePolicy(context.store, scope, name, names);
+    if (names) consistency.refuse(name, names());
     const later = async (): Promise<void> => {
       try {
         await work();
@@ -181,6 +184,7 @@ export function createAwsServer(context: Context): Server {
     if (context.faults.isLate(name, later)) return { result: undefined, dropped: true };
     const result = await work();
     await context.store.flush();
+    if (names) consistency.made(name, names());
     await context.faults.delay(delay, 'after', context.shutdown);
     return { result, dropped: context.faults.dropsAnswer(name) };
   }

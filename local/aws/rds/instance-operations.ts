@@ -10,6 +10,7 @@ import { createMasterSecret, keyFor, managesPassword } from './master-secret';
 import type { InstanceRecord, InstanceSettings } from './model';
 import { addInstance } from './new-instance';
 import type { RdsCall } from './request';
+import { assertRoomForBackups } from './retained-backups';
 import { assertInstanceState, newIdentifier, readTags, requireInstance } from './request';
 import { primaryOf, replicasOf } from './replication';
 import { requireStorageKey } from './storage-keys';
@@ -162,15 +163,16 @@ export function deleteDBInstance(call: RdsCall): Answer {
     );
   }
   assertInstanceState(instance, skip ? SETTLED : ['available', 'stopped']);
+  // "The default is to remove automated backups immediately after the DB instance is deleted." An instance without any has none to keep.
+  const keepsBackups =
+    !(parameters.flag('DeleteAutomatedBackups') ?? true) && instance.settings.BackupRetentionPeriod > 0;
+  if (keepsBackups) assertRoomForBackups(call);
   if (finalSnapshotId !== undefined) {
     assertKey(call, instance);
     assertNewSnapshot(context, instance.region, finalSnapshotId);
     newFinalSnapshot(context, instance, finalSnapshotId);
   }
   instance.status = 'deleting';
-  // "The default is to remove automated backups immediately after the DB instance is deleted." An instance without any has none to keep.
-  const keepsBackups =
-    !(parameters.flag('DeleteAutomatedBackups') ?? true) && instance.settings.BackupRetentionPeriod > 0;
   const operation = {
     kind: 'delete',
     ...(finalSnapshotId === undefined ? {} : { finalSnapshotId }),

@@ -17,6 +17,18 @@ export function retainBackups(
   };
 }
 
+/**
+ * Refuses to retain more. "The retained automated backups quota is the same as your DB instance quota."
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBInstance.html
+ */
+export function assertRoomForBackups({ context, rds }: RdsCall): void {
+  if (Object.keys(rds.retainedBackups ?? {}).length < context.store.quotas.instances) return;
+  throw new AwsError(
+    'DBInstanceAutomatedBackupQuotaExceeded',
+    'The quota for retained automated backups was exceeded. This prevents you from retaining any additional automated backups.',
+  );
+}
+
 const shapeOf = (backup: RetainedBackupRecord) => ({
   DBInstanceArn: arnOf('db', backup.region, backup.instance),
   DbiResourceId: backup.resourceId,

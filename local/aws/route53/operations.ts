@@ -32,6 +32,9 @@ const KEPT_CHANGES = 1000;
 /** https://docs.aws.amazon.com/Route53/latest/APIReference/API_Operations_Amazon_Route_53.html */
 export const ROUTE53: RestService = {
   throttlingCode: 'Throttling',
+  get operations() {
+    return Object.values(OPERATIONS).map(({ operation }) => operation);
+  },
   find: ({ method, path }) => {
     // The path of `ChangeResourceRecordSets` ends with a slash.
     const [version, ...rest] = path.filter((segment) => segment !== '');

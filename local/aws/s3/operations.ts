@@ -27,6 +27,9 @@ const KEPT_HEADERS = /^(content-type|content-disposition|content-language|cache-
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html */
 export const S3: RestService = {
   throttlingCode: 'SlowDown',
+  get operations() {
+    return Object.values(OPERATIONS).map(({ name }) => name);
+  },
   find: (request) => {
     const { bucket, key } = addressOf(request);
     const what = bucket === '' ? 'service' : key === '' ? 'bucket' : 'object';

@@ -19,6 +19,16 @@ function switchedBy(result: CutOverResult): Switched {
   return result;
 }
 
+/** Operations of this migration that make something, and how long that is not seen. */
+const MAKERS = [
+  'CreateDBParameterGroup',
+  'CreateSecret',
+  'CreateDBSnapshot',
+  'CopyDBSnapshot',
+  'RestoreDBInstanceFromDBSnapshot',
+  'DeleteDBInstance',
+];
+const LAG_MS = 700;
 const PARAMETER = '/app/database';
 const SECRET = 'app/login';
 const LOGIN = { username: 'app', password: 'app-password', dbname: 'shop' };
@@ -62,6 +72,10 @@ beforeAll(async () => {
   const [host, port] = (await endpoint('app-db')).split(':');
   const SecretString = JSON.stringify({ ...LOGIN, host, port: Number(port) });
   await lab.aws().secrets.send(new CreateSecretCommand({ Name: SECRET, SecretString }));
+  // Reads lag behind writes: whatever the migration makes is not to be seen at first.
+  for (const operation of MAKERS) {
+    await lab.standIn.control('POST', 'faults', { operation, kind: 'unseen', delayMs: LAG_MS });
+  }
 });
 afterAll(() => lab?.close());
 
@@ -377,6 +391,12 @@ describe('every activity, run twice, does its work once', () => {
     const plan = { ...ref.plan, keep: { ...ref.plan.keep, encryptFinalSnapshot: true } };
     const removed = { ...ref, plan, resourceId: source.resourceId, kmsKeyArn: lab.keyArn };
     const final = `keyshift-${ref.id}-final`;
+    await lab.standIn.control('PATCH', 'quotas', { instances: 0 });
+    await expect(lab.run('deleteSource', removed)).rejects.toMatchObject({
+      type: 'QuotaExceeded',
+      message: expect.stringContaining('RDS does not delete app-db, whose automated backups would stay') as string,
+    });
+    await lab.standIn.control('PATCH', 'quotas', { instances: 40 });
     await expect(lab.run('deleteSource', removed)).resolves.toMatchObject({ finalSnapshot: `${final}-encrypted` });
     await expect(lab.run('deleteSource', removed, 2)).resolves.toMatchObject({ finalSnapshot: `${final}-encrypted` });
     const { DBSnapshots } = await lab.aws().rds.send(new DescribeDBSnapshotsCommand({ SnapshotType: 'manual' }));
@@ -399,6 +419,8 @@ describe('every activity, run twice, does its work once', () => {
       expect(text).not.toContain(gone);
     }
     for (const stays of ['app-db-encrypted', `keyshift-${ref.id}-final`]) expect(text).toContain(stays);
+    const faults = (await lab.standIn.control('GET', 'faults')) as { operation: string; hits: number }[];
+    expect(faults.filter(({ hits }) => hits > 0).map(({ operation }) => operation)).toEqual(MAKERS);
     for (const database of DATABASES) {
       const left = await lab.sql(
         'app-db-encrypted',

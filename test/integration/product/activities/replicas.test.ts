@@ -131,6 +131,10 @@ test('the decommission deletes the old ones with the source, by the approval of 
   await expect(lab.run('deleteSource', { ...ref, resourceId, replicas: removed })).rejects.toMatchObject({
     type: 'InvalidRequest',
   });
+  // Protection that was just taken off shows for a while.
+  const stale = { operation: 'DeleteDBInstance', kind: 'error', code: 'InvalidParameterCombination', status: 400 };
+  const message = 'Cannot delete protected DB Instance, please disable deletion protection and try again.';
+  await lab.standIn.control('POST', 'faults', { ...stale, message, times: 2 });
   await lab.twice('deleteSource', { ...ref, resourceId, unprotect: true, replicas: removed });
   await expect(ids()).resolves.toEqual(['app-db-encrypted', ...Object.values(NEW)]);
 });
