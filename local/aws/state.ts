@@ -33,6 +33,8 @@ export interface InstanceSwitches {
   rdsTools?: boolean | undefined;
   /** Bytes by which `rds_tools.logical_seed_lsn()` is wrong. */
   seedLsnOffset?: number | undefined;
+  /** Its parameter group stays `pending-reboot` after a restore. */
+  groupLeftPending?: boolean | undefined;
   /** A restored volume loads for so long, in seconds; `DescribeDBInstances` shows it. */
   storageLoadSeconds?: number | undefined;
   /** Metrics of CloudWatch that are not what the stand-in would say; in the metric's own unit. */

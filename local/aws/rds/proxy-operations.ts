@@ -8,6 +8,7 @@ import { paginate, readFilters } from '../pagination';
 import type { Answer } from '../query-protocol';
 import { ACCOUNT_ID } from '../state';
 import { runInBackground } from './background';
+import { SERVING } from './instance-states';
 import type { ConnectionPool, InstanceRecord, ProxyRecord } from './model';
 import { findProxyPort } from './network-place';
 import { BORROW_TIMEOUT } from './proxy-pool';
@@ -27,7 +28,7 @@ const LARGEST: ConnectionPool = {
 };
 
 /** States in which an instance can be a target. */
-const TAKING_CONNECTIONS: readonly string[] = ['available', 'backing-up', 'modifying', 'renaming'];
+const TAKING_CONNECTIONS: readonly string[] = [...SERVING, 'modifying', 'renaming'];
 
 /** Every proxy has this target group, and no other. */
 const TARGET_GROUP = 'default';
