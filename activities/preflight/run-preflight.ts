@@ -6,6 +6,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { type Access, accessTo } from '../postgres/session';
 import { endpointOf, findInstance, parameterGroupOf } from '../rds/find-instance';
+import { isUp } from '../rds/instance-status';
 import { ceilingMiB } from '../rds/wal-ceiling';
 import { Denials } from './denials';
 import { checkNames, checkQuota } from './look-at-account';
@@ -49,7 +50,7 @@ export async function runPreflight(deps: Dependencies, ref: PreflightInput): Pro
     each('rds:DescribeAccountAttributes', () => checkQuota(aws, plan, source)),
   ]);
   checks.push(...account.flat());
-  if (source.DBInstanceStatus !== 'available') return { checks: [...checks, await permissions(source)] };
+  if (!isUp(source)) return { checks: [...checks, await permissions(source)] };
   const { freeBytes, ...around } = await lookAtAws(aws, ref, source, denials);
   const traffic = await each('ssm:GetParameter', () => checkTraffic(deps, ref, endpointOf(source)));
   const fences = await each('ec2:DescribeSecurityGroups', () => checkOtherFences(deps, ref));

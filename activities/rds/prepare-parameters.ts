@@ -3,7 +3,6 @@ import {
   type DBInstance,
   DescribeDBParameterGroupsCommand,
   ListTagsForResourceCommand,
-  ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
   paginateDescribeDBParameters,
   type Parameter,
@@ -19,7 +18,7 @@ import { isDefaultGroup } from './default-group';
 import { parameterGroupOf, requireInstance } from './find-instance';
 import { readFreeStorage } from './metrics';
 import { isOurs, requireOurs } from './ownership';
-import { waitForAvailable } from './wait-for-instance';
+import { useGroup, waitForGroup } from './use-group';
 import { ceilingMiB } from './wal-ceiling';
 
 /** RDS takes at most 20 parameters in one call of ModifyDBParameterGroup. */
@@ -246,28 +245,4 @@ export async function setParameters(aws: Aws, group: string, parameters: Paramet
       }),
     );
   }
-}
-
-/** Associates a parameter group with an instance; static parameters then wait for a reboot. */
-export async function useGroup(aws: Aws, instance: string, group: string): Promise<void> {
-  await aws.rds.send(
-    new ModifyDBInstanceCommand({
-      DBInstanceIdentifier: instance,
-      DBParameterGroupName: group,
-      ApplyImmediately: true,
-    }),
-  );
-}
-
-/** Waits until the association is made; `settled` is what the instance then says of it. */
-export async function waitForGroup(
-  aws: Aws,
-  instance: string,
-  group: string,
-): Promise<{ settled: string; instance: DBInstance }> {
-  const found = await waitForAvailable(aws, instance, (candidate) => {
-    const { name, applyStatus } = parameterGroupOf(candidate);
-    return name === group && applyStatus !== 'applying';
-  });
-  return { settled: parameterGroupOf(found).applyStatus, instance: found };
 }

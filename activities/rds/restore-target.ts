@@ -13,7 +13,7 @@ import { endpointOf, findInstance, parameterGroupOf, requireInstance } from './f
 import { operatorTags, type RestoreInput, sameFields } from '../settings/setting-fields';
 import { wantedTarget } from '../settings/wanted-instance';
 import { requireOurs } from './ownership';
-import { waitForAvailable } from './wait-for-instance';
+import { waitUntilUp } from './wait-for-instance';
 
 export interface RestoreTargetInput extends MigrationRef {
   readonly kmsKeyArn: string;
@@ -31,7 +31,7 @@ export interface TargetFacts {
   readonly quarantined?: boolean;
 }
 
-/** Restores the encrypted snapshot into the target, with the settings of the source, and waits until it's available. */
+/** Restores the encrypted snapshot into the target, with the settings of the source, and waits until it serves. */
 export async function restoreTarget(deps: Dependencies, input: RestoreTargetInput): Promise<TargetFacts> {
   const aws = awsOf(deps, input);
   const { instance } = input.plan.target;
@@ -47,7 +47,10 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
       if (!isAwsError(error, 'DBInstanceAlreadyExists')) throw error;
     }
   }
-  const target = await waitForAvailable(aws, instance, (found) => parameterGroupOf(found).applyStatus !== 'applying');
+  const target = await waitUntilUp(aws, instance, {
+    settled: (found) => parameterGroupOf(found).applyStatus !== 'applying',
+    created: !existing,
+  });
   if (!target.StorageEncrypted || target.KmsKeyId !== input.kmsKeyArn) {
     throw finalFailure(
       'ResourceFailed',

@@ -230,7 +230,7 @@ export const SETTING_FIELDS = {
   DBParameterGroups: same({
     of: groupNames,
     restore: (wanted) => ({ DBParameterGroupName: groupNames(wanted)?.[0] }),
-    replica: (wanted) => ({ DBParameterGroupName: groupNames(wanted)?.[0] }),
+    // A replica begins with the group of its primary; RDS refuses to name another, so that comes afterwards, with a reboot.
     modify: (wanted) => ({ DBParameterGroupName: groupNames(wanted)?.[0] }),
     byHand: true,
   }),
@@ -270,7 +270,9 @@ export const SETTING_FIELDS = {
   ActivityStreamPolicyStatus: same(),
 
   BackupRetentionPeriod: same({
-    restore: ({ BackupRetentionPeriod }) => ({ BackupRetentionPeriod }),
+    // With automated backups RDS makes the first one right after the restore: for hours the instance is `backing-up`, takes no call, and WAL piles up on
+    // the source. So they begin with the step `settings`, once the target subscribes, at the cost of a restart that nobody notices there.
+    restore: () => ({ BackupRetentionPeriod: 0 }),
     modify: ({ BackupRetentionPeriod }) => ({ BackupRetentionPeriod }),
   }),
   PreferredBackupWindow: same({
