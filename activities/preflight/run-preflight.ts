@@ -60,7 +60,7 @@ export async function runPreflight(deps: Dependencies, ref: PreflightInput): Pro
   if ('check' in access) return { checks: [...checks, access.check, await permissions(source)] };
   // The ceiling on WAL that the disk has room for is the one that will be in force.
   const guard = { ...plan.guard, maxSlotWalKeepMiB: ceilingMiB(plan, source, freeBytes) };
-  const parameterGroup = parameterGroupOf(source).name;
+  const parameterGroup = parameterGroupOf(source);
   const { checks: found, ...seen } = await checkDatabases(access, { ...plan, guard }, parameterGroup, ref.all === true);
   const wal = { walBytesPerSecond: walBytesPerSecondOf(found), hours: expectedHours(seen.sizeBytes) };
   checks.push(
@@ -75,7 +75,7 @@ export async function runPreflight(deps: Dependencies, ref: PreflightInput): Pro
     resourceId: source.DbiResourceId ?? '',
     engineVersion: source.EngineVersion ?? '',
     ...endpointOf(source),
-    parameterGroup,
+    parameterGroup: parameterGroup.name,
     encrypted: source.StorageEncrypted ?? false,
     ...(source.KmsKeyId ? { kmsKeyId: source.KmsKeyId } : {}),
     masterUser: access.credentials.username,

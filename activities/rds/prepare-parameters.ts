@@ -15,7 +15,7 @@ import { claimInstance } from '../postgres/claim';
 import { databasesOf } from '../postgres/left-out';
 import { accessTo, queryOne, withSession } from '../postgres/session';
 import { isDefaultGroup } from './default-group';
-import { parameterGroupOf, requireInstance } from './find-instance';
+import { type ParameterGroup, parameterGroupOf, requireInstance } from './find-instance';
 import { readFreeStorage } from './metrics';
 import { isOurs, requireOurs } from './ownership';
 import { useGroup, waitForGroup } from './use-group';
@@ -51,7 +51,7 @@ export async function prepareParameters(deps: Dependencies, ref: MigrationRef): 
   await claimInstance(await accessTo(deps, ref, 'source'), ref.id, ref.plan.source.instance);
   const current = parameterGroupOf(source);
   const found = await readSource(deps, ref);
-  if (current.name !== name && keepsGroup(current.name, found)) {
+  if (current.name !== name && keepsGroup(current, found)) {
     return { previousGroup: current.name, rebootNeeded: false };
   }
   // On a second run the source already has our group; the one before it is noted on the group itself.
@@ -125,10 +125,10 @@ export interface Decoding {
 
 /**
  * Whether the source keeps the group that it has: it decodes logically already, with a ceiling of its own. A default group does
- * neither: what is in force comes from a group that the source had before, and the target would not get it.
+ * neither, and one that waits for a reboot may not: what is in force comes from a group that the source had before, and the target would not get it.
  */
-export const keepsGroup = (group: string, { walLevel, ceiling }: Decoding): boolean =>
-  walLevel === 'logical' && ceiling && !isDefaultGroup(group);
+export const keepsGroup = ({ name, applyStatus }: ParameterGroup, { walLevel, ceiling }: Decoding): boolean =>
+  walLevel === 'logical' && ceiling && !isDefaultGroup(name) && applyStatus !== 'pending-reboot';
 
 interface SourceNow extends Decoding {
   readonly capacity: Capacity;
