@@ -13,7 +13,7 @@ async function looksAt(answers: readonly boolean[], patience: Patience) {
     return answers[looks - 1] ? { done: looks } : { waitingFor: 'it' };
   };
   const environment = new MockActivityEnvironment({}, { logger: QUIET });
-  const done = (await environment.run(() => waitUntil(look, patience))) as number;
+  const done = await environment.run<[], number, () => Promise<number>>(() => waitUntil(look, patience));
   return { done, looks, firstAfterMs: firstAfterMs ?? 0 };
 }
 
