@@ -17,7 +17,7 @@ import { settle } from './instance-settings';
 import { goThrough, statesAfterChange, statesAfterCreation } from './instance-states';
 import { deleteMasterSecret } from './master-secret';
 import { createInitialContents, setMasterPassword } from './initial-database';
-import type { InstanceOperation, InstanceRecord, InstanceStatus, StateBesides } from './model';
+import type { InstanceOperation, InstanceRecord, InstanceStatus } from './model';
 import { defaultGroupName } from './parameter-groups';
 import { findNetworkPlace, moveToName, reservePlace } from './network-place';
 import { effectiveParameters, placesOf, prepareInstanceHome, renewCertificate } from './server-configuration';
@@ -103,7 +103,7 @@ function jobOf(operation: InstanceOperation): Job {
     case 'failover':
       return failOver;
     case 'modify':
-      return (context, instance, stall) => modify(context, instance, operation.states ?? [], stall);
+      return (context, instance, stall) => modify(context, instance, operation, stall);
     case 'states':
       return (context, instance, stall) => goThrough(context, instance, operation.states, stall);
     case 'stop':
@@ -291,16 +291,18 @@ const failOver: Job = async (context, instance, stall) => {
 
 /**
  * Carries out pending values. For a moment the instance still says `available`, then `modifying`, then what the changes bring about.
- * @param states those of changes that are made already
  */
 async function modify(
   context: Context,
   instance: InstanceRecord,
-  states: readonly StateBesides[],
+  operation: Extract<InstanceOperation, { kind: 'modify' }>,
   stall: Fault | undefined,
 ): Promise<void> {
   const { clock, servers, store } = context;
   await clock.pass(AWS_SECONDS.becomeVisible);
+  // Another call came while it still looked available: the later one carries out what is pending.
+  const { operation: now } = instance;
+  if (now !== operation && (now?.kind === 'modify' || now?.kind === 'delete')) return;
   const { MasterUserPassword: password, DBInstanceIdentifier: newId, ...values } = instance.pending;
   instance.status = newId === undefined ? 'modifying' : 'renaming';
   store.changed();
@@ -312,7 +314,7 @@ async function modify(
   await hold(context, stall, instance.status);
   const renamed = newId !== undefined && newId !== instance.id;
   if (renamed) await rename(context, instance, newId);
-  const further = [...states, ...statesAfterChange(instance.settings, values)];
+  const further = [...(operation.states ?? []), ...statesAfterChange(instance.settings, values)];
   // PostgreSQL takes another `archive_mode` only with a restart: "an outage occurs" (USER_WorkingWithAutomatedBackups).
   const archives = (days: number | undefined) => (days ?? instance.settings.BackupRetentionPeriod) > 0;
   const restarts = archives(values.BackupRetentionPeriod) !== archives(undefined) && !renamed;

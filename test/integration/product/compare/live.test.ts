@@ -97,6 +97,7 @@ beforeAll(async () => {
     GRANT ALL ON wide TO app`);
   steps = await captureAndClone(lab, ref);
   await subscribe(lab, steps);
+  await lab.run('applySettings', ref);
   await lab.run('prepareWayBack', input);
 });
 afterAll(() => lab?.close());
