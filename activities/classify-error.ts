@@ -3,7 +3,7 @@ import { type FailureType, finalFailure } from '../plan/failures';
 import { NO_CREDENTIALS } from '../plan/temporal';
 import { SQLSTATE } from './postgres/sqlstates';
 
-/** Codes of AWS that no retry mends, by what they mean for us. Both spellings: of the wire, and of the SDK's classes. */
+/** Codes of AWS that no retry fixes, by what they mean for us. Both spellings: of the wire, and of the SDK's classes. */
 const FINAL_AWS_CODES: Record<string, FailureType> = {
   AccessDenied: 'AccessDenied',
   AccessDeniedException: 'AccessDenied',
@@ -62,7 +62,7 @@ const WITHOUT_CREDENTIALS: ReadonlySet<string> = new Set([
 export const isWithoutCredentials = (error: unknown): boolean =>
   error instanceof Error && WITHOUT_CREDENTIALS.has(error.name);
 
-/** SQLSTATEs that no retry mends. */
+/** SQLSTATEs that no retry fixes. */
 const FINAL_SQLSTATES: Record<string, FailureType> = {
   [SQLSTATE.invalidPassword]: 'AccessDenied',
   [SQLSTATE.invalidAuthorization]: 'AccessDenied',
@@ -90,7 +90,7 @@ export function isSqlState(error: unknown, ...states: string[]): boolean {
 }
 
 /**
- * What an activity throws for an error of AWS or PostgreSQL: a typed final failure for what no retry mends, the error
+ * What an activity throws for an error of AWS or PostgreSQL: a typed final failure for what no retry fixes, the error
  * itself for everything else, which Temporal then retries for as long as it takes (a throttled API, a failover). Missing credentials are
  * retried as well, under a type that `keyshift` knows.
  */

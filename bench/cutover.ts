@@ -28,7 +28,7 @@ const MOVERS: Readonly<Record<Mover, string>> = {
   sql: 'Keyshift, fence sql',
 };
 const CLIENTS = 16;
-/** Traffic before and behind the pause that counts. */
+/** Traffic before and after the pause that counts. */
 const AROUND_MS = 1_500;
 
 interface Round extends LoadFigures {

@@ -79,7 +79,7 @@ export function renderProgress(progress: Progress, live: readonly string[]): str
   if (progress.parked) {
     parts.push(`PARKED at ${progress.parked.step}: ${progress.parked.type}\n${progress.parked.message}`);
     parts.push(
-      `mend it, then: keyshift retry ${progress.migration} --by <you>   (or: keyshift abort ${progress.migration} --reason <why>)`,
+      `fix it, then: keyshift retry ${progress.migration} --by <you>   (or: keyshift abort ${progress.migration} --reason <why>)`,
     );
   }
   if (progress.blocked) {
@@ -87,8 +87,8 @@ export function renderProgress(progress: Progress, live: readonly string[]): str
     parts.push(`THE GATE cutover IS CLOSED\n${lines.map((line) => `  - ${lineText(line)}`).join('\n')}`);
     parts.push(
       command
-        ? `mend it, or waive it with:\n${command}`
-        : `nobody can waive this: mend it; it is looked at again, at once with: keyshift retry ${progress.migration}`,
+        ? `fix it, or waive it with:\n${command}`
+        : `nobody can waive this: fix it; it is looked at again, at once with: keyshift retry ${progress.migration}`,
     );
   }
   if (progress.switching) {

@@ -409,11 +409,11 @@ const optionalParts = {
       }),
     )
     .optional()
-    .describe('sessions of applications on the source, behind the switch'),
+    .describe('sessions of applications on the source, after the switch'),
   sourceStopped: z
     .object({ at: when(), startedAt: when().optional().describe('for the decommission') })
     .optional()
-    .describe('the source was stopped behind the proof, as the last lock'),
+    .describe('the source was stopped after the proof, as the last lock'),
   slotsMoved: z
     .array(
       z.object({

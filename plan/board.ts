@@ -50,7 +50,7 @@ export interface BoardLine {
   /** A reason not to cut over now. */
   readonly red: boolean;
   readonly text: string;
-  /** Red, and nobody can waive it: it has to be mended. */
+  /** Red, and nobody can waive it: it has to be fixed. */
   readonly final?: true;
 }
 

@@ -54,7 +54,7 @@ const fence = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('rds-proxy'), proxy: nonEmpty('the name of the RDS Proxy') }),
   /** An endpoint of yours stops the writes, and lets them go on. */
   z.strictObject({ type: z.literal('hook'), ...endpointOfUser }),
-  /** The source is stopped behind the proof, as the last lock, until the decommission. Only without a way back: that needs a source that runs. */
+  /** The source is stopped after the proof, as the last lock, until the decommission. Only without a way back: that needs a source that runs. */
   z.strictObject({ type: z.literal('stop-instance') }),
 ]);
 export type FenceEntry = z.output<typeof fence>;
@@ -127,7 +127,7 @@ export type Hook = z.output<typeof hook>;
 
 type Refuse = (path: (string | number)[], message: string) => void;
 
-/** Behind a renaming the endpoint leads to the target: nothing that names it has to be rewritten, and nothing may be. */
+/** After a renaming the endpoint leads to the target: nothing that names it has to be rewritten, and nothing may be. */
 function refuseBehindRename(fences: readonly FenceEntry[], switches: readonly TrafficSwitch[], refuse: Refuse): void {
   const proxy = fences.findIndex(({ type }) => type === 'rds-proxy');
   if (proxy >= 0) {
@@ -174,7 +174,7 @@ function refuseContradictions(
     if (switches.some((one) => one.type === 'rds-proxy' && one.proxy === entry.proxy)) continue;
     refuse(
       ['fence', index],
-      `needs the switch of that name in cutover.traffic: RDS Proxy ${entry.proxy} would have no target behind the pause`,
+      `needs the switch of that name in cutover.traffic: RDS Proxy ${entry.proxy} would have no target after the pause`,
     );
   }
   const rename = switches.findIndex(({ type }) => type === 'rds-rename');
@@ -200,7 +200,7 @@ export const cutoverPlan = z
       .default([{ type: 'sql' }]),
     /** What points applications at the target, in this order. Empty: whoever approves the cutover does it by hand. */
     traffic: z.array(traffic).default([]),
-    /** How long the connections of both sides are watched behind the switch, in seconds. */
+    /** How long the connections of both sides are watched after the switch, in seconds. */
     watchSeconds: z.number().int().min(0).max(86_400).default(10),
     /** Endpoints of yours that are called before the pause (each has to agree) and after the switch. */
     hooks: z.strictObject({ before: z.array(hook).default([]), after: z.array(hook).default([]) }).prefault({}),

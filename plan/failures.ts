@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 
 /**
- * Types of the final failures: what no retry can mend. Each has a paragraph in docs/failures.md that says what to do.
+ * Types of the final failures: what no retry can fix. Each has a paragraph in docs/failures.md that says what to do.
  * Before the switch, a final failure parks the migration; an operator answers it with `retry` or `abort`.
  */
 export const FAILURE_TYPES = {
@@ -40,7 +40,7 @@ export type FailureType = keyof typeof FAILURE_TYPES;
 export const ENDING_FAILURES: ReadonlySet<string> = new Set<FailureType>(['SlotLost', 'SourceAtRisk']);
 
 /**
- * A failure that no retry mends.
+ * A failure that no retry fixes.
  * @param message what is wrong, where, and what to do next; no secrets
  */
 export function finalFailure(type: FailureType, message: string, details?: unknown): ApplicationFailure {

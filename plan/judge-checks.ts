@@ -31,7 +31,7 @@ export function judgeChecks(checks: readonly Check[], plan: Pick<Plan, 'acknowle
   };
 }
 
-/** How the plan can let a check pass that stops it; undefined where only mending helps. */
+/** How the plan can let a check pass that stops it; undefined where only fixing helps. */
 export function waiverFor({ level, code }: Check): string | undefined {
   if (level === 'warn') return `or accept it in the plan: acknowledge: [${code}]`;
   return CHECKS[code].overridable

@@ -47,7 +47,7 @@ function wrongNewName(plan: Plan): PlanProblem[] {
   return [{ path, message: `is missing, and ${name} is longer than ${LONGEST_ID} characters: give a name` }];
 }
 
-/** Who reads from the source behind the switch needs one that runs. */
+/** Who reads from the source after the switch needs one that runs. */
 function needsRunningSource(plan: Plan): PlanProblem[] {
   if (!stopsSource(plan)) return [];
   const { soak, carry, cutover } = plan;

@@ -122,7 +122,7 @@ export const planSchema = z.strictObject({
     .strictObject({
       /** `replicate`: what is written on the target goes back to the source, and `rollback` loses nothing. `none`: no way back. */
       wayBack: z.enum(['replicate', 'none']).default('replicate'),
-      /** The gate `decommission` opens no sooner than so many minutes behind the switch. */
+      /** The gate `decommission` opens no sooner than so many minutes after the switch. */
       minutes: z.number().int().min(0).max(525_600).default(0),
     })
     .prefault({}),

@@ -179,7 +179,7 @@ export interface SettingDifference {
   readonly field: string;
   readonly wanted: string;
   readonly found: string;
-  /** What mends it; absent where no command does. */
+  /** What fixes it; absent where no command does. */
   readonly command?: string;
 }
 
@@ -249,7 +249,7 @@ export interface MovedSlot {
   readonly database: string;
   readonly slot: string;
   readonly plugin: string;
-  /** How far its reader had confirmed on the source, behind the fence. */
+  /** How far its reader had confirmed on the source, after the fence. */
   readonly oldConfirmed: Lsn;
   /** Where the old slot ends: what it has behind that is the way back, and comes again from the new one. */
   readonly fenceLsn: Lsn;
@@ -268,7 +268,7 @@ export interface RollbackFacts {
   proof?: Proof;
 }
 
-/** Sessions of one kind that were on the source behind the switch. */
+/** Sessions of one kind that were on the source after the switch. */
 export interface SeenOnSource {
   readonly user: string;
   /** Absent: not known. */
@@ -331,9 +331,9 @@ export interface Report {
   waivers?: readonly Waiver[];
   proof?: Proof;
   removal?: Removal;
-  /** Sessions of applications that the watch behind the switch saw on the source; empty: there were none. */
+  /** Sessions of applications that the watch after the switch saw on the source; empty: there were none. */
   seenOnSource?: readonly SeenOnSource[];
-  /** By the plan, behind the proof; `startedAt`: for the decommission. ISO 8601, workflow time. */
+  /** By the plan, after the proof; `startedAt`: for the decommission. ISO 8601, workflow time. */
   sourceStopped?: { readonly at: string; startedAt?: string };
   slotsMoved?: readonly MovedSlot[];
   rollback?: RollbackFacts;

@@ -5,14 +5,14 @@ import { updateCommand } from './details';
 import type { Request } from './messages';
 import type { Migration } from './migration';
 
-/** The traffic switch `manual`: a person moves the traffic behind the pause, and says so with `switched`. */
+/** The traffic switch `manual`: a person moves the traffic after the pause, and says so with `switched`. */
 export class ByHand {
   #asked = false;
   #by: string | undefined;
 
   constructor(private readonly migration: Migration) {}
 
-  /** Asks for it, where the plan has such a switch. Behind the pause: until then there is nothing to be switched. */
+  /** Asks for it, where the plan has such a switch. After the pause: until then there is nothing to be switched. */
   ask(): void {
     const { id, plan, progress, ref } = this.migration;
     if (!plan.cutover.traffic.some(({ type }) => type === 'manual')) return;

@@ -180,7 +180,7 @@ export class Desk {
     const [line] = lines;
     if (!line) return `waive ${code} refused: nothing is red by that code; the query progress has the board`;
     if (lines.some(({ final }) => final)) {
-      return `waive ${code} refused: nobody can waive it, it has to be mended (docs/board.md): ${line.text}`;
+      return `waive ${code} refused: nobody can waive it, it has to be fixed (docs/board.md): ${line.text}`;
     }
     return undefined;
   }

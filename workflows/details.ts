@@ -77,13 +77,13 @@ function waitingFor({ gate, parked, blocked, switching, steps, migration }: Prog
     return [
       `**Parked** at step \`${parked.step}\`: ${parked.type}`,
       plainMarkdown(parked.message),
-      `Mend it, then:\n\n\`\`\`\n${updateCommand(migration, 'retry', '{"by":"<you>"}')}\n\`\`\`\n\nor give up with \`abort\` in place of \`retry\`.`,
+      `Fix it, then:\n\n\`\`\`\n${updateCommand(migration, 'retry', '{"by":"<you>"}')}\n\`\`\`\n\nor give up with \`abort\` in place of \`retry\`.`,
     ];
   }
   if (blocked) {
     const howTo = blocked.command
-      ? [`Mend it, or waive it:\n\n\`\`\`\n${blocked.command}\n\`\`\``]
-      : ['Mend it: nobody can waive it.'];
+      ? [`Fix it, or waive it:\n\n\`\`\`\n${blocked.command}\n\`\`\``]
+      : ['Fix it: nobody can waive it.'];
     return [
       '**The gate cutover is closed**',
       blocked.lines.map((line) => `- ${plainMarkdown(lineText(line))}`).join('\n'),

@@ -11,7 +11,7 @@ const REPORT_GROWTH = 6;
 /**
  * Guards the source for as long as our slots exist, beside the steps. It looks every few seconds but reports to the
  * workflow at growing distances (10 s, 60 s, 6 min ...), so that a month of waiting adds about ten reports to the
- * history; in between, the newest figures are in its heartbeat. Behind the switch another one guards the target the same way: now
+ * history; in between, the newest figures are in its heartbeat. After the switch another one guards the target the same way: now
  * it is the one that keeps WAL for us.
  */
 export class Guard {

@@ -9,7 +9,7 @@ import type { Migration } from './migration';
 const LOOK_AGAIN = '1 day';
 
 /**
- * The fence `stop-instance`: behind the proof the source is stopped, and stays so until the decommission, which needs it to remove what
+ * The fence `stop-instance`: after the proof the source is stopped, and stays so until the decommission, which needs it to remove what
  * was made on it.
  */
 export class LastLock {

@@ -123,7 +123,7 @@ export class Migration implements Answerable, GateHost {
     };
   }
 
-  /** Traffic is on `side`: behind the switch `rds-rename` the instances have other names there, and their own again behind a rollback. */
+  /** Traffic is on `side`: after the switch `rds-rename` the instances have other names there, and their own again after a rollback. */
   trafficIsOn(side: 'source' | 'target'): void {
     this.#renamed = side === 'target' && renames(this.plan);
   }
@@ -133,7 +133,7 @@ export class Migration implements Answerable, GateHost {
     return this.#ruin !== undefined;
   }
 
-  /** Behind the switch the migration only goes forward. */
+  /** After the switch the migration only goes forward. */
   get pastSwitch(): boolean {
     return this.#pastSwitch;
   }
@@ -168,7 +168,7 @@ export class Migration implements Answerable, GateHost {
       if (this.#ruin) throw this.#ruin;
       if (!this.#abortRequested) throw error;
     }
-    // A cancellation that came behind the switch had no effect, and has none here.
+    // A cancellation that came after the switch had no effect, and has none here.
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
     return fitReport(this.report);
   }
@@ -331,7 +331,7 @@ export class Migration implements Answerable, GateHost {
   }
 
   /**
-   * Runs one step of the runbook. A final failure parks the migration here, visible, until an operator has mended what
+   * Runs one step of the runbook. A final failure parks the migration here, visible, until an operator has fixed what
    * was wrong and says `retry`, or says `abort`.
    */
   async step<T>(name: StepName, work: (note: (text: string) => void) => Promise<T>): Promise<T> {
@@ -374,7 +374,7 @@ export class Migration implements Answerable, GateHost {
     this.#alarm = error instanceof Error ? error : new Error(String(error));
   }
 
-  /** Ends the migration if the failure is one that nothing mends. */
+  /** Ends the migration if the failure is one that nothing fixes. */
   #ruinedBy(error: unknown): boolean {
     const failure = failureOf(error);
     if (!(failure instanceof ApplicationFailure) || !ENDING_FAILURES.has(failure.type ?? '')) return false;
@@ -394,7 +394,7 @@ export class Migration implements Answerable, GateHost {
   async #park(step: StepName, error: unknown): Promise<void> {
     if (this.#ruinedBy(error)) throw error;
     const failure = failureOf(error);
-    // Not one of ours: a mistake in the workflow's own code. Temporal retries the task until a mended worker comes.
+    // Not one of ours: a mistake in the workflow's own code. Temporal retries the task until a fixed worker comes.
     if (!(failure instanceof ApplicationFailure) && !(error instanceof ActivityFailure)) throw error;
     const known = failure instanceof ApplicationFailure ? failure : undefined;
     this.progress.parked = {
@@ -565,7 +565,7 @@ export class Migration implements Answerable, GateHost {
     if (wrong !== undefined && !early) return wrong;
     const refused = this.desk.refuseWaivers(input);
     if (refused !== undefined || this.desk.opensWith(waive)) return refused;
-    return `answer for cutover by ${input.by} refused: other lines are red, too; waive them all, or mend them`;
+    return `answer for cutover by ${input.by} refused: other lines are red, too; waive them all, or fix them`;
   }
 
   refuseAbort(): string | undefined {

@@ -17,7 +17,7 @@ const LOOK_AGAIN_MS = 500;
 export const SWITCH = 'switch';
 
 /**
- * Behind a renaming that an attempt before this one began: brings it to its end. Nothing is begun here, and nothing is finished that
+ * After a renaming that an attempt before this one began: brings it to its end. Nothing is begun here, and nothing is finished that
  * no pause of this migration has recorded.
  * @returns the input with the names that the instances have now
  * @throws ApplicationFailure AlreadySwitched when somebody renamed the source by hand
@@ -71,7 +71,7 @@ export async function meetAgain(deps: Dependencies, input: CutOverInput): Promis
 export const renamingMs = ({ timeline }: CutoverFacts): number | undefined =>
   timeline.find(({ step }) => step === SWITCH)?.ms;
 
-/** What waiting does not mend. That an instance is nowhere is not among it: its name is on its way. */
+/** What waiting does not fix. That an instance is nowhere is not among it: its name is on its way. */
 const isFinal = (error: unknown): boolean =>
   error instanceof ApplicationFailure && error.nonRetryable === true && error.type !== 'ResourceGone';
 

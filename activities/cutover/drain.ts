@@ -26,7 +26,7 @@ async function endForeignSessions(source: Session, spared: Spared, mayGoOn: () =
   for (;;) {
     const ended = await terminateForeignSessions(source, spared);
     if (ended.length === 0) return;
-    await orSay(mayGoOn, () => [`sessions kept coming back behind the fence: ${ended.map(describe).join(', ')}`]);
+    await orSay(mayGoOn, () => [`sessions kept coming back after the fence: ${ended.map(describe).join(', ')}`]);
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -18,12 +18,12 @@ export interface FenceSet {
 const otherEntries = ({ plan }: MigrationRef): FenceEntry[] =>
   plan.cutover.fence.filter((entry) => kindOf(entry) !== undefined);
 
-/** Nothing of the pause, but of the board: whether RDS would stop the source behind the proof. */
+/** Nothing of the pause, but of the board: whether RDS would stop the source after the proof. */
 async function lookAtLastLock(deps: Dependencies, ref: MigrationRef): Promise<FenceLook> {
   if (!stopsSource(ref.plan)) return { findings: [], red: [] };
   const instance = instanceOf(ref, 'source');
   const red = neverStops(await requireInstance(awsOf(deps, ref), instance));
-  return { findings: [`behind the proof ${instance} is stopped, until the decommission`], red };
+  return { findings: [`after the proof ${instance} is stopped, until the decommission`], red };
 }
 
 /** Looks at every fence but the SQL fence. */

@@ -14,7 +14,7 @@ interface Begun {
 /**
  * Waits for the logins that were under way when the fence went up. PostgreSQL asks whether a role may log in some time before
  * `pg_stat_activity` has the session: one that passed that door is seen by nobody, and would write later. But it is in the transaction in
- * which it logs in, and holds the lock of that. A login that began behind the fence finds NOLOGIN.
+ * which it logs in, and holds the lock of that. A login that began after the fence finds NOLOGIN.
  * The locks are read before the sessions, each by a statement of its own: the other way round, one could slip through between the two.
  * @throws PauseGivenUp with what is waited for, when the budget ends
  * @see https://www.postgresql.org/docs/current/view-pg-locks.html

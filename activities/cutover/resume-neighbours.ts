@@ -29,7 +29,7 @@ export interface Resumed {
 }
 
 /**
- * Right behind the switch: what the quarantine had switched off and what was moved runs on the target. Triggers fire for what is
+ * Right after the switch: what the quarantine had switched off and what was moved runs on the target. Triggers fire for what is
  * applied as before; jobs that were active on the source are active here; subscriptions go on from where the source's ended, after
  * those of the source are off their slots for good.
  * @throws ApplicationFailure SubscriptionFailed when a subscription doesn't get going on the target

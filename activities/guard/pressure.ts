@@ -20,7 +20,7 @@ const answers = new WeakMap<Dependencies, Map<string, Answer>>();
 /**
  * Whether work that can wait (verify, warm-up) has to, for the source's sake: its free storage is below
  * `guard.pauseFreeStoragePercent`, or one of our slots is about to lose its WAL. Cheap enough to be asked between chunks:
- * it asks the world every ten seconds at most. Once our slots are gone (behind the pause), nothing is under pressure.
+ * it asks the world every ten seconds at most. Once our slots are gone (after the pause), nothing is under pressure.
  * @returns why, in words for the operator; undefined: go on
  */
 export function sourceIsUnderPressure(deps: Dependencies, input: PressureInput): Promise<string | undefined> {

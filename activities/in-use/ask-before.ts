@@ -68,7 +68,7 @@ function refuseLeftover(found: readonly Evidence[]): void {
 export function inUse(what: string, found: readonly Evidence[]): ApplicationFailure {
   return finalFailure(
     'InUse',
-    `${what} was not begun, and nothing was changed, since applications may be where it would: ${textOf(found)}. If that is so, leave the migration parked and read docs/operating.md, "When applications are on the other side". If it is not, mend what was seen, then send retry.`,
+    `${what} was not begun, and nothing was changed, since applications may be where it would: ${textOf(found)}. If that is so, leave the migration parked and read docs/operating.md, "When applications are on the other side". If it is not, fix what was seen, then send retry.`,
     found.map(({ kind, text }) => `${kind}: ${text}`),
   );
 }

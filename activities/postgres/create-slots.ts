@@ -63,7 +63,7 @@ async function createSlot(access: Access, ref: MigrationRef, database: string): 
     const made = await findSlot(session, slot);
     if (!made?.confirmed_flush_lsn) throw new Error(`replication slot ${slot} has no confirmed_flush_lsn yet`);
     const consistentPoint = await writeOnce(session, migration, 'slot', made.confirmed_flush_lsn);
-    // Behind the slot: a change of the schema from here on is either in the snapshot or found by comparing.
+    // After the slot: a change of the schema from here on is either in the snapshot or found by comparing.
     const schema = await writeOnce(session, migration, 'schema', await fingerprintSchema(session, migration));
     const { newest } = await queryOne<{ newest: string }>(
       session,

@@ -3,7 +3,7 @@ import type { Dependencies, MigrationRef } from '../dependencies';
 import { accessTo, escapeIdentifier, queryRows, withSession } from './session';
 
 /**
- * Disables our subscriptions on the side that changes go to. Behind the drain nothing comes for them any more. That the name of
+ * Disables our subscriptions on the side that changes go to. After the drain nothing comes for them any more. That the name of
  * their publisher is about to be their own server's makes it a must: there is a slot of the same name, for the other direction.
  */
 export async function stopReceiving(deps: Dependencies, ref: MigrationRef): Promise<void> {

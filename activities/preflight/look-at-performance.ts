@@ -125,7 +125,7 @@ function checkVolume(source: DBInstance, seen: Seen): Check {
   };
 }
 
-/** gp3 has more than gp2 at the same size; from there on more IOPS can be bought. What the class lacks, only a class mends. */
+/** gp3 has more than gp2 at the same size; from there on more IOPS can be bought. What the class lacks, only a class fixes. */
 function faster(id: string, { StorageType, Iops, AllocatedStorage = 0 }: DBInstance, peak: number): string {
   const modify = `aws rds modify-db-instance --db-instance-identifier ${id}`;
   const wait = '# or begin in a quiet hour; with EBS balances low: a larger class, --db-instance-class';

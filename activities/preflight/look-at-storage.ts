@@ -102,7 +102,7 @@ export function checkStorage(plan: Plan, source: DBInstance, facts: StorageFacts
     });
   }
   if (low.length > 0) {
-    // One size that mends all of it: storage can't be made smaller again, nor larger twice within six hours.
+    // One size that fixes all of it: storage can't be made smaller again, nor larger twice within six hours.
     const command = grow(id, source, Math.max(...low.map(({ size }) => size)));
     return low.map(({ level, text, instead }) => ({
       code,

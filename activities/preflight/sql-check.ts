@@ -80,7 +80,7 @@ export function notMade(code: CheckCode, where: string, error: Error, essential 
     code,
     level: essential ? 'block' : 'warn',
     message: `This could not be checked in ${where}: ${error.message}.`,
-    remedy: 'Mend what the message says, then run the preflight again.',
+    remedy: 'Fix what the message says, then run the preflight again.',
   };
 }
 

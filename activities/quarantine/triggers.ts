@@ -30,7 +30,7 @@ export async function applyTriggers(session: Session, migration: string): Promis
   );
 }
 
-/** How a trigger is switched off for apply. `A` still fires for everybody else, so nothing is missed behind the switch. */
+/** How a trigger is switched off for apply. `A` still fires for everybody else, so nothing is missed after the switch. */
 const OFF = { A: 'ENABLE TRIGGER', R: 'DISABLE TRIGGER' } as const;
 const ON = { A: 'ENABLE ALWAYS TRIGGER', R: 'ENABLE REPLICA TRIGGER' } as const;
 

@@ -14,7 +14,7 @@ export interface FinalSnapshotInput extends MigrationRef {
 }
 
 /**
- * Behind the deletion of the source: waits for its final snapshot and tags it. Where the plan wants it encrypted and it is not, a copy
+ * After the deletion of the source: waits for its final snapshot and tags it. Where the plan wants it encrypted and it is not, a copy
  * under the target's key stands for it, and it is deleted as soon as RDS has confirmed that copy.
  * @returns the name of the snapshot that stays
  */

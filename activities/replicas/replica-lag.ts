@@ -9,7 +9,7 @@ export const accessToReplica = (primary: Access, replica: DBInstance): Access =>
   endpoint: endpointOf(replica),
 });
 
-/** WAL of the primary that the replica has not replayed, in bytes; behind a position that was read before, if one is given. */
+/** WAL of the primary that the replica has not replayed, in bytes; after a position that was read before, if one is given. */
 export async function replicaLagBytes(primary: Access, replica: DBInstance, upTo?: Lsn): Promise<number> {
   const lsn = upTo ?? (await primaryPosition(primary));
   const options = { step: 'replicas', database: 'postgres', readOnly: true };

@@ -1,7 +1,7 @@
 import type { InstanceComparison } from '../../plan/report';
 import type { Description } from './describe-instance';
 import { comparedFields, differingFields, isEqual, type Kind, settingOf, showSetting } from './differing-fields';
-import { mendingCommand } from './mending-command';
+import { fixingCommand } from './fixing-command';
 import { FIELD_NAMES } from './setting-fields';
 import type { Wanted } from './wanted-instance';
 
@@ -19,7 +19,7 @@ export function compareInstances(
     compared: comparedFields(kind, wanted).length,
     planned: plannedChanges(like, wanted),
     differences: differingFields(kind, wanted, found.instance).map(([name, field]) => {
-      const command = mendingCommand(name, field, wanted, found.instance);
+      const command = fixingCommand(name, field, wanted, found.instance);
       return {
         field: name,
         wanted: showSetting(settingOf(name, wanted.instance)),

@@ -10,7 +10,7 @@ import { wantedTarget } from './wanted-instance';
 /**
  * Source and target, both described and compared field by field; roles and what `ALTER DATABASE ... SET` and `ALTER ROLE ... SET` say,
  * by SQL. Changes nothing.
- * @throws ApplicationFailure SettingsDiffer with every difference that the plan does not ask for, and the command that mends it
+ * @throws ApplicationFailure SettingsDiffer with every difference that the plan does not ask for, and the command that fixes it
  */
 export async function compareSettings(deps: Dependencies, ref: MigrationRef): Promise<SettingsReport> {
   const [target, roles] = await Promise.all([compareTarget(deps, ref), compareRoleSettings(deps, ref)]);
@@ -48,10 +48,10 @@ export const linesOf = ({ instance, differences }: InstanceComparison): string[]
       `${instance} ${field}: ${found}, wanted ${wanted}. ${command ?? 'No command changes it: put it into target.mayDiffer of the plan, or abort and start again'}`,
   );
 
-/** @param lines what differs and what mends it */
+/** @param lines what differs and what fixes it */
 export const settingsDiffer = (lines: readonly string[], report: SettingsReport) =>
   finalFailure(
     'SettingsDiffer',
-    `${lines.length} setting${lines.length === 1 ? ' is' : 's are'} not as on the source. Mend, then send retry:\n${lines.join('\n')}`,
+    `${lines.length} setting${lines.length === 1 ? ' is' : 's are'} not as on the source. Fix, then send retry:\n${lines.join('\n')}`,
     report,
   );

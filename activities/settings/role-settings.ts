@@ -40,19 +40,19 @@ export async function compareRoleSettings(
   ref: MigrationRef,
 ): Promise<{ compared: number; differences: string[] }> {
   const [source, target] = await Promise.all([read(deps, ref, 'source'), read(deps, ref, 'target')]);
-  const mend = (statement: string) => `${ref.plan.target.instance}: run on the target: ${statement}`;
+  const fix = (statement: string) => `${ref.plan.target.instance}: run on the target: ${statement}`;
   return {
     compared: source.roles.length + source.settings.length,
     differences: [
-      ...differenceOf(source.roles, target.roles).map((role) => mend(`-- role as on the source: ${role}`)),
+      ...differenceOf(source.roles, target.roles).map((role) => fix(`-- role as on the source: ${role}`)),
       ...differenceOf(target.roles, source.roles).map((role) =>
-        mend(`-- role only there, or other than on the source: ${role}`),
+        fix(`-- role only there, or other than on the source: ${role}`),
       ),
-      ...differenceOf(source.settings, target.settings).map((line) => mend(statementOf(line, 'SET'))),
+      ...differenceOf(source.settings, target.settings).map((line) => fix(statementOf(line, 'SET'))),
       // A changed value is one line above; here what the source does not set at all.
       ...differenceOf(target.settings, source.settings)
         .filter((line) => !source.settings.some((other) => keyOf(other) === keyOf(line)))
-        .map((line) => mend(statementOf(line, 'RESET'))),
+        .map((line) => fix(statementOf(line, 'RESET'))),
     ],
   };
 }

@@ -31,7 +31,7 @@ export const rdsRename: SwitchKind<Entry> = {
     const [first, second] = renamingsOf(ref);
     const done = isUnderWay(ref, names);
     const red = done ? [] : redOf(ref, names);
-    if (red.length > 0) throw finalFailure('TrafficRefused', `${red.join(' ')} Mend that, then send retry.`);
+    if (red.length > 0) throw finalFailure('TrafficRefused', `${red.join(' ')} Fix that, then send retry.`);
     return {
       what: `DB instance name ${ref.plan.source.instance}`,
       from: becomes(first),
@@ -101,5 +101,5 @@ export function renamingTime(ref: MigrationRef, earlierMs?: number): string {
   const [first, second] = renamingsOf(ref);
   const guess = `up to about ${RENAMING_MINUTES} minutes: a guess, twice the ${RENAMING_MINUTES / 2} minutes after which a new name is effective, as AWS documents it`;
   const measured = earlierMs === undefined ? '' : `; the one before took ${Math.round(earlierMs / 1_000)} s`;
-  return `renaming ${first.from} to ${first.to} and ${second.from} to ${second.to} takes ${guess}${measured}. Nobody can write meanwhile; it begins behind the pause budget, and only goes forward. The snapshots of the pause end with the reboots: the proof goes by row versions`;
+  return `renaming ${first.from} to ${first.to} and ${second.from} to ${second.to} takes ${guess}${measured}. Nobody can write meanwhile; it begins after the pause budget, and only goes forward. The snapshots of the pause end with the reboots: the proof goes by row versions`;
 }

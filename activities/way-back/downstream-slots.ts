@@ -40,7 +40,7 @@ async function downstreamSlots(source: Access, input: Input): Promise<Downstream
 
 /**
  * Right before the pause: each slot is made on the target, too, with its name, plugin and options. Too early by as much as is
- * written until the fence; `moveSlots` skips that behind the switch, so that the pause pays for none of it.
+ * written until the fence; `moveSlots` skips that after the switch, so that the pause pays for none of it.
  */
 export async function prepareDownstreamSlots(deps: Dependencies, input: Input): Promise<void> {
   const slots = await downstreamSlots(await accessTo(deps, input, 'source'), input);
@@ -66,7 +66,7 @@ export interface MovedSlots {
 }
 
 /**
- * Behind the switch, before anything goes back to the source: each slot on the target begins with the first write of an application
+ * After the switch, before anything goes back to the source: each slot on the target begins with the first write of an application
  * there. What lies before it came by replication, and its reader has it from the old slot, up to the fence.
  * @see https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
  */
@@ -112,7 +112,7 @@ async function advance(
 export interface DropDownstreamInput extends Input {
   /** Names that were moved; those that the source has are dropped in any case. */
   readonly slots?: readonly string[];
-  /** Readers are ended, too: behind a rollback nobody may go on reading here. Default: what is read stays. */
+  /** Readers are ended, too: after a rollback nobody may go on reading here. Default: what is read stays. */
   readonly endReaders?: boolean;
 }
 

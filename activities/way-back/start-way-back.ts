@@ -14,7 +14,7 @@ export interface StartWayBackInput extends MigrationRef {
 }
 
 /**
- * Behind the switch: changes of the target go back to the old source. First the forward direction ends, its slots too, so that
+ * After the switch: changes of the target go back to the old source. First the forward direction ends, its slots too, so that
  * nothing can go in a circle, whatever the version; then triggers of the source that would fire for what is applied are off, as they
  * were on the target; then the subscriptions begin at `from`. Costs the pause nothing but to read that position.
  * @see https://www.postgresql.org/docs/current/functions-admin.html#PG-REPLICATION-ORIGIN-ADVANCE

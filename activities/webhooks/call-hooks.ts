@@ -12,7 +12,7 @@ export interface HooksInput extends MigrationRef {
 
 /**
  * Calls the endpoints of `cutover.hooks`, in the order of the plan, each within its own time limit. Before the pause every one of them
- * has to agree, so the first that doesn't is the last that is asked; behind the switch all of them are told, whatever the others answer.
+ * has to agree, so the first that doesn't is the last that is asked; after the switch all of them are told, whatever the others answer.
  * @returns why it isn't agreed, or who could not be told; empty: all answered 2xx
  */
 export async function callHooks(deps: Dependencies, input: HooksInput): Promise<string[]> {

@@ -54,7 +54,7 @@ export async function runCell(world: World, crew: Crew, step: Step, fault: Fault
     const judge = (kept: boolean, what: string) => void (kept || broken.push(what));
     const switched = outcome.ended === 'switched';
     judge(switched || outcome.ended === 'given up', `ended with: ${textOf(outcome)}`);
-    judge(switched || !step.pastSwitch, 'went back behind the switch');
+    judge(switched || !step.pastSwitch, 'went back after the switch');
     await writersOn(writers, switched ? world.servers.to : world.servers.from);
     const stoppedMs = writers.longestGapMs(since);
     const limitMs = fault === 'worker killed' ? KILLED_MS : BUDGET_MS + GRACE_MS;
@@ -191,7 +191,7 @@ async function pauseWith(
     attempts += 1;
     outcome = await within(worker.run(world.input, mark, attempts).outcome, 'the next attempt ends');
   }
-  // Behind the switch writers can't write before the target is back, whatever we do.
+  // After the switch writers can't write before the target is back, whatever we do.
   const away = (await healedAt) - startedAt;
   if (fault === 'target cut off' && outcome.ended === 'switched') awayMs = away;
   return { outcome, attempts, awayMs };

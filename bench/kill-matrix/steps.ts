@@ -40,7 +40,7 @@ export const STEPS: Readonly<Record<FenceName, readonly Step[]>> = {
     },
   ],
   pgbouncer: [
-    // The first look behind PAUSE, whose own answer is not waited for.
+    // The first look after PAUSE, whose own answer is not waited for.
     {
       name: 'fence pgbouncer',
       moment: { at: 'pooler', what: '^SHOW SERVERS', when: 'before' },

@@ -11,7 +11,7 @@ import type { World } from './world';
 export const SWITCH_FAULTS = ['answer lost', 'effect late', 'retry refused', 'taken over in flight'] as const;
 export type SwitchFault = (typeof SWITCH_FAULTS)[number];
 
-/** Behind the answer; longer than anybody looks who looks once. */
+/** After the answer; longer than anybody looks who looks once. */
 const LATE_MS = 2_000;
 /** So long a request is under way that another attempt overtakes. Shorter than the time after which its sender gives it up. */
 const IN_FLIGHT_MS = 3_000;

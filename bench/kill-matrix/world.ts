@@ -110,7 +110,7 @@ export class World {
     await this.pair.lab.run('preparePause', this.input);
   }
 
-  /** What the workflow does behind a pause that failed or was given up, when it is aborted. */
+  /** What the workflow does after a pause that failed or was given up, when it is aborted. */
   async undo(): Promise<void> {
     await this.pair.lab.run('lowerFence', this.input);
   }

@@ -110,7 +110,7 @@ export function addRequests(program: Command): void {
     );
   program
     .command('retry <id>')
-    .description('go on with a parked migration, after what parked it is mended')
+    .description('go on with a parked migration, after what parked it is fixed')
     .option('--by <who>', 'who asks; goes into the report', userInfo().username)
     .action((id: string, options: { by: string }, command: Command) =>
       runCommand(command, async () => {

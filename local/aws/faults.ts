@@ -79,7 +79,7 @@ export class Faults {
   }
 
   /**
-   * Whether the effect of this call is to come late: then `work` is done behind an answer that says otherwise.
+   * Whether the effect of this call is to come late: then `work` is done after an answer that says otherwise.
    * @throws AwsError where the answer is a refusal
    * @returns true: the connection is to be cut
    */

@@ -52,7 +52,7 @@ test('a row that somebody changed on the target is found by the live comparison,
   inWorld('corruption', async (world) => {
     await sample(world);
     await asMaster(world, SAMPLE.instance, 'shop', (client) =>
-      // A table that the application doesn't know: an UPDATE of its own would replicate the whole row, and mend it.
+      // A table that the application doesn't know: an UPDATE of its own would replicate the whole row, and fix it.
       client.query(
         `CREATE TABLE lamps (uid uuid PRIMARY KEY, name text); INSERT INTO lamps VALUES ('${UID}', 'a lamp')`,
       ),
@@ -80,7 +80,7 @@ test('a row that somebody changed on the target is found by the live comparison,
     await approve(world, 'cutover');
     await untilDiffering(world, 'proof');
 
-    // As docs/failures.md says: mended where it differs, and proven again.
+    // As docs/failures.md says: fixed where it differs, and proven again.
     await setName(world, 'a lamp');
     await signal(world, 'retry', { by: 'test' });
     const { gate } = await untilProgress(world, 'the decommission gate is open', gateIsOpen('decommission'));

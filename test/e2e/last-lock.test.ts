@@ -7,7 +7,7 @@ import { awsOf, inWorld } from './support/worlds';
 
 const FREE = { 'reboot-source': { approval: false }, cutover: { approval: false } };
 
-test('a migration that stops the source behind the proof removes everything from it at the end', () =>
+test('a migration that stops the source after the proof removes everything from it at the end', () =>
   inWorld('last-lock', async (world) => {
     await sample(world);
     const { rds } = awsOf(world);

@@ -108,7 +108,7 @@ test('a database with seventeen years of history arrives whole, and nothing of i
     expect(stepNote('resume')).toBe('1 subscriptions, 2 cron jobs, 2 triggers of apply');
     await more.stop();
 
-    // What was carried is the same on both sides; the source stands still behind its fence.
+    // What was carried is the same on both sides; the source stands still after its fence.
     for (const [what, sql] of Object.entries(COMPARED)) {
       expect({ what, rows: await ask(world, TARGET, sql) }).toEqual({ what, rows: await ask(world, SOURCE, sql) });
     }

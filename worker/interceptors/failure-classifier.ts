@@ -3,7 +3,7 @@ import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from
 import { classifyError, isSqlState } from '../../activities/classify-error';
 import { SQLSTATE } from '../../activities/postgres/sqlstates';
 
-/** Turns errors of AWS and PostgreSQL that no retry mends into typed final failures, for every activity. */
+/** Turns errors of AWS and PostgreSQL that no retry fixes into typed final failures, for every activity. */
 export class FailureClassifier implements ActivityInboundCallsInterceptor {
   constructor(private readonly context: Context) {}
 

@@ -103,7 +103,7 @@ async function pauseOnce(
 ): Promise<CutoverFacts | undefined> {
   let lowered = false;
   return migration.step('rollback-pause', async (note) => {
-    // It failed before, its fence is down, and an operator has mended what was wrong: back to the board.
+    // It failed before, its fence is down, and an operator has fixed what was wrong: back to the board.
     if (lowered) return undefined;
     try {
       await act('preparePause', input);

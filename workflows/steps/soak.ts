@@ -57,7 +57,7 @@ export async function soak(
   const leftMs = Date.parse(switchedAt) + minutes * 60_000 - Date.now();
   if (minutes === 0) return migration.skip('soak', 'until the gate decommission');
   await once('soak', async (note) => {
-    if (leftMs > 0) await sleep(leftMs, { summary: `soak: ${minutes} minutes behind the switch` });
+    if (leftMs > 0) await sleep(leftMs, { summary: `soak: ${minutes} minutes after the switch` });
     note(`${minutes} minutes`);
   });
 }
@@ -90,7 +90,7 @@ async function watch(migration: Migration, switchedAt: string): Promise<TrafficS
   const more = gone.length > SHOWN_GONE ? `, and ${gone.length - SHOWN_GONE} kinds more` : '';
   if (gone.length > 0) {
     const who = gone.slice(0, SHOWN_GONE).map((one) => `${one.sessions} of ${seenText(one)}`);
-    migration.notice(`seen on the old source behind the switch, gone since: ${who.join(', ')}${more}`);
+    migration.notice(`seen on the old source after the switch, gone since: ${who.join(', ')}${more}`);
   }
   return seen;
 }

@@ -7,7 +7,7 @@ import { Guard } from '../guard';
 import type { Migration } from '../migration';
 
 /**
- * Right behind the switch: what applications write on the target goes back to the old source, and the target is guarded, since now it
+ * Right after the switch: what applications write on the target goes back to the old source, and the target is guarded, since now it
  * is the one that keeps WAL for us.
  */
 export async function openWayBack(

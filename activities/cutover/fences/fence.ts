@@ -1,7 +1,7 @@
 import type { FenceEntry, FenceType } from '../../../plan/plan';
 import type { Dependencies, MigrationRef } from '../../dependencies';
 
-/** Any kind but the SQL fence, which the pause makes itself, and the last lock, which comes behind the proof (activities/rds/stop-source.ts). */
+/** Any kind but the SQL fence, which the pause makes itself, and the last lock, which comes after the proof (activities/rds/stop-source.ts). */
 export type OtherFenceType = Exclude<FenceType, 'sql' | 'stop-instance'>;
 export type EntryOf<Type extends FenceType> = Extract<FenceEntry, { type: Type }>;
 
@@ -30,13 +30,13 @@ export interface FenceLook {
 export interface Fence {
   /** What the timeline and messages call it. */
   readonly name: string;
-  /** It is on the source itself and stays up behind the switch; a rollback lowers it. The others let clients go on. */
+  /** It is on the source itself and stays up after the switch; a rollback lowers it. The others let clients go on. */
   readonly staysUp: boolean;
   /** Stops writes and verifies that it holds. May run twice. */
   raise(clock: PauseClock): Promise<void>;
   /** Puts everything back; also where it was never raised. May run twice. Needs nothing of the target. */
   lower(): Promise<void>;
-  /** Behind the switch: lets applications go on, on the target now. Tried until it works. May run twice. */
+  /** After the switch: lets applications go on, on the target now. Tried until it works. May run twice. */
   release(): Promise<void>;
   /** Ends the connections that `open` made. */
   close(): Promise<void>;

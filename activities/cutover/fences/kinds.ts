@@ -12,6 +12,6 @@ const KINDS: FenceKinds = {
   hook,
 };
 
-/** The kind of an entry of `cutover.fence`. The SQL fence has none: the pause makes it itself; nor has the last lock: it comes behind the proof. */
+/** The kind of an entry of `cutover.fence`. The SQL fence has none: the pause makes it itself; nor has the last lock: it comes after the proof. */
 export const kindOf = (entry: FenceEntry): FenceKind | undefined =>
   entry.type === 'sql' || entry.type === 'stop-instance' ? undefined : KINDS[entry.type];

@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 250;
 
 /**
  * The source leaves the proxy's target group: clients of the proxy wait for as long as its ConnectionBorrowTimeout says. The switch of
- * the same proxy registers the target behind the drain; the plan has it in any case.
+ * the same proxy registers the target after the drain; the plan has it in any case.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeregisterDBProxyTargets.html
  */
 export const rdsProxy: FenceKind<ProxyEntry> = {

@@ -12,7 +12,7 @@ type GroupEntry = Extract<FenceEntry, { type: 'security-group' }>;
 
 /** Between two looks whether RDS has swapped the groups, in milliseconds. */
 const LOOK_EVERY_MS = 300;
-/** Behind a pause nobody counts the time; an instance that is modified otherwise may take minutes. */
+/** After a pause nobody counts the time; an instance that is modified otherwise may take minutes. */
 const LOWER_MS = 300_000;
 
 /** The groups of the source without the fence. */
@@ -58,7 +58,7 @@ export const securityGroup: FenceKind<GroupEntry> = {
     ];
     const fenced = fencedGroups(was, entry);
     const findings = [
-      `security groups of ${name}: ${was.groups.join(', ')} become ${fenced.join(', ')}${group ? `, which lets in ${admitted(group, endpointOf(source).port).join(', ') || 'nobody'}` : ''}; whether the worker and the target are among them is yours to know. RDS takes some seconds for it, and they stay behind the switch`,
+      `security groups of ${name}: ${was.groups.join(', ')} become ${fenced.join(', ')}${group ? `, which lets in ${admitted(group, endpointOf(source).port).join(', ') || 'nobody'}` : ''}; whether the worker and the target are among them is yours to know. RDS takes some seconds for it, and they stay after the switch`,
     ];
     return { was, findings, red };
   },

@@ -20,7 +20,7 @@ export type Ended = 'was down' | 'another attempt' | 'lowered' | 'released';
 /** Another attempt that is under way gets this long: the longest time that one request of it may take, with the SDK's retries. */
 const OTHERS_MS = 90_000;
 const LOOK_EVERY_MS = 200;
-/** Word of a worker comes once in a while, and a statement that it sent may be carried out behind its end. */
+/** Word of a worker comes once in a while, and a statement that it sent may be carried out after its end. */
 const LAST_STATEMENT_MS = 10_000;
 
 /** Whether the fence is up. */

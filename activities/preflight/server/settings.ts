@@ -46,7 +46,7 @@ const walLevel = settingCheck('wal-level', ({ walLevel: level }, { parameterGrou
       ? groupPending
         ? `wal_level is logical, but parameter group ${parameterGroup} waits for a reboot and may say otherwise: the source gets one with rds.logical_replication=1 and is rebooted once, after the gate reboot-source`
         : 'wal_level is logical'
-      : `wal_level is ${level}: the source gets a parameter group with rds.logical_replication=1 and is rebooted once, behind the gate reboot-source`,
+      : `wal_level is ${level}: the source gets a parameter group with rds.logical_replication=1 and is rebooted once, after the gate reboot-source`,
   evidence: { walLevel: level },
 }));
 

@@ -110,7 +110,7 @@ describe('snapshots and what is restored from them', () => {
       expect(log.match(/database system is ready to accept connections/g)).toHaveLength(2);
       expect(log).toMatch(/database system was shut down at/);
 
-      // What the source's WAL says lies behind the position and what the clone has are together everything, without overlap.
+      // What the source's WAL says lies after the position and what the clone has are together everything, without overlap.
       const cloned = await aws.query<{ id: number }>('clone', 'SELECT id FROM t');
       expect(cloned.length).toBeGreaterThan(500);
       const all = await aws.query<{ id: number }>('source', 'SELECT id FROM t');

@@ -130,7 +130,7 @@ export const PAUSES: Readonly<Record<string, Scenario>> = {
     },
   }),
   'fence-that-can-not-be-lowered': () => {
-    let mended = false;
+    let fixed = false;
     return {
       plan: UNATTENDED,
       activities: {
@@ -138,14 +138,14 @@ export const PAUSES: Readonly<Record<string, Scenario>> = {
           throw denied();
         },
         lowerFence: async () => {
-          if (!mended) throw denied();
+          if (!fixed) throw denied();
         },
       },
       async operate(migration) {
         await migration.untilParked();
         await migration.update('abort', { by: 'anna', reason: 'enough' });
         await migration.until('the undo is parked', ({ parked }) => parked?.type === 'UndoFailed');
-        mended = true;
+        fixed = true;
         await migration.update('retry', { by: 'anna' });
       },
       ends: 'aborted',

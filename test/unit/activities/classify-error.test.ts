@@ -7,7 +7,7 @@ const awsError = (name: string, message = 'no') =>
   Object.assign(new Error(message), { name, $metadata: { requestId: 'r' } });
 const sqlError = (code: string, message = 'no') => Object.assign(new Error(message), { name: 'error', code });
 
-describe('an error of AWS that no retry mends', () => {
+describe('an error of AWS that no retry fixes', () => {
   it.each([
     ['AccessDenied', 'AccessDenied'],
     ['AccessDeniedException', 'AccessDenied'],
@@ -32,7 +32,7 @@ describe('an error of AWS that no retry mends', () => {
   });
 });
 
-describe('an error of PostgreSQL that no retry mends', () => {
+describe('an error of PostgreSQL that no retry fixes', () => {
   it.each([
     ['28P01', 'AccessDenied'],
     ['28000', 'AccessDenied'],
@@ -47,7 +47,7 @@ describe('an error of PostgreSQL that no retry mends', () => {
   });
 });
 
-describe('what a retry may mend', () => {
+describe('what a retry may fix', () => {
   it.each([
     ['a throttled API', awsError('Throttling')],
     ['an error inside AWS', awsError('InternalFailure')],

@@ -152,7 +152,7 @@ describe('fences and switches', () => {
     expect(parsedPlan({ ...SMALLEST_PLAN, cutover: hook('http://127.0.0.1:8080/') }).cutover.traffic).toHaveLength(1);
   });
 
-  it('stop the source only where nobody needs it behind the switch', () => {
+  it('stop the source only where nobody needs it after the switch', () => {
     const cutover: PlanInput['cutover'] = { fence: [{ type: 'sql' }, { type: 'stop-instance' }] };
     const soak = { wayBack: 'none' } as const;
     expect(problemsOf({ ...SMALLEST_PLAN, cutover })).toEqual([

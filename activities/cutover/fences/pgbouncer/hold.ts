@@ -60,7 +60,7 @@ async function pauseEach(held: Held, mayGoOn: Check): Promise<void> {
       }
     }
   };
-  // All of them are waited for: a PAUSE that arrives behind the RESUME of a pause that was given up would stay.
+  // All of them are waited for: a PAUSE that arrives after the RESUME of a pause that was given up would stay.
   await Promise.all(Array.from({ length: lanesFor(held.entries) }, lane));
   if (failure !== undefined) throw failure;
 }

@@ -44,7 +44,7 @@ function nobodyMovesThem({ cutover: { traffic } }: Plan): string[] {
   return may
     ? []
     : [
-        'nothing in cutover.traffic leads the entries of PgBouncer to the target: add {"type": "pgbouncer"}, behind a switch that changes DNS if there is one',
+        'nothing in cutover.traffic leads the entries of PgBouncer to the target: add {"type": "pgbouncer"}, after a switch that changes DNS if there is one',
       ];
 }
 

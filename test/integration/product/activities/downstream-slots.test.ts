@@ -34,7 +34,7 @@ const reader = (slot: string, plugin: Reader['plugin'], database: Reader['databa
   read: [],
 });
 
-/** Slots of others, with readers that consume before and behind the cutover. */
+/** Slots of others, with readers that consume before and after the cutover. */
 describe('slots of others', () => {
   const ref = migrationRef({
     ...SMALLEST_PLAN,

@@ -258,7 +258,7 @@ describe('a prepared transaction of an application', () => {
     });
   });
 
-  it('that came behind the board keeps the pause from its end, which says so; it is still there to be decided', async () => {
+  it('that came after the board keeps the pause from its end, which says so; it is still there to be decided', async () => {
     const before = await rights();
     const fence = await fenceOf(lab, steps);
     const reason = await givenUp(pauseWith(fence));
@@ -271,7 +271,7 @@ describe('a prepared transaction of an application', () => {
   });
 });
 
-it('gives the pause up for a subscription that came behind the board: no fence stops its worker', async () => {
+it('gives the pause up for a subscription that came after the board: no fence stops its worker', async () => {
   const fence = await fenceOf(lab, steps);
   // Its publisher is another database of the same server.
   await onSource('CREATE TABLE fed (id int PRIMARY KEY); CREATE PUBLICATION feeding FOR TABLE fed', 'ledger');
@@ -310,7 +310,7 @@ it('gives the pause up for a subscription that came behind the board: no fence s
   }
 });
 
-it('gives the pause up for a role that came behind the board: it could log in on the source after the switch', async () => {
+it('gives the pause up for a role that came after the board: it could log in on the source after the switch', async () => {
   const fence = await fenceOf(lab, steps);
   const creator = await connect('creator');
   await creator.query(`CREATE ROLE newcomer LOGIN PASSWORD 'newcomer-password'`);
@@ -378,7 +378,7 @@ describe('a pause that switches', () => {
     };
     const [there, here] = [await lastOf('app-db'), await lastOf(TARGET)];
     expect(there > 100n).toBe(true);
-    // Behind the last look nobody sees what a spared role does.
+    // After the last look nobody sees what a spared role does.
     if (rounds > 1) expect(here >= there).toBe(true);
   });
 

@@ -34,7 +34,7 @@ async function stalled(operation: string): Promise<() => Promise<unknown>> {
 it('is on the board, and is no fence of the pause', async () => {
   await expect(lookAtFences(both.lab.dependencies, ref)).resolves.toEqual({
     others: [],
-    findings: [`behind the proof ${SOURCE} is stopped, until the decommission`],
+    findings: [`after the proof ${SOURCE} is stopped, until the decommission`],
     red: [],
   });
 });

@@ -117,7 +117,7 @@ it('an abort deletes those that came with the target, and no older ones', async 
   await expect(findLogGroups(lab.aws(), TARGET)).resolves.toMatchObject([{ name: group(TARGET, 'iam-db-auth-error') }]);
 });
 
-it('an abort whose worker dies behind the deletion of the target still deletes them', async () => {
+it('an abort whose worker dies after the deletion of the target still deletes them', async () => {
   await lab.aws().logs.send(new CreateLogGroupCommand({ logGroupName: group(TARGET) }));
   await lab.run('deleteTarget', ref, 2);
   await expect(names()).resolves.not.toContain(group(TARGET));

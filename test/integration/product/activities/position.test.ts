@@ -126,7 +126,7 @@ describe('the position of a clone', () => {
   });
 });
 
-// Behind the position: it drops evidence.
+// After the position: it drops evidence.
 describe('the quarantine', () => {
   it('refuses a clone without the mark of this run, and touches nothing', async () => {
     const other = MARK.replace('6f', '7f');

@@ -212,7 +212,7 @@ describe('a difference that the plan does not ask for', () => {
     await lab.aws().rds.send(new ModifyDBInstanceCommand(modify));
   };
 
-  it('parks, with each field and the command that mends it', async () => {
+  it('parks, with each field and the command that fixes it', async () => {
     await change({ PreferredBackupWindow: '05:00-05:30', BackupRetentionPeriod: 3 });
     await until('the change shows', async () => (await lab.standIn.instance(TARGET)).BackupRetentionPeriod === 3);
     await expect(compareSettings(lab.dependencies, ref)).rejects.toMatchObject({
@@ -224,7 +224,7 @@ describe('a difference that the plan does not ask for', () => {
     });
   });
 
-  it('is mended by applying the settings once more, which waits until nothing is pending', async () => {
+  it('is fixed by applying the settings once more, which waits until nothing is pending', async () => {
     await change({ MonitoringInterval: 0, MultiAZ: false });
     await lab.run('applySettings', ref);
     const [source, target] = [await lab.standIn.instance(SOURCE), await lab.standIn.instance(TARGET)];
@@ -256,7 +256,7 @@ describe('a difference that the plan does not ask for', () => {
 /** The `aws` command is a client that we didn't write; where it can't be had, there is nothing to paste into. */
 const aws = findAwsCli();
 (aws === undefined ? test.skip : test)(
-  'every command and statement, run as it is printed, mends what it is printed for',
+  'every command and statement, run as it is printed, fixes what it is printed for',
   async () => {
     const { rds } = lab.aws();
     const settled = () =>

@@ -86,7 +86,7 @@ describe.each(['15'])('the way back on PostgreSQL %s', (version) => {
     await expect(ordersOf(lab, TARGET, 'shop')).resolves.toEqual(await ordersOf(lab, SOURCE, 'shop'));
   });
 
-  it('begins behind the cutover, with what was written there first', async () => {
+  it('begins after the cutover, with what was written there first', async () => {
     await lab.twice('preparePause', input);
     forward = { fence: await fenceOf(lab, steps) };
     there = (await lab.run('cutOver', { ...input, ...forward })) as typeof there;

@@ -131,7 +131,7 @@ describe('a bucket', () => {
   test.each([
     ['a bucket that is not there', { s3: 's3://no-such-bucket' }, 'ResourceGone'],
     ['a key that is not there', { s3: `s3://${Bucket}/x`, s3KmsKeyId: randomUUID() }, 'ResourceGone'],
-  ])('%s is for a person to mend', async (_what, where, type) => {
+  ])('%s is for a person to fix', async (_what, where, type) => {
     const error = await write(where, report, deps).catch((thrown: unknown) => thrown);
     expect(classifyError(error, 'writeReport')).toMatchObject({ type, nonRetryable: true });
   });

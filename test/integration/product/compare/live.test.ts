@@ -166,8 +166,8 @@ describe('the live comparison under 500 writes a second', () => {
       await application.stop();
     }
     await onSource(`UPDATE orders SET note = note WHERE id = 200; UPDATE wide SET b = b WHERE id = 31415`);
-    await onTarget(`DELETE FROM events WHERE what = 'only here'; INSERT INTO orders SELECT 201, '(mended)'`);
-    await onSource(`UPDATE orders SET note = '(mended)' WHERE id = 201`);
+    await onTarget(`DELETE FROM events WHERE what = 'only here'; INSERT INTO orders SELECT 201, '(fixed)'`);
+    await onSource(`UPDATE orders SET note = '(fixed)' WHERE id = 201`);
     await expect(lab.run('verifyContents', input)).resolves.toMatchObject({ differences: [], undecided: 0 });
   });
 

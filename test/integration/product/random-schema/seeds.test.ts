@@ -8,7 +8,7 @@ const SEEDS = [1, 3, 5, 6, 7];
 const SEED_MS = 400_000;
 
 it.each(SEEDS)(
-  'a random database is the same behind its migration: seed %i',
+  'a random database is the same after its migration: seed %i',
   async (seed) => {
     const { verdict, detail, written } = await playSeed(worldOf(seed));
     const repeat = `npm run bench:random -- --rounds 1 --seed ${seed}`;

@@ -130,7 +130,7 @@ describe('an abort', () => {
   it.each<[keyof Activities, string]>([
     ['proveContents', 'the proof'],
     ['deleteSource', 'the decommission'],
-  ])('behind the switch is refused, and changes nothing (%s)', async (name) => {
+  ])('after the switch is refused, and changes nothing (%s)', async (name) => {
     const [begun, goOn] = [new Door(), new Door()];
     const migration = await lab.migrate(
       {
@@ -212,7 +212,7 @@ describe('a cancellation by Temporal', () => {
     );
   });
 
-  it('behind the switch has no effect', async () => {
+  it('after the switch has no effect', async () => {
     const [begun, goOn] = [new Door(), new Door()];
     const migration = await lab.migrate(
       {
@@ -260,15 +260,15 @@ describe('an undo that fails', () => {
     expect(migration.script.count('dropAccess')).toBe(2);
   });
 
-  it('stops the rest where going on would lose data, the fence, until a person has mended it', async () => {
-    let mended = false;
+  it('stops the rest where going on would lose data, the fence, until a person has fixed it', async () => {
+    let fixed = false;
     const migration = await lab.migrate(
       {
         cutOver: () => {
           throw finalFailure('AccessDenied', 'may not');
         },
         lowerFence: () => {
-          if (!mended) throw finalFailure('AccessDenied', 'may not lower it');
+          if (!fixed) throw finalFailure('AccessDenied', 'may not lower it');
         },
       },
       UNATTENDED,
@@ -282,7 +282,7 @@ describe('an undo that fails', () => {
     );
     expect(parked?.message).toBe('undo of fence: may not lower it');
     expect(migration.script.names.at(-1)).toBe('lowerFence');
-    mended = true;
+    fixed = true;
     await migration.update('retry', { by: 'anna' });
     const { progress } = await migration.result();
     expect(progress.undone).toEqual(UNDO.toReversed().map(([name]) => ({ name, ok: true })));

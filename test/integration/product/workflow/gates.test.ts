@@ -457,7 +457,7 @@ describe('the cutover gate', () => {
 });
 
 describe('traffic that is moved by hand', () => {
-  it('is waited for behind the pause, and nobody else can say that it is done', async () => {
+  it('is waited for after the pause, and nobody else can say that it is done', async () => {
     const cutover = { traffic: [{ type: 'manual' as const }] };
     const migration = await lab.migrate({}, { ...SMALLEST_PLAN, cutover });
     await migration.approve('reboot-source');

@@ -21,7 +21,7 @@ const PLAN: PlanInput = {
   soak: { wayBack: 'none' },
 };
 
-it('stops the source behind the proof and the watch, and starts it when its removal is approved', async () => {
+it('stops the source after the proof and the watch, and starts it when its removal is approved', async () => {
   const watched = new Door();
   const migration = await lab.migrate(
     {

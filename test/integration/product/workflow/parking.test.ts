@@ -186,7 +186,7 @@ describe('a final failure', () => {
     ]);
   });
 
-  it('parks again and again until what is wrong is mended', async () => {
+  it('parks again and again until what is wrong is fixed', async () => {
     const migration = await lab.migrate(
       {
         createSlots: (_, call) => {

@@ -100,7 +100,7 @@ describe('a rollback', () => {
     expect(stepOf(progress, 'proof').note).toBe('left for the rollback');
   });
 
-  it('is the way out of a migration that parked behind the switch', async () => {
+  it('is the way out of a migration that parked after the switch', async () => {
     const migration = await lab.migrate(
       {
         proveContents: (input) => {
@@ -178,7 +178,7 @@ describe('a rollback', () => {
     await expect(migration.result()).resolves.toMatchObject({ status: 'rolled-back' });
   });
 
-  it('is refused before the switch, behind the decommission, without a name, and where there is no way back', async () => {
+  it('is refused before the switch, after the decommission, without a name, and where there is no way back', async () => {
     const early = await lab.migrate();
     await early.untilGate('reboot-source');
     await refused(rollback(early), /still on the source; send abort/);
@@ -219,7 +219,7 @@ describe('a plan that renames the instances', () => {
   const RENAMING = { ...UNATTENDED, cutover: { traffic: [{ type: 'rds-rename' as const }] } };
   const NAMES = { sourceResourceId: 'db-SOURCE' };
 
-  it('has everything behind the switch work with the names that there are then, and with the first ones behind a rollback', async () => {
+  it('has everything after the switch work with the names that there are then, and with the first ones after a rollback', async () => {
     const migration = await atLastGate({}, RENAMING);
     const { script } = migration;
     const [pause] = script.inputsOf('cutOver');

@@ -204,7 +204,7 @@ describe('a migration that goes well', () => {
     const { progress, seenOnSource: reported } = await migration.result();
     expect(reported).toEqual(seenOnSource);
     expect(progress.notices.map(({ text }) => text)).toContain(
-      'seen on the old source behind the switch, gone since: 3 of report@shop (api) from 10.0.0.9',
+      'seen on the old source after the switch, gone since: 3 of report@shop (api) from 10.0.0.9',
     );
     expect(progress.notices.map(({ text }) => text)).toContain(
       'still connected to the old source: report@shop (cron) from 10.0.0.9',

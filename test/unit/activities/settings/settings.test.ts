@@ -67,7 +67,7 @@ describe('the comparison', () => {
     ['IAMDatabaseAuthenticationEnabled', { IAMDatabaseAuthenticationEnabled: true }, ''],
     // Below 400 GiB the performance of gp3 can't be given.
     ['StorageType', { StorageType: 'gp2' }, '--storage-type gp3 --allocated-storage 100'],
-  ])('names %s and the command that mends it', (field, found, options) => {
+  ])('names %s and the command that fixes it', (field, found, options) => {
     const { differences } = compare({}, found);
     expect(differences.map((one) => one.field)).toContain(field);
     const command = differences.find((one) => one.field === field)?.command ?? '';

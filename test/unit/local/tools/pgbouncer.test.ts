@@ -6,7 +6,7 @@ import { silently } from '../../../../local/tools/report';
 function source(name: string, outcome: string | Error | undefined): ToolSource {
   return {
     name,
-    remedy: `mend ${name}`,
+    remedy: `fix ${name}`,
     async find() {
       if (outcome instanceof Error) throw outcome;
       return outcome;
@@ -39,7 +39,7 @@ describe('findPgBouncer', () => {
     const sources = [source('a', undefined), source('b', new Error('no network')), source('c', '/old')];
     const failure = await findPgBouncer({ sources, probe, report: silently }).catch((error: Error) => error.message);
     expect(failure).toMatch(
-      /a: not there[^]*mend a[^]*b: no network[^]*mend b[^]*c: \/old is 1\.9\.0.*at least[^]*mend c/,
+      /a: not there[^]*fix a[^]*b: no network[^]*fix b[^]*c: \/old is 1\.9\.0.*at least[^]*fix c/,
     );
   });
 });

@@ -6,7 +6,7 @@ import { isAtLeast } from '../../../../local/tools/versions';
 function source(name: string, outcome: string | Error | undefined, asked: string[] = []): TemporalCliSource {
   return {
     name,
-    remedy: `mend ${name}`,
+    remedy: `fix ${name}`,
     async find() {
       asked.push(name);
       if (outcome instanceof Error) throw outcome;
@@ -59,7 +59,7 @@ describe('findTemporalCli', () => {
   it('lists what was tried, why it failed and what to install when all fail', async () => {
     const sources = [source('a', undefined), source('b', new Error('no network')), source('c', '/old/temporal')];
     const failure = await findTemporalCli({ sources, probe, report: silently }).catch((error: Error) => error.message);
-    expect(failure).toMatch(/a: not there[^]*mend a[^]*b: no network[^]*mend b[^]*c: .*1\.1\.0.*at least[^]*mend c/);
+    expect(failure).toMatch(/a: not there[^]*fix a[^]*b: no network[^]*fix b[^]*c: .*1\.1\.0.*at least[^]*fix c/);
   });
 });
 

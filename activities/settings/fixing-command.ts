@@ -5,7 +5,7 @@ import { operatorTags, roleNames } from './setting-fields';
 import type { Wanted } from './wanted-instance';
 
 /** The `aws` command that makes a field as it is wanted; undefined where no command does. */
-export function mendingCommand(
+export function fixingCommand(
   name: FieldName,
   field: SameField,
   wanted: Wanted,
