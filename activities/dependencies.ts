@@ -19,6 +19,8 @@ import type { SecretUse } from './secrets/secret-use';
 /** AWS clients of one region. */
 export interface Aws {
   readonly region: string;
+  /** How long RDS may go on showing an instance as it was before a call, in milliseconds; absent: as long as on AWS. */
+  readonly rdsShowsAfterMs?: number | undefined;
   readonly rds: RDSClient;
   readonly kms: KMSClient;
   readonly secrets: SecretsManagerClient;

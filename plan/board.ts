@@ -25,6 +25,7 @@ export const BOARD = {
   storage: waivable,
   replicas: waivable,
   settings: waivable,
+  parameters: never,
   fence: never,
   'fence-roles': never,
   sessions: waivable,

@@ -22,7 +22,10 @@ const hasOwnEndpoint = (): boolean =>
   [process.env['AWS_ENDPOINT_URL_S3'], process.env['AWS_ENDPOINT_URL']].some(Boolean);
 
 /** AWS clients per region, made once; credentials and endpoints come from the SDK's own chain. */
-export function awsClients(defaultRegion: string | undefined): (region: string | undefined) => Aws {
+export function awsClients(
+  defaultRegion: string | undefined,
+  rdsShowsAfterMs?: number,
+): (region: string | undefined) => Aws {
   const made = new Map<string, Aws>();
   return (asked) => {
     const region = asked ?? defaultRegion;
@@ -32,6 +35,7 @@ export function awsClients(defaultRegion: string | undefined): (region: string |
     const config = { region, maxAttempts: MAX_ATTEMPTS, requestHandler: TIMEOUTS };
     const clients: Aws = {
       region,
+      rdsShowsAfterMs,
       rds: new RDSClient(config),
       kms: new KMSClient(config),
       secrets: new SecretsManagerClient(config),

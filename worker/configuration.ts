@@ -8,6 +8,8 @@ export interface WorkerConfiguration {
   readonly rdsCaBundle: string;
   /** Default region; a plan may name another. */
   readonly awsRegion: string | undefined;
+  /** How long RDS may go on showing an instance as it was before a call, in milliseconds; undefined: as long as on AWS. */
+  readonly rdsShowsAfterMs?: number | undefined;
   /** Secrets that plans may use besides those that are tagged for it. */
   readonly releasedSecrets: NonNullable<Dependencies['releasedSecrets']>;
   /** Address on which `/healthz` answers; undefined: nowhere. */
@@ -30,9 +32,14 @@ export function readConfiguration(env: NodeJS.ProcessEnv): WorkerConfiguration {
   if (healthPort !== undefined && !/^\d{1,5}$/.test(healthPort)) {
     throw new Error(`KEYSHIFT_HEALTH_PORT is not a port: "${healthPort}"`);
   }
+  const rdsShowsAfterMs = env['KEYSHIFT_RDS_SHOWS_AFTER_MS'];
+  if (rdsShowsAfterMs !== undefined && !/^\d{1,7}$/.test(rdsShowsAfterMs)) {
+    throw new Error(`KEYSHIFT_RDS_SHOWS_AFTER_MS is not a number of milliseconds: "${rdsShowsAfterMs}"`);
+  }
   return {
     rdsCaBundle: readBundle(path),
     awsRegion: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'],
+    rdsShowsAfterMs: rdsShowsAfterMs === undefined ? undefined : Number(rdsShowsAfterMs),
     releasedSecrets: readReleasedSecrets(env),
     healthPort: healthPort === undefined ? undefined : Number(healthPort),
     deployment: readDeployment(env),

@@ -39,7 +39,7 @@ export async function createWorkers(
   const snapshots = new SnapshotHolder();
   const ownTaskQueue = `${TASK_QUEUE}-holder-${randomUUID()}`;
   const deps: Dependencies = {
-    aws: awsClients(configuration.awsRegion),
+    aws: awsClients(configuration.awsRegion, configuration.rdsShowsAfterMs),
     rdsCaBundle: configuration.rdsCaBundle,
     releasedSecrets: configuration.releasedSecrets,
     snapshots,

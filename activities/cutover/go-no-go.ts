@@ -6,7 +6,7 @@ import { judgeChecks } from '../../plan/judge-checks';
 import type { Lag } from '../../plan/progress';
 import { readCarryBoard } from '../carry/board';
 import { lookAtViews } from '../carry/look-at-views';
-import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import type { Dependencies, MigrationRef } from '../dependencies';
 import type { EachDatabase } from '../each-database';
 import { findDrift, schemaDrifted } from '../drift/find-drift';
 import { takeNewTablesAlong } from '../drift/take-new-tables-along';
@@ -15,7 +15,6 @@ import { readLag } from '../follow/read-lag';
 import { givenLines } from '../guard/give-identities';
 import { accessTo, withSession } from '../postgres/session';
 import { recheck } from '../preflight/recheck';
-import { requireInstance } from '../rds/find-instance';
 import { lookAtReplicas } from '../replicas/look-at-replicas';
 import { lookAtWayBack } from '../way-back/look-at-way-back';
 import { BoardLooks } from './board-looks';
@@ -26,6 +25,7 @@ import { lookAtIgnoredRoles } from './look-at-ignored-roles';
 import { lookAtPasswords } from './look-at-passwords';
 import { lookAtPauseQueue, type PauseQueue } from './look-at-pause-queue';
 import { lookAtSettings } from './look-at-settings';
+import { lookAtTargetInstance } from './look-at-target-instance';
 import { lookAtTraffic } from './look-at-traffic';
 import { longTransactions, preparedTransactions } from './open-transactions';
 import { windowAt } from './window';
@@ -96,7 +96,7 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     ...first.lines,
     ...(await lookAtApply(deps, input)),
     ...lookAtKnown(input),
-    ...(await storageOfTarget(deps, input)),
+    ...(await lookAtTargetInstance(deps, input)),
     ...red('replicas', ...replicas.red),
     ...green('replicas', ...replicas.findings),
     ...(await lookAtSettings(deps, input)),
@@ -197,16 +197,6 @@ function lookAtKnown({ known, plan }: GoNoGoInput): BoardLine[] {
       ? green('given-up', `${givenUp.length} pauses were given up before this: ${givenUp.slice(-3).join('; ')}`)
       : []),
   ];
-}
-
-/** RDS says itself how far a restored volume is loaded, where it does; nothing to wait for, but slow reads come from it. */
-async function storageOfTarget(deps: Dependencies, input: GoNoGoInput): Promise<BoardLine[]> {
-  const found = await requireInstance(awsOf(deps, input), instanceOf(input, 'target'));
-  if (found.StorageOperationStatus === undefined) return [];
-  return green(
-    'storage',
-    `storage of the target: ${found.StorageOperationStatus}, ${found.StorageOperationPercentProgress ?? 0} % done; blocks that nobody has read yet are slow`,
-  );
 }
 
 function mastersOf(sessions: readonly ForeignSession[], masterUser: string): string[] {

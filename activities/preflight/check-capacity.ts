@@ -4,7 +4,7 @@ import { keepsGroup, parameterGroupName } from '../rds/prepare-parameters';
 import { counted } from './findings';
 import { parameterCommands } from './remedy';
 import { readSettings } from './server/settings';
-import type { ServerCheck, Sight } from './sql-check';
+import { groupOf, type ServerCheck, type Sight } from './sql-check';
 
 const code = 'source-capacity';
 
@@ -51,7 +51,7 @@ export const capacity: ServerCheck = {
   code,
   look: async (session, sight) => {
     const { walLevel, walKeepMiB } = await readSettings(session);
-    const keeps = keepsGroup(sight.parameterGroup, { walLevel, ceiling: walKeepMiB !== -1 });
+    const keeps = keepsGroup(groupOf(sight), { walLevel, ceiling: walKeepMiB !== -1 });
     return [checkCapacity(await readCapacity(session), sight, keeps)];
   },
 };

@@ -5,6 +5,7 @@ import { eachOf } from '../each-of';
 import { reportProgress } from '../heartbeat';
 import { type Access, escapeIdentifier, queryOne, type Session, withSession } from '../postgres/session';
 import { SQLSTATE } from '../postgres/sqlstates';
+import type { ParameterGroup } from '../rds/find-instance';
 import { capacity } from './check-capacity';
 import { checkDatabaseList, type DatabaseList, listDatabases } from './check-database-list';
 import { checkFence } from './check-fence';
@@ -39,7 +40,7 @@ export interface DatabasesSeen {
 export async function checkDatabases(
   access: Access,
   plan: Plan,
-  parameterGroup: string,
+  parameterGroup: ParameterGroup,
   all: boolean,
 ): Promise<DatabasesSeen> {
   try {
@@ -75,7 +76,7 @@ export async function sightOf(
   session: Session,
   access: Access,
   plan: Plan,
-  parameterGroup: string,
+  { name: parameterGroup, applyStatus }: ParameterGroup,
   { open }: DatabaseList,
 ): Promise<Sight> {
   const migrated = open.filter(({ name }) => plan.databases?.includes(name) ?? true);
@@ -88,6 +89,7 @@ export async function sightOf(
     plan,
     username: access.credentials.username,
     parameterGroup,
+    groupPending: applyStatus === 'pending-reboot',
     databases: migrated.map(({ name }) => name),
     sizeBytes: migrated.reduce((sum, { size }) => sum + Number(size), 0),
     version,

@@ -2,6 +2,7 @@ import type { DBInstance } from '@aws-sdk/client-rds';
 import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import type { Aws } from '../dependencies';
+import { growCommand, isFull, isUp, statusOf } from '../rds/instance-status';
 
 /** Major versions that the technique is measured on (docs/how-it-works.md). */
 const SUPPORTED_MAJORS = { from: 13, to: 18 };
@@ -47,18 +48,31 @@ function checkEngine(instance: string, { Engine, EngineVersion }: DBInstance): C
   };
 }
 
-function checkAvailable(instance: string, { DBInstanceStatus }: DBInstance): Check {
-  if (DBInstanceStatus === 'available')
-    return { code: 'source-available', level: 'ok', message: `${instance} is available` };
+function checkAvailable(instance: string, source: DBInstance): Check {
+  const code = 'source-available';
+  const status = statusOf(source);
+  if (status === 'available') return { code, level: 'ok', message: `${instance} is available` };
+  if (isUp(source)) {
+    return {
+      code,
+      level: 'ok',
+      message: `${instance} is ${status}, and serves; what RDS does only with an instance that is available waits for the end of that`,
+    };
+  }
   return {
-    code: 'source-available',
+    code,
     level: 'block',
-    message: `${instance} is in state ${DBInstanceStatus}.`,
-    remedy:
-      DBInstanceStatus === 'stopped'
-        ? `aws rds start-db-instance --db-instance-identifier ${instance}`
-        : `aws rds wait db-instance-available --db-instance-identifier ${instance}`,
+    message: isFull(source)
+      ? `${instance} is full (storage-full), and takes no writes.`
+      : `${instance} is in state ${status}.`,
+    remedy: remedyOf(instance, source),
   };
+}
+
+function remedyOf(instance: string, source: DBInstance): string {
+  if (statusOf(source) === 'stopped') return `aws rds start-db-instance --db-instance-identifier ${instance}`;
+  if (isFull(source)) return growCommand(instance, source);
+  return `aws rds wait db-instance-available --db-instance-identifier ${instance}`;
 }
 
 /** A source that is encrypted with the wanted key already has nothing to gain. */

@@ -2,6 +2,7 @@ import type { DBInstance } from '@aws-sdk/client-rds';
 import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { ceilingMiB, reserveBytes } from '../rds/wal-ceiling';
+import { ceilingFor } from '../settings/setting-fields';
 
 const code = 'storage-headroom';
 const GIB = 1024 ** 3;
@@ -134,7 +135,8 @@ const gib = (bytes: number): number => Math.floor((bytes / GIB) * 10) / 10;
 /** RDS grows a volume by a tenth at least, and then not again for six hours. */
 function grow(id: string, { AllocatedStorage = 0, MaxAllocatedStorage }: DBInstance, neededBytes: number): string {
   const size = Math.max(Math.ceil(neededBytes / GIB), Math.ceil(AllocatedStorage * 1.1));
+  const least = ceilingFor(0, size);
   const ceiling =
-    MaxAllocatedStorage !== undefined && MaxAllocatedStorage < size ? ` --max-allocated-storage ${size}` : '';
+    MaxAllocatedStorage !== undefined && MaxAllocatedStorage < least ? ` --max-allocated-storage ${least}` : '';
   return `aws rds modify-db-instance --db-instance-identifier ${id} --allocated-storage ${size}${ceiling} --apply-immediately`;
 }

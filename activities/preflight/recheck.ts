@@ -4,7 +4,7 @@ import type { Plan } from '../../plan/plan';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { type EachDatabase, oneByOne } from '../each-database';
 import { type Access, accessTo, withSession } from '../postgres/session';
-import { parameterGroupOf, requireInstance } from '../rds/find-instance';
+import { type ParameterGroup, parameterGroupOf, requireInstance } from '../rds/find-instance';
 import { checkDatabaseList, listDatabases } from './check-database-list';
 import { serverLacks } from './check-privileges';
 import { Denials } from './denials';
@@ -38,7 +38,7 @@ export async function recheck(
   // What the preflight let Keyshift set is set by now, and a database that came since is not migrated.
   const plan: Plan = { ...ref.plan, databases: [...databases], replicaIdentity: 'require' };
   const [onSource, onTarget, around] = await Promise.all([
-    lookAgain(source, plan, parameterGroupOf(instance).name),
+    lookAgain(source, plan, parameterGroupOf(instance)),
     collationsOf(target, databases, each),
     lookAround(aws, ref, instance),
   ]);
@@ -52,7 +52,7 @@ async function lookAround(aws: Aws, ref: MigrationRef, source: DBInstance): Prom
   return again([...checks, ...storage, await checkPermissions(aws, ref, source, denials.found)]);
 }
 
-async function lookAgain(access: Access, plan: Plan, parameterGroup: string): Promise<Check[]> {
+async function lookAgain(access: Access, plan: Plan, parameterGroup: ParameterGroup): Promise<Check[]> {
   return withSession(access, { step: 'go-no-go', database: 'postgres', readOnly: true }, async (session) => {
     const list = await listDatabases(session);
     const sight = await sightOf(session, access, plan, parameterGroup, list);

@@ -6,6 +6,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { type Access, accessTo } from '../postgres/session';
 import { endpointOf, findInstance, parameterGroupOf } from '../rds/find-instance';
+import { isUp } from '../rds/instance-status';
 import { ceilingMiB } from '../rds/wal-ceiling';
 import { Denials } from './denials';
 import { checkNames, checkQuota } from './look-at-account';
@@ -49,7 +50,7 @@ export async function runPreflight(deps: Dependencies, ref: PreflightInput): Pro
     each('rds:DescribeAccountAttributes', () => checkQuota(aws, plan, source)),
   ]);
   checks.push(...account.flat());
-  if (source.DBInstanceStatus !== 'available') return { checks: [...checks, await permissions(source)] };
+  if (!isUp(source)) return { checks: [...checks, await permissions(source)] };
   const { freeBytes, ...around } = await lookAtAws(aws, ref, source, denials);
   const traffic = await each('ssm:GetParameter', () => checkTraffic(deps, ref, endpointOf(source)));
   const fences = await each('ec2:DescribeSecurityGroups', () => checkOtherFences(deps, ref));
@@ -59,7 +60,7 @@ export async function runPreflight(deps: Dependencies, ref: PreflightInput): Pro
   if ('check' in access) return { checks: [...checks, access.check, await permissions(source)] };
   // The ceiling on WAL that the disk has room for is the one that will be in force.
   const guard = { ...plan.guard, maxSlotWalKeepMiB: ceilingMiB(plan, source, freeBytes) };
-  const parameterGroup = parameterGroupOf(source).name;
+  const parameterGroup = parameterGroupOf(source);
   const { checks: found, ...seen } = await checkDatabases(access, { ...plan, guard }, parameterGroup, ref.all === true);
   const wal = { walBytesPerSecond: walBytesPerSecondOf(found), hours: expectedHours(seen.sizeBytes) };
   checks.push(
@@ -74,7 +75,7 @@ export async function runPreflight(deps: Dependencies, ref: PreflightInput): Pro
     resourceId: source.DbiResourceId ?? '',
     engineVersion: source.EngineVersion ?? '',
     ...endpointOf(source),
-    parameterGroup,
+    parameterGroup: parameterGroup.name,
     encrypted: source.StorageEncrypted ?? false,
     ...(source.KmsKeyId ? { kmsKeyId: source.KmsKeyId } : {}),
     masterUser: access.credentials.username,

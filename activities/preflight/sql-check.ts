@@ -1,3 +1,4 @@
+import type { ParameterGroup } from '../rds/find-instance';
 import { DatabaseError } from 'pg';
 import type { Check, CheckCode } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
@@ -13,6 +14,8 @@ export interface Sight {
   readonly username: string;
   /** DB parameter group of the source. */
   readonly parameterGroup: string;
+  /** Values of it wait for a reboot, so that others are in force. */
+  readonly groupPending?: boolean;
   /** Databases that the migration replicates. */
   readonly databases: readonly string[];
   /** Sum of their sizes. */
@@ -20,6 +23,15 @@ export interface Sight {
   /** `server_version_num`, such as 160014. */
   readonly version: number;
 }
+
+/** The parameter group of the source, as far as its sight tells. */
+export const groupOf = ({
+  parameterGroup,
+  groupPending,
+}: Pick<Sight, 'parameterGroup' | 'groupPending'>): ParameterGroup => ({
+  name: parameterGroup,
+  applyStatus: groupPending ? 'pending-reboot' : 'in-sync',
+});
 
 /** A row that a check found, and where. */
 export type In<Row> = Row & { readonly database: string };

@@ -8,15 +8,8 @@ import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../depend
 import { accessTo, withSession } from '../postgres/session';
 import { findInstance, parameterGroupOf, requireInstance } from '../rds/find-instance';
 import { isOurs, requireOurs } from '../rds/ownership';
-import {
-  copyParameters,
-  findGroup,
-  groupShows,
-  setParameters,
-  useGroup,
-  waitForGroup,
-} from '../rds/prepare-parameters';
-import { rebootIntoGroup } from '../rds/reboot-source';
+import { copyParameters, findGroup, groupShows, setParameters } from '../rds/prepare-parameters';
+import { bringGroupIntoForce } from '../rds/reboot-into-group';
 import { deleteGroup } from '../rds/restore-parameters';
 import { foreignSubscriptions } from './subscriptions';
 
@@ -106,10 +99,7 @@ export async function endQuarantine(deps: Dependencies, ref: MigrationRef): Prom
   const aws = awsOf(deps, ref);
   const { instance } = ref.plan.target;
   const wanted = parameterGroupOf(await requireInstance(aws, ref.plan.source.instance)).name;
-  const found = parameterGroupOf(await requireInstance(aws, instance));
-  if (found.name === quarantineGroupName(ref.id)) await useGroup(aws, instance, wanted);
-  await waitForGroup(aws, instance, wanted);
-  await rebootIntoGroup(aws, instance);
+  await bringGroupIntoForce(aws, instance, wanted);
   await deleteQuarantineGroup(deps, ref);
   return { parameterGroup: wanted };
 }

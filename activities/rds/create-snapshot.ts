@@ -4,6 +4,7 @@ import { isAwsError } from '../classify-error';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { findSnapshot, waitForSnapshot } from './find-snapshot';
 import { requireOurs } from './ownership';
+import { callAtRest } from './wait-for-instance';
 
 export const sourceSnapshotName = (migration: string): string => awsName(migration, 'source');
 
@@ -18,15 +19,13 @@ export async function createSnapshot(
   if (existing) {
     requireOurs(`DB snapshot ${snapshot}`, existing.TagList, ref.id);
   } else {
-    await request(() =>
-      aws.rds.send(
-        new CreateDBSnapshotCommand({
-          DBInstanceIdentifier: ref.plan.source.instance,
-          DBSnapshotIdentifier: snapshot,
-          Tags: ourTags(ref.id, 'snapshot'),
-        }),
-      ),
-    );
+    const { instance } = ref.plan.source;
+    const create = new CreateDBSnapshotCommand({
+      DBInstanceIdentifier: instance,
+      DBSnapshotIdentifier: snapshot,
+      Tags: ourTags(ref.id, 'snapshot'),
+    });
+    await request(() => callAtRest(aws, instance, () => aws.rds.send(create)));
   }
   const done = await waitForSnapshot(aws, snapshot);
   return { snapshot, sizeGiB: done.AllocatedStorage ?? 0 };

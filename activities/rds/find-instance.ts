@@ -34,7 +34,13 @@ export function endpointOf(instance: DBInstance): Endpoint {
 }
 
 /** The parameter group of an instance and whether what it says is in force. */
-export function parameterGroupOf(instance: DBInstance): { name: string; applyStatus: string } {
+export interface ParameterGroup {
+  readonly name: string;
+  /** `in-sync`, `applying`, `pending-reboot`... */
+  readonly applyStatus: string;
+}
+
+export function parameterGroupOf(instance: DBInstance): ParameterGroup {
   const group = instance.DBParameterGroups?.[0];
   return { name: group?.DBParameterGroupName ?? '', applyStatus: group?.ParameterApplyStatus ?? '' };
 }

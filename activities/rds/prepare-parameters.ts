@@ -3,7 +3,6 @@ import {
   type DBInstance,
   DescribeDBParameterGroupsCommand,
   ListTagsForResourceCommand,
-  ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
   paginateDescribeDBParameters,
   type Parameter,
@@ -17,10 +16,10 @@ import { claimInstance } from '../postgres/claim';
 import { databasesOf } from '../postgres/left-out';
 import { accessTo, queryOne, withSession } from '../postgres/session';
 import { isDefaultGroup } from './default-group';
-import { parameterGroupOf, requireInstance } from './find-instance';
+import { type ParameterGroup, parameterGroupOf, requireInstance } from './find-instance';
 import { readFreeStorage } from './metrics';
 import { isOurs, requireOurs } from './ownership';
-import { waitForAvailable } from './wait-for-instance';
+import { useGroup, waitForGroup } from './use-group';
 import { ceilingMiB } from './wal-ceiling';
 
 /** RDS takes at most 20 parameters in one call of ModifyDBParameterGroup. */
@@ -53,7 +52,7 @@ export async function prepareParameters(deps: Dependencies, ref: MigrationRef): 
   await claimInstance(await accessTo(deps, ref, 'source'), ref.id, ref.plan.source.instance);
   const current = parameterGroupOf(source);
   const found = await readSource(deps, ref);
-  if (current.name !== name && keepsGroup(current.name, found)) {
+  if (current.name !== name && keepsGroup(current, found)) {
     return { previousGroup: current.name, rebootNeeded: false };
   }
   // On a second run the source already has our group; the one before it is noted on the group itself.
@@ -127,10 +126,10 @@ export interface Decoding {
 
 /**
  * Whether the source keeps the group that it has: it decodes logically already, with a ceiling of its own. A default group does
- * neither: what is in force comes from a group that the source had before, and the target would not get it.
+ * neither, and one that waits for a reboot may not: what is in force comes from a group that the source had before, and the target would not get it.
  */
-export const keepsGroup = (group: string, { walLevel, ceiling }: Decoding): boolean =>
-  walLevel === 'logical' && ceiling && !isDefaultGroup(group);
+export const keepsGroup = ({ name, applyStatus }: ParameterGroup, { walLevel, ceiling }: Decoding): boolean =>
+  walLevel === 'logical' && ceiling && !isDefaultGroup(name) && applyStatus !== 'pending-reboot';
 
 interface SourceNow extends Decoding {
   readonly capacity: Capacity;
@@ -251,23 +250,4 @@ export async function setParameters(aws: Aws, group: string, parameters: Paramet
       aws.rds.send(new ModifyDBParameterGroupCommand({ DBParameterGroupName: group, Parameters })),
     );
   }
-}
-
-/** Associates a parameter group, which may have been made a moment ago, with an instance; static parameters then wait for a reboot. */
-export async function useGroup(aws: Aws, instance: string, group: string): Promise<void> {
-  const command = { DBInstanceIdentifier: instance, DBParameterGroupName: group, ApplyImmediately: true };
-  await onceShown(`DB parameter group ${group}`, () => aws.rds.send(new ModifyDBInstanceCommand(command)));
-}
-
-/** Waits until the association is made; `settled` is what the instance then says of it. */
-export async function waitForGroup(
-  aws: Aws,
-  instance: string,
-  group: string,
-): Promise<{ settled: string; instance: DBInstance }> {
-  const found = await waitForAvailable(aws, instance, (candidate) => {
-    const { name, applyStatus } = parameterGroupOf(candidate);
-    return name === group && applyStatus !== 'applying';
-  });
-  return { settled: parameterGroupOf(found).applyStatus, instance: found };
 }

@@ -9,7 +9,7 @@ import { answerInTime, fateOf, once, SIGNED_REQUEST_LIVES_MS } from '../one-requ
 import { decide } from '../traffic/decide';
 import { type Deciding, SWITCH_UNCONFIRMED, SwitchRefused } from '../traffic/traffic-switch';
 import { type Names, readNames, withNames } from './present-names';
-import { throwIfFailed } from './wait-for-instance';
+import { isUp, throwIfFailed } from './instance-status';
 
 /** One of the two renamings. */
 export interface Renaming {
@@ -111,7 +111,7 @@ async function untilTaken(deps: Dependencies, ref: MigrationRef, mayAct: () => P
     const names = await readNames(aws, ref);
     const [gone, comes] = [names[first.side], names[second.side]];
     for (const one of [gone, comes]) if (one) throwIfFailed(one);
-    if (comes?.DBInstanceIdentifier === second.to && isAtRest(comes)) return;
+    if (comes?.DBInstanceIdentifier === second.to && isRenamed(comes)) return;
     if (gone && comes) seenAt = Date.now();
     else if (Date.now() - seenAt > REFUSED_FOR_MS) {
       throw new Error(
@@ -136,8 +136,9 @@ async function untilTaken(deps: Dependencies, ref: MigrationRef, mayAct: () => P
   }
 }
 
-const isAtRest = ({ DBInstanceStatus, PendingModifiedValues }: DBInstance): boolean =>
-  DBInstanceStatus === 'available' && PendingModifiedValues?.DBInstanceIdentifier === undefined;
+/** The renaming is over: sessions can come, whatever RDS does besides. */
+const isRenamed = (found: DBInstance): boolean =>
+  isUp(found) && found.PendingModifiedValues?.DBInstanceIdentifier === undefined;
 
 /**
  * RDS reboots the instance at once.

@@ -5,7 +5,8 @@ import { releaseInstance } from '../postgres/claim';
 import { accessTo, queryRows, withSession } from '../postgres/session';
 import { findInstance, parameterGroupOf } from './find-instance';
 import { isTheSource } from './ownership';
-import { findOurGroup, useGroup, waitForGroup } from './prepare-parameters';
+import { findOurGroup } from './prepare-parameters';
+import { useGroup, waitForGroup } from './use-group';
 
 export interface RestoreParametersInput extends MigrationRef {
   readonly previousGroup: string;

@@ -14,7 +14,9 @@ import { endpointOf, findInstance, parameterGroupOf, requireInstance } from './f
 import { operatorTags, type RestoreInput, sameFields } from '../settings/setting-fields';
 import { wantedTarget } from '../settings/wanted-instance';
 import { requireOurs } from './ownership';
-import { waitForAvailable } from './wait-for-instance';
+import { rebootIntoGroup } from './reboot-into-group';
+import { requireInForce } from './require-in-force';
+import { waitUntilUp } from './wait-for-instance';
 
 export interface RestoreTargetInput extends MigrationRef {
   readonly kmsKeyArn: string;
@@ -30,9 +32,14 @@ export interface TargetFacts {
   readonly parameterGroup: string;
   /** `parameterGroup` is the one of the quarantine: the target has to get its own, by a reboot. */
   readonly quarantined?: boolean;
+  /** RDS left the group `pending-reboot`, so the target started without it and was rebooted. */
+  readonly rebooted?: boolean;
 }
 
-/** Restores the encrypted snapshot into the target, with the settings of the source, and waits until it's available. */
+/**
+ * Restores the encrypted snapshot into the target, with the settings of the source, and waits until it serves, with its parameter group in force: RDS
+ * leaves that to a reboot now and then (https://github.com/aws-controllers-k8s/community/issues/1949: 3 of 10).
+ */
 export async function restoreTarget(deps: Dependencies, input: RestoreTargetInput): Promise<TargetFacts> {
   const aws = awsOf(deps, input);
   const { instance } = input.plan.target;
@@ -51,13 +58,19 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
       if (!isAwsError(error, 'DBInstanceAlreadyExists')) throw error;
     }
   }
-  const target = await waitForAvailable(aws, instance, (found) => parameterGroupOf(found).applyStatus !== 'applying');
+  const target = await waitUntilUp(aws, instance, {
+    settled: (found) => parameterGroupOf(found).applyStatus !== 'applying',
+    created: !existing,
+  });
+  const rebooted = await rebootIntoGroup(aws, instance);
   if (!target.StorageEncrypted || target.KmsKeyId !== input.kmsKeyArn) {
     throw finalFailure(
       'ResourceFailed',
       `DB instance ${instance} is not encrypted under ${input.kmsKeyArn} (found: ${target.StorageEncrypted ? target.KmsKeyId : 'not encrypted'}). Delete it and send retry.`,
     );
   }
+  const quarantined = parameterGroupOf(target).name === quarantineGroupName(input.id);
+  await requireInForce(deps, input, { quarantined });
   return {
     instance,
     resourceId: target.DbiResourceId ?? '',
@@ -65,7 +78,8 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
     ...endpointOf(target),
     kmsKeyArn: target.KmsKeyId,
     parameterGroup: parameterGroupOf(target).name,
-    quarantined: parameterGroupOf(target).name === quarantineGroupName(input.id),
+    quarantined,
+    ...(rebooted ? { rebooted } : {}),
   };
 }
 

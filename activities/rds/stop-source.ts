@@ -6,7 +6,7 @@ import { stopReceiving } from '../postgres/stop-receiving';
 import { waitUntil } from '../wait';
 import { findInstance, requireInstance } from './find-instance';
 import { requireSame } from './require-same';
-import { throwIfFailed } from './wait-for-instance';
+import { describeStatus, isUp, statusOf, takesCalls, throwIfFailed } from './instance-status';
 
 const NEITHER = 'Keyshift neither stops nor starts it.';
 
@@ -30,9 +30,8 @@ export async function stopSource(deps: Dependencies, input: StopSourceInput): Pr
     const found = await requireInstance(aws, instance);
     requireSame(found, input.resourceId, NEITHER);
     throwIfFailed(found);
-    const { DBInstanceStatus: status } = found;
-    if (status === 'stopped') return { done: undefined };
-    if (status !== 'available') return { waitingFor: `${instance}: ${status}` };
+    if (statusOf(found) === 'stopped') return { done: undefined };
+    if (!takesCalls(found)) return { waitingFor: describeStatus(found) };
     const [why] = neverStops(found);
     if (why !== undefined) {
       throw finalFailure(
@@ -58,9 +57,8 @@ export async function startSource(deps: Dependencies, input: StopSourceInput): P
     if (!found || found.DBInstanceStatus === 'deleting') return { done: undefined };
     requireSame(found, input.resourceId, NEITHER);
     throwIfFailed(found);
-    const { DBInstanceStatus: status } = found;
-    if (status === 'available') return { done: undefined };
-    if (status !== 'stopped') return { waitingFor: `${instance}: ${status}` };
+    if (isUp(found)) return { done: undefined };
+    if (statusOf(found) !== 'stopped') return { waitingFor: describeStatus(found) };
     const start = () => aws.rds.send(new StartDBInstanceCommand({ DBInstanceIdentifier: instance }));
     return { waitingFor: `${instance}: ${(await refusal(start)) ?? 'starting'}` };
   });

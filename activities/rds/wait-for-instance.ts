@@ -1,62 +1,93 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
+import { isAwsError } from '../classify-error';
 import type { Aws } from '../dependencies';
 import { NotShownYet } from '../not-shown-yet';
-import { waitUntil } from '../wait';
+import { type Look, type Patience, waitUntil } from '../wait';
 import { findInstance } from './find-instance';
+import { describeStatus, isUp, takesCalls, throwIfFailed } from './instance-status';
 
 /**
- * States from which an instance doesn't come back by itself.
- * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html#Overview.DBInstance.Status
+ * How long RDS may go on showing an instance as it was before a call, in milliseconds: no first look sooner. Then so many looks, a third of
+ * that apart, have to agree. The numbers are those of Terraform's provider, whose authors learned them on AWS.
+ * @see https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/rds/instance.go (waitDBInstanceAvailable)
  */
-const FAILED_STATES = new Set([
-  'failed',
-  'incompatible-network',
-  'incompatible-option-group',
-  'incompatible-parameters',
-  'incompatible-restore',
-  'inaccessible-encryption-credentials',
-  'inaccessible-encryption-credentials-recoverable',
-  'restore-error',
-  'insufficient-capacity',
-]);
+const SHOWS_AFTER_MS = 30_000;
+const LOOKS_IN_A_ROW = 3;
+
+const showsAfterMs = ({ rdsShowsAfterMs = SHOWS_AFTER_MS }: Aws): number => rdsShowsAfterMs;
+
+/** The patience that a wait after a call of ours needs; without one, the looks in a row alone. */
+const patienceOf = (aws: Aws, afterCall: boolean): Patience => ({
+  ...(afterCall ? { firstLookAfterMs: showsAfterMs(aws) } : {}),
+  looksInARow: LOOKS_IN_A_ROW,
+  betweenMs: showsAfterMs(aws) / LOOKS_IN_A_ROW,
+});
+
+export interface WaitForUp {
+  /** What has to hold besides. */
+  readonly settled?: (found: DBInstance) => boolean;
+  /** We have asked RDS for a change right before. */
+  readonly afterCall?: boolean;
+  /** We have asked RDS for the instance right before: that it isn't there yet means nothing. */
+  readonly created?: boolean;
+}
 
 /**
- * Waits until the instance is `available`, nothing is pending that was asked for at once, and `settled` holds. RDS is
- * eventually consistent: right after a modify it can still say `available`, so the pending values must be gone too, and one that was asked for a moment
- * ago may not be there yet.
+ * Waits until the instance serves sessions, nothing is pending that was asked for at once, and `settled` holds, in several looks in a row. RDS is
+ * eventually consistent: right after a call an instance can still be shown as before it.
  * @throws ApplicationFailure ResourceGone, or ResourceFailed with the state and where to read why
  */
-export function waitForAvailable(
+export function waitUntilUp(aws: Aws, instance: string, wait: WaitForUp = {}): Promise<DBInstance> {
+  const { settled = () => true, afterCall = false, created = false } = wait;
+  const lag = new NotShownYet();
+  return waitUntil(
+    async () => {
+      const found = await findInstance(aws, instance);
+      if (!found && created && lag.mayPass()) return { waitingFor: `${instance} to show` };
+      if (!found) throw gone(instance);
+      throwIfFailed(found);
+      const pending = Object.keys(found.PendingModifiedValues ?? {}).length > 0;
+      if (isUp(found) && !pending && settled(found)) return { done: found };
+      return { waitingFor: `${describeStatus(found)}${pending ? ', modifications pending' : ''}` };
+    },
+    patienceOf(aws, afterCall || created),
+  );
+}
+
+/**
+ * Sends a call that RDS takes only of an instance at rest, and waits for that before: hours, where RDS backs it up. A refusal for the state alone is no
+ * failure: somebody was faster, or RDS shows an older state.
+ * @param isDone asked before each attempt: what the call is for holds already
+ * @returns the instance as it was right before, or as it was found done
+ * @throws ApplicationFailure ResourceGone or ResourceFailed; what RDS answers for good
+ */
+export function callAtRest(
   aws: Aws,
   instance: string,
-  settled: (found: DBInstance) => boolean = () => true,
-): Promise<DBInstance> {
-  const lag = new NotShownYet();
-  return waitUntil(async () => {
+  send: () => Promise<unknown>,
+  isDone: (found: DBInstance) => boolean = () => false,
+): Promise<{ readonly found: DBInstance; readonly sent: boolean }> {
+  return waitUntil(async (): Promise<Look<{ found: DBInstance; sent: boolean }>> => {
     const found = await findInstance(aws, instance);
-    if (!found) {
-      if (lag.mayPass()) return { waitingFor: `${instance} to show` };
-      throw finalFailure('ResourceGone', `DB instance ${instance} does not exist any more.`);
-    }
-    lag.shown();
-    const status = found.DBInstanceStatus ?? 'unknown';
+    if (!found) throw gone(instance);
     throwIfFailed(found);
-    const pending = Object.keys(found.PendingModifiedValues ?? {}).length > 0;
-    if (status === 'available' && !pending && settled(found)) return { done: found };
-    return { waitingFor: `${instance}: ${status}${pending ? ', modifications pending' : ''}` };
+    if (isDone(found)) return { done: { found, sent: false } };
+    if (!takesCalls(found)) return { waitingFor: describeStatus(found) };
+    try {
+      await send();
+    } catch (error) {
+      if (!isNotNow(error)) throw error;
+      return { waitingFor: `${describeStatus(found)} (${error.message})` };
+    }
+    return { done: { found, sent: true } };
   });
 }
 
-/** @throws ApplicationFailure ResourceFailed for an instance that does not come back by itself */
-export function throwIfFailed({
-  DBInstanceIdentifier: instance,
-  DBInstanceStatus: status = 'unknown',
-}: DBInstance): void {
-  if (!FAILED_STATES.has(status)) return;
-  throw finalFailure(
-    'ResourceFailed',
-    `DB instance ${instance} is in state ${status} and does not leave it by itself. Why: aws rds describe-events --source-type db-instance --source-identifier ${instance}`,
-    { status },
-  );
-}
+/** RDS refuses the call now, and takes it later. The second is how it says that an earlier change of the volume is still under way. */
+const isNotNow = (error: unknown): error is Error =>
+  isAwsError(error, 'InvalidDBInstanceState') ||
+  (isAwsError(error, 'InvalidParameterCombination') &&
+    /previous storage change is being optimized/.test((error as Error).message));
+
+const gone = (instance: string) => finalFailure('ResourceGone', `DB instance ${instance} does not exist any more.`);

@@ -4,9 +4,10 @@ import type { InstanceComparison } from '../../plan/report';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { accessTo } from '../postgres/session';
-import { findInstance, requireInstance } from '../rds/find-instance';
+import { findInstance, parameterGroupOf, requireInstance } from '../rds/find-instance';
 import { requireOurs } from '../rds/ownership';
-import { waitForAvailable } from '../rds/wait-for-instance';
+import { bringGroupIntoForce } from '../rds/reboot-into-group';
+import { callAtRest, waitUntilUp } from '../rds/wait-for-instance';
 import { applyTo } from '../settings/apply-settings';
 import { compareInstances } from '../settings/compare-instances';
 import { linesOf, settingsDiffer } from '../settings/compare-settings';
@@ -47,8 +48,9 @@ async function createReplica(
   const existing = await findInstance(aws, name);
   if (existing) requireOurs(`DB instance ${name}`, existing.TagList, ref.id);
   else await request(aws, ref, { like, name });
-  await waitForAvailable(aws, name);
+  await waitUntilUp(aws, name, { created: !existing });
   const wanted = wantedReplica(like);
+  await bringGroupIntoForce(aws, name, parameterGroupOf(wanted.instance).name);
   await applyTo(aws, ref, 'replica', name, wanted);
   await waitForReplay(deps, aws, ref, name);
   const likeId = like.DBInstanceIdentifier ?? '';
@@ -58,18 +60,19 @@ async function createReplica(
 
 async function request(aws: Aws, ref: MigrationRef, { like, name }: PlannedReplica): Promise<void> {
   const target = await requireInstance(aws, ref.plan.target.instance);
-  const settings = Object.assign({}, ...sameFields().map(([, field]) => field.replica?.(like) ?? {})) as ReplicaInput;
+  const wanted = wantedReplica(like).instance;
+  const settings = Object.assign({}, ...sameFields().map(([, field]) => field.replica?.(wanted) ?? {})) as ReplicaInput;
   // RDS refuses the group for a replica beside its primary (DBSubnetGroupNotAllowedFault).
   if (settings.DBSubnetGroupName === target.DBSubnetGroup?.DBSubnetGroupName) delete settings.DBSubnetGroupName;
+  const create = new CreateDBInstanceReadReplicaCommand({
+    ...settings,
+    DBInstanceIdentifier: name,
+    SourceDBInstanceIdentifier: ref.plan.target.instance,
+    Tags: [...operatorTags(like), ...ourTags(ref.id, 'replica')],
+  });
   try {
-    await aws.rds.send(
-      new CreateDBInstanceReadReplicaCommand({
-        ...settings,
-        DBInstanceIdentifier: name,
-        SourceDBInstanceIdentifier: ref.plan.target.instance,
-        Tags: [...operatorTags(like), ...ourTags(ref.id, 'replica')],
-      }),
-    );
+    // RDS makes one only of a primary at rest, one after the other.
+    await callAtRest(aws, ref.plan.target.instance, () => aws.rds.send(create));
   } catch (error) {
     if (!isAwsError(error, 'DBInstanceAlreadyExists')) throw error;
   }

@@ -3,6 +3,7 @@ import { foreignSessions } from '../cutover/fence';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { accessTo, withSession } from '../postgres/session';
 import { endpointOf, findInstance } from '../rds/find-instance';
+import { describeStatus, isUp } from '../rds/instance-status';
 import { type PlannedReplica, planReplicas } from './planned-replicas';
 import { accessToReplica, replicaLagBytes } from './replica-lag';
 
@@ -34,7 +35,7 @@ async function lookAtReplica(
       red: `read replica ${name} is missing, for ${old} on the source: aws rds create-db-instance-read-replica --db-instance-identifier ${name} --source-db-instance-identifier ${ref.plan.target.instance} --db-instance-class ${like.DBInstanceClass ?? ''}`,
     };
   }
-  if (found.DBInstanceStatus !== 'available') return { red: `read replica ${name} is ${found.DBInstanceStatus}` };
+  if (!isUp(found)) return { red: `read replica ${describeStatus(found)}` };
   const bytes = await replicaLagBytes(await accessTo(deps, ref, 'target'), found);
   if (bytes > ref.plan.cutover.maxLagBytes) return { red: `read replica ${name} is ${bytes} bytes behind the target` };
   const address = ({ address: host, port }: { address: string; port: number }) => `${host}:${port}`;

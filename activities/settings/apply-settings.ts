@@ -9,7 +9,7 @@ import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { requireInstance } from '../rds/find-instance';
 import { requireOurs } from '../rds/ownership';
-import { waitForAvailable } from '../rds/wait-for-instance';
+import { callAtRest, waitUntilUp } from '../rds/wait-for-instance';
 import { compareSettings } from './compare-settings';
 import { differingFields, type Kind, modification } from './differing-fields';
 import { differenceOf } from './sets';
@@ -33,21 +33,24 @@ export async function applySettings(deps: Dependencies, ref: MigrationRef): Prom
 
 /** Makes an instance of ours as it is wanted, as far as RDS lets it be changed under way. */
 export async function applyTo(aws: Aws, ref: MigrationRef, kind: Kind, id: string, wanted: Wanted): Promise<void> {
-  const found = await waitForAvailable(aws, id, isSettled);
+  const found = await waitUntilUp(aws, id, { settled: isSettled });
   requireOurs(`DB instance ${id}`, found.TagList, ref.id);
   await addRoles(aws, id, wanted.instance, found);
   await addTags(aws, wanted.instance, found);
-  const input = modification(changeable(kind, wanted, found), wanted, found);
-  if (Object.keys(input).length > 0) {
-    await aws.rds.send(new ModifyDBInstanceCommand({ ...input, DBInstanceIdentifier: id, ApplyImmediately: true }));
+  const fields = changeable(kind, wanted, found);
+  if (fields.length > 0) {
+    await callAtRest(aws, id, () => {
+      const input = { ...modification(fields, wanted, found), DBInstanceIdentifier: id, ApplyImmediately: true };
+      return aws.rds.send(new ModifyDBInstanceCommand(input));
+    });
   }
   const askedAt = Date.now();
   // RDS says `available`, with nothing pending, before some changes show.
-  await waitForAvailable(
-    aws,
-    id,
-    (now) => isSettled(now) && (changeable(kind, wanted, now).length === 0 || Date.now() - askedAt > SHOWN_WITHIN_MS),
-  );
+  await waitUntilUp(aws, id, {
+    settled: (now) =>
+      isSettled(now) && (changeable(kind, wanted, now).length === 0 || Date.now() - askedAt > SHOWN_WITHIN_MS),
+    afterCall: fields.length > 0,
+  });
 }
 
 const changeable = (kind: Kind, wanted: Wanted, found: DBInstance) =>
@@ -67,7 +70,9 @@ async function addRoles(aws: Aws, id: string, wanted: DBInstance, found: DBInsta
   for (const role of differenceOf(roleNames(wanted), roleNames(found))) {
     const [FeatureName, RoleArn] = role.split(' ');
     try {
-      await aws.rds.send(new AddRoleToDBInstanceCommand({ DBInstanceIdentifier: id, FeatureName, RoleArn }));
+      await callAtRest(aws, id, () =>
+        aws.rds.send(new AddRoleToDBInstanceCommand({ DBInstanceIdentifier: id, FeatureName, RoleArn })),
+      );
     } catch (error) {
       // Another role has the feature: the comparison says so.
       if (!isAwsError(error, 'DBInstanceRoleAlreadyExists')) throw error;

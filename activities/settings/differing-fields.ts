@@ -34,10 +34,11 @@ export function comparedFields(kind: Kind, { free }: Wanted): [FieldName, SameFi
   );
 }
 
-/** Fields that have to be equal and are not. */
+/** Fields that have to be equal and are not, nor do as they are. */
 export function differingFields(kind: Kind, wanted: Wanted, found: DBInstance): [FieldName, SameField][] {
   return comparedFields(kind, wanted).filter(
-    ([name]) => !isEqual(settingOf(name, wanted.instance), settingOf(name, found)),
+    ([name, { suffices }]) =>
+      !isEqual(settingOf(name, wanted.instance), settingOf(name, found)) && !suffices?.(wanted.instance, found),
   );
 }
 

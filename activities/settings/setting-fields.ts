@@ -34,6 +34,8 @@ export interface SameField {
   readonly replica?: (wanted: DBInstance) => ReplicaInput;
   /** How it is changed. Settings that RDS takes only together name the same parameters. */
   readonly modify?: (wanted: DBInstance, found: DBInstance) => ModifyInput;
+  /** Whether a value that is not equal does all the same: RDS changes it by itself, or doesn't take the wanted one. */
+  readonly suffices?: (wanted: DBInstance, found: DBInstance) => boolean;
   /** Changing it restarts the instance or moves it: only an operator does. */
   readonly byHand?: true;
   /** Set where a replica of the same settings may differ. */
@@ -66,8 +68,14 @@ const storage = (wanted: DBInstance) => ({
   AllocatedStorage: wanted.AllocatedStorage,
   ...performance(wanted),
 });
-const ofStorage = (of?: SameField['of']) =>
-  same({ restore: storage, replica: storage, modify: storage, ...(of ? { of } : {}) });
+const ofStorage = (of?: SameField['of'], suffices?: SameField['suffices']) =>
+  same({
+    restore: storage,
+    replica: storage,
+    modify: storage,
+    ...(of ? { of } : {}),
+    ...(suffices ? { suffices } : {}),
+  });
 
 const monitoring = ({ MonitoringInterval, MonitoringRoleArn }: DBInstance) => ({
   MonitoringInterval,
@@ -86,10 +94,20 @@ const insights = (wanted: DBInstance) => ({
 /** What a restore does not take. */
 const afterwards = (give: (wanted: DBInstance) => ReplicaInput & ModifyInput) => same({ replica: give, modify: give });
 
-/** A ceiling at the size itself is how storage autoscaling is turned off. */
-const ceiling = (wanted: DBInstance) => ({
-  MaxAllocatedStorage: wanted.MaxAllocatedStorage ?? wanted.AllocatedStorage,
-});
+/** RDS makes the volume larger by itself: source and target do so each at their own time. */
+const growsByItself = ({ MaxAllocatedStorage, AllocatedStorage = 0 }: DBInstance): boolean =>
+  (MaxAllocatedStorage ?? 0) > AllocatedStorage;
+
+/**
+ * The ceiling of storage autoscaling that RDS takes for an instance of this size: at least a tenth above it. One that has grown may show less.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
+ */
+export const ceilingFor = (maxGiB: number, allocatedGiB: number): number =>
+  Math.max(maxGiB, Math.ceil((allocatedGiB * 11) / 10));
+
+/** A ceiling at the size itself is how storage autoscaling is turned off; a new instance is not given one for that, RDS refuses it. */
+const ceilingOf = (wanted: DBInstance, { AllocatedStorage = 0 }: DBInstance): number =>
+  growsByItself(wanted) ? ceilingFor(wanted.MaxAllocatedStorage ?? 0, AllocatedStorage) : AllocatedStorage;
 
 const masterSecret = ({ MasterUserSecret }: DBInstance) =>
   MasterUserSecret ? { ManageMasterUserPassword: true, MasterUserSecretKmsKeyId: MasterUserSecret.KmsKeyId } : {};
@@ -170,11 +188,15 @@ export const SETTING_FIELDS = {
   }),
 
   StorageType: ofStorage(),
-  AllocatedStorage: ofStorage(),
+  AllocatedStorage: ofStorage(undefined, growsByItself),
   // Older volumes show 0 where there is nothing to say.
   Iops: ofStorage(({ Iops }) => Iops || undefined),
   StorageThroughput: ofStorage(({ StorageThroughput }) => StorageThroughput || undefined),
-  MaxAllocatedStorage: afterwards(ceiling),
+  MaxAllocatedStorage: same({
+    replica: (wanted) => (growsByItself(wanted) ? { MaxAllocatedStorage: ceilingOf(wanted, wanted) } : {}),
+    modify: (wanted, found) => ({ MaxAllocatedStorage: ceilingOf(wanted, found) }),
+    suffices: (wanted, found) => growsByItself(wanted) && found.MaxAllocatedStorage === ceilingOf(wanted, found),
+  }),
   DedicatedLogVolume: everywhere(({ DedicatedLogVolume }) => ({ DedicatedLogVolume })),
   AdditionalStorageVolumes: same({
     of: (instance) => volumes(instance)?.map((volume) => JSON.stringify(volume)),
@@ -230,7 +252,7 @@ export const SETTING_FIELDS = {
   DBParameterGroups: same({
     of: groupNames,
     restore: (wanted) => ({ DBParameterGroupName: groupNames(wanted)?.[0] }),
-    replica: (wanted) => ({ DBParameterGroupName: groupNames(wanted)?.[0] }),
+    // A replica begins with the group of its primary; RDS refuses to name another, so that comes afterwards, with a reboot.
     modify: (wanted) => ({ DBParameterGroupName: groupNames(wanted)?.[0] }),
     byHand: true,
   }),
@@ -270,7 +292,9 @@ export const SETTING_FIELDS = {
   ActivityStreamPolicyStatus: same(),
 
   BackupRetentionPeriod: same({
-    restore: ({ BackupRetentionPeriod }) => ({ BackupRetentionPeriod }),
+    // With automated backups RDS makes the first one right after the restore: for hours the instance is `backing-up`, takes no call, and WAL piles up on
+    // the source. So they begin with the step `settings`, once the target subscribes, at the cost of a restart that nobody notices there.
+    restore: () => ({ BackupRetentionPeriod: 0 }),
     modify: ({ BackupRetentionPeriod }) => ({ BackupRetentionPeriod }),
   }),
   PreferredBackupWindow: same({

@@ -1,6 +1,6 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import type { Plan } from '../../plan/plan';
-import type { FieldName } from './setting-fields';
+import { ceilingFor, type FieldName } from './setting-fields';
 
 /** How an instance shall be: the settings of another, with what the plan changes on the way. */
 export interface Wanted {
@@ -11,7 +11,7 @@ export interface Wanted {
 
 /** The target as it is wanted: like the source, but for what the plan asks for. */
 export function wantedTarget({ target }: Plan, source: DBInstance): Wanted {
-  const { MultiAZ, StorageType, AllocatedStorage = 0, Iops, StorageThroughput } = source;
+  const { MultiAZ, StorageType, AllocatedStorage = 0, MaxAllocatedStorage, Iops, StorageThroughput } = source;
   const resized = target.storageType !== undefined || target.allocatedStorage !== undefined;
   const instance: DBInstance = {
     ...source,
@@ -22,6 +22,10 @@ export function wantedTarget({ target }: Plan, source: DBInstance): Wanted {
     StorageType: target.storageType ?? StorageType,
     // The source may have grown beyond what the plan says.
     AllocatedStorage: Math.max(target.allocatedStorage ?? 0, AllocatedStorage),
+    MaxAllocatedStorage:
+      target.allocatedStorage === undefined || MaxAllocatedStorage === undefined
+        ? MaxAllocatedStorage
+        : ceilingFor(MaxAllocatedStorage, target.allocatedStorage),
     Iops: target.iops ?? (resized ? undefined : Iops),
     StorageThroughput: target.storageThroughput ?? (resized ? undefined : StorageThroughput),
     DeletionProtection: target.deletionProtection ?? source.DeletionProtection,

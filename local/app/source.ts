@@ -1,5 +1,10 @@
 import { CreateAliasCommand, CreateKeyCommand } from '@aws-sdk/client-kms';
-import { CreateDBInstanceCommand, DescribeDBInstancesCommand, type DBInstance } from '@aws-sdk/client-rds';
+import {
+  CreateDBInstanceCommand,
+  type CreateDBInstanceCommandInput,
+  type DBInstance,
+  DescribeDBInstancesCommand,
+} from '@aws-sdk/client-rds';
 import { CreateSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { randomBytes } from 'node:crypto';
@@ -16,6 +21,8 @@ const CREATE_MS = 120_000;
 export interface SampleOptions {
   readonly rows: number;
   readonly engineVersion?: string;
+  /** What the instance is created with besides. */
+  readonly more?: Partial<CreateDBInstanceCommandInput>;
   readonly report: Report;
 }
 
@@ -37,7 +44,7 @@ export async function createSample(aws: Aws, caBundle: string, { rows, ...option
 export async function createSource(
   aws: Aws,
   caBundle: string,
-  { engineVersion = '16', report }: Omit<SampleOptions, 'rows'>,
+  { engineVersion = '16', more = {}, report }: Omit<SampleOptions, 'rows'>,
 ): Promise<SampleSource> {
   const master: Login = { user: SAMPLE.masterUser, password: newPassword() };
   const app: Login = { user: APP_ROLE, password: newPassword() };
@@ -62,6 +69,7 @@ export async function createSource(
       StorageEncrypted: false,
       BackupRetentionPeriod: 7,
       Tags: [{ Key: 'team', Value: 'shop' }],
+      ...more,
     }),
   );
   for (const [name, login] of [

@@ -20,6 +20,13 @@ export const AWS_SECONDS = {
   registerTarget: 30,
   /** How long an instance still says `available` after a call that changes it (facts.md, section 4: eventually consistent). */
   becomeVisible: 10,
+  /** The first automated backup; of a large volume hours. */
+  firstBackup: 120,
+  /** Enhanced Monitoring, log exports and IAM authentication, each. */
+  configure: 30,
+  /** A volume that was changed, or that loads from its snapshot: "several hours", up to days. */
+  optimizeStorage: 300,
+  initializeStorage: 180,
   /** How long a parameter group needs to reach its instances. */
   applyParameters: 15,
 } as const;

@@ -6,6 +6,7 @@ import type { Places } from './places';
 import type { ProxyPool } from './rds/proxy-pool';
 import type { ServerPool } from './rds/server-pool';
 import type { Store } from './state';
+import type { Whims } from './whims';
 
 /** What every part of the stand-in works with. */
 export interface Context {
@@ -13,6 +14,7 @@ export interface Context {
   readonly places: Places;
   readonly clock: Clock;
   readonly faults: Faults;
+  readonly whims: Whims;
   readonly pids: PidLedger;
   readonly servers: ServerPool;
   readonly proxies: ProxyPool;

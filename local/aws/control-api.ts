@@ -4,9 +4,11 @@ import { faultRequest } from './faults';
 import { policyDocument } from './iam/policy';
 import { listEverything } from './listing';
 import { startInstanceOperation } from './rds/instance-jobs';
+import { SERVING } from './rds/instance-states';
 import { maintenanceAction } from './rds/model';
 import type { Answer } from './query-protocol';
 import type { InstanceSwitches } from './state';
+import { whimsRequest } from './whims';
 
 /** Where the region of an instance isn't given. */
 const DEFAULT_REGION = 'eu-central-1';
@@ -22,6 +24,7 @@ const switchesRequest = z.strictObject({
   seedLsnOffset: z.int().optional(),
   storageLoadSeconds: z.number().min(0).optional(),
   oldLogs: z.int().min(0).max(100).optional(),
+  groupLeftPending: z.boolean().optional(),
   /** By name; the whole set, so that `{}` takes them all away. */
   metrics: z.record(z.string(), z.number()).optional(),
   ballastBytes: z.int().min(0).optional(),
@@ -54,8 +57,9 @@ interface ControlReply {
  *     GET    health
  *     GET    listing                              everything that exists, sorted
  *     GET|POST|DELETE faults[?operation=]         see faults.ts
+ *     PATCH  whims                                what AWS may do and need not: see whims.ts
  *     GET|PATCH quotas                            {instances, manualSnapshots, parameterGroups, allocatedStorage}
- *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, storageLoadSeconds, oldLogs, metrics, ballastBytes, describes}; also before the instance exists
+ *     PATCH  instances/<id>[?region=]             {rdsTools, seedLsnOffset, storageLoadSeconds, oldLogs, groupLeftPending, metrics, ballastBytes, describes}; also before the instance exists
  *     PUT    instances/<id>/maintenance[?region=] {actions: [{action, description, autoAppliedAfter, forcedApply, currentApply}]}
  *     GET    proxies/<name>[?region=]             {led, waiting}: clients that have a target, and clients that wait for one
  *     PATCH  iam                                  {policy: an IAM policy or null for everything, enforce, caller: the access key whose calls are held against it, null for all}
@@ -64,7 +68,7 @@ interface ControlReply {
  *                                                 A fault `stall` of the operation `failover` keeps it away
  */
 export function controlApi(context: Context): (method: string, url: URL, body: string) => Promise<ControlReply> {
-  const { faults, proxies, servers, store } = context;
+  const { faults, proxies, servers, store, whims } = context;
 
   return async (method, url, body) => {
     const [what, id = '', verb] = url.pathname.split('/').slice(2).map(decodeURIComponent);
@@ -83,6 +87,8 @@ export function controlApi(context: Context): (method: string, url: URL, body: s
         case 'DELETE faults':
           faults.clear(url.searchParams.get('operation') ?? undefined);
           return ok({ ok: true });
+        case 'PATCH whims':
+          return ok(whims.set(whimsRequest.parse(input)));
         case 'GET quotas':
           return ok(store.quotas);
         case 'PATCH quotas':
@@ -96,7 +102,7 @@ export function controlApi(context: Context): (method: string, url: URL, body: s
           );
           store.changed();
           const instance = store.region(region).rds.instances[id];
-          if (instance?.status === 'available') servers.of(instance).reload();
+          if (instance && SERVING.includes(instance.status)) servers.of(instance).reload();
           return ok(switches);
         }
         case 'PUT instances/*/maintenance': {

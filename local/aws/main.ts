@@ -14,6 +14,7 @@ import { resumeEverything } from './resume';
 import { createAwsServer } from './server';
 import { assertAlone } from './single-instance';
 import { ACCOUNT_ID, Store } from './state';
+import { Whims } from './whims';
 
 const DEFAULT_REGION = 'eu-central-1';
 /** 1 would be AWS's own pace. */
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     log,
     clock,
     faults: new Faults(),
+    whims: new Whims(process.env['KEYSHIFT_LOCAL_NIGHTMARE']),
     servers,
     proxies: new ProxyPool(store, servers, clock, log),
     shutdown: shutdown.signal,

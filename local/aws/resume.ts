@@ -1,6 +1,7 @@
 import type { Context } from './context';
 import { resumeProxy } from './rds/proxy-operations';
 import { runInstanceOperation } from './rds/instance-jobs';
+import { SERVING } from './rds/instance-states';
 import type { InstanceRecord } from './rds/model';
 import { runSnapshotOperation } from './rds/snapshot-jobs';
 import { resumeChanges } from './route53/operations';
@@ -29,7 +30,7 @@ async function resumeServer({ log, pids, servers, store }: Context, instance: In
   if (instance.status === 'backing-up') instance.status = 'available';
   if (instance.parameterApplyStatus === 'applying') instance.parameterApplyStatus = 'pending-reboot';
   store.changed();
-  const shouldRun = ['available', 'modifying', 'renaming'].includes(instance.status);
+  const shouldRun = [...SERVING, 'modifying', 'renaming'].includes(instance.status);
   if (adopted || !shouldRun) return;
   try {
     await server.start();

@@ -21,6 +21,7 @@ import type { Answer } from './query-protocol';
 import type { CallNames } from './iam/resources';
 import type { Tag } from './rds/model';
 import { RDS_OPERATIONS } from './rds/operations';
+import { StaleReads } from './rds/stale-reads';
 import { readTags } from './rds/request';
 import type { RestRequest, RestService } from './rest-protocol';
 import { ROUTE53 } from './route53/operations';
@@ -65,6 +66,7 @@ export function createAwsServer(context: Context): Server {
   };
   const control = controlApi(context);
   const consistency = new EventualConsistency(context.faults);
+  const stale = new StaleReads(context);
 
   async function answer(request: IncomingMessage): Promise<Reply> {
     const url = new URL(request.url ?? '/', 'http://localhost');
@@ -203,9 +205,10 @@ export function createAwsServer(context: Context): Server {
         `Could not find operation ${action} for service ${scope.service} in the stand-in`,
       );
     }
-    const { rds } = context.store.region(region);
     const stall = context.faults.stallOf(action);
-    return operation({ context, parameters, scope, region, rds, stall });
+    return stale.during(region, action, context.store.region(region).rds, (rds) =>
+      operation({ context, parameters, scope, region, rds, stall }),
+    );
   }
 
   function refuse(operation: string, throttlingCode: string): void {

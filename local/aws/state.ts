@@ -33,6 +33,8 @@ export interface InstanceSwitches {
   rdsTools?: boolean | undefined;
   /** Bytes by which `rds_tools.logical_seed_lsn()` is wrong. */
   seedLsnOffset?: number | undefined;
+  /** Its parameter group stays `pending-reboot` after a restore. */
+  groupLeftPending?: boolean | undefined;
   /** A restored volume loads for so long, in seconds; `DescribeDBInstances` shows it. */
   storageLoadSeconds?: number | undefined;
   /** So many log files of its source are listed after a restore. */

@@ -1,15 +1,5 @@
+import { randomNumbers } from '../tools/random-numbers';
 import { messageOf, type Report } from '../tools/report';
-
-/** Numbers from 0 to 1 that depend on the seed only (mulberry32). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** About how long a migration of the demo takes while a worker is up; kills are spread over it. */
 const EXPECTED_MS = 30_000;

@@ -11,6 +11,7 @@ import type { Report } from '../tools/report';
 import type { World } from '../world/world';
 import { watchForFence } from './fence-watch';
 import { MigrationFollower } from './migration';
+import { createNightmareGroup, createNightmareReplica, NIGHTMARE_SOURCE } from './nightmare';
 import { Overrun } from './overrun';
 import { ProgressPrinter, type Progress } from './progress';
 import { TemporalCommands } from './temporal-commands';
@@ -41,6 +42,8 @@ export interface DemoRun {
   readonly abortInPause?: boolean;
   /** Go back to the old source some time after the cutover. */
   readonly rollback?: boolean;
+  /** The team uses much of RDS; the world was started with the seed of a nightmare. */
+  readonly nightmare?: boolean;
   /** More fields of the plan. */
   readonly plan?: Readonly<Record<string, unknown>>;
   /** Things that tests and chaos do along the way. */
@@ -71,7 +74,9 @@ export async function runDemo(run: DemoRun): Promise<DemoResult> {
   const { world, rows, rate, report, signal, hooks } = run;
   const aws = new Aws(world.awsEndpoint, world.region);
   world.onStop('AWS clients', () => aws.destroy());
-  await createSample(aws, world.caBundle, { rows, report });
+  if (run.nightmare) await createNightmareGroup(aws);
+  await createSample(aws, world.caBundle, { rows, report, ...(run.nightmare ? { more: NIGHTMARE_SOURCE } : {}) });
+  if (run.nightmare) await createNightmareReplica(aws, report);
   await holdWorkersToThePolicy(world, aws);
   await hooks?.sampleReady?.(aws);
   const pooler = run.pooler ? await startSamplePooler(world, aws, report) : undefined;

@@ -6,6 +6,7 @@ import { startWorld, type World } from '../world/world';
 import { orStopped, Stopped, stopRequests, untilStopped } from '../world/until-signal';
 import { Chaos } from './chaos';
 import { runDemo } from './demo';
+import { NIGHTMARE_VARIABLE } from './nightmare';
 import { parseOptions, type DemoOptions } from './options';
 import { verdictTable } from './verdict/table';
 import { WorkerKeeper } from './worker-keeper';
@@ -21,7 +22,8 @@ async function main(): Promise<void> {
   try {
     report('starting the world: Temporal, AWS, a worker');
     const timeScale = Number(process.env['KEYSHIFT_LOCAL_TIME_SCALE'] ?? TIME_SCALE);
-    world = await startWorld({ root: join('.keyshift', options.name), report, timeScale, signal });
+    const env = options.nightmare === undefined ? {} : { [NIGHTMARE_VARIABLE]: String(options.nightmare) };
+    world = await startWorld({ root: join('.keyshift', options.name), report, timeScale, signal, env });
     report(`Temporal ${world.temporalAddress}, Web UI ${world.uiUrl}, AWS ${world.awsEndpoint}`);
     const passed = await orStopped(signal, migrate(world, options, report, signal));
     process.exitCode = passed ? 0 : 1;
@@ -62,6 +64,7 @@ async function migrate(world: World, options: DemoOptions, report: Report, signa
     pooler,
     abortInPause,
     rollback,
+    nightmare: options.nightmare !== undefined,
     hooks,
   });
   report(verdictTable(verdict, [...contents.examples, ...contents.behind]));

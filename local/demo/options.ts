@@ -19,6 +19,8 @@ export interface DemoOptions {
   readonly abortInPause: boolean;
   /** Go back to the old source some time after the cutover. */
   readonly rollback: boolean;
+  /** Seed of a world in which AWS does whatever it may; absent: it does only what it has to. */
+  readonly nightmare?: number;
   /** The world's folder below `.keyshift/`; another one lets two demos run at once. */
   readonly name: string;
 }
@@ -55,6 +57,11 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
       new Option('--rollback', 'go back to the old source 20 s after the cutover: nothing may be lost on the way')
         .default(false)
         .conflicts(['hold']),
+    )
+    .option(
+      '--nightmare <seed>',
+      'let AWS do whatever it may, by chance: late reads, states that flicker, groups left pending; with a replica, a group and monitoring of the team',
+      count(0),
     )
     .option('--name <name>', 'folder below .keyshift/, so that two demos can run at once', 'demo')
     .allowExcessArguments(false)

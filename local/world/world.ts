@@ -70,6 +70,9 @@ export interface World {
   stop(): Promise<void>;
 }
 
+/** What the worker takes for AWS's own (docs/operating.md). */
+const RDS_SHOWS_AFTER_MS = 30_000;
+
 /** Starts a world; what a killed run left in the same folder is cleaned first. If anything fails, everything is stopped. */
 export async function startWorld(options: WorldOptions): Promise<World> {
   const report = options.report ?? toStderr;
@@ -123,10 +126,12 @@ async function startParts(
   const addresses = { awsEndpoint, region, caBundle, temporalAddress: temporal.address, uiUrl: temporal.uiUrl };
   const variables = { ...worldVariables(addresses), ...scale };
   const env = { ...childEnvironment(process.env, variables), ...options.env };
+  // What takes AWS half a minute to show shows here in proportion.
+  const pace = { KEYSHIFT_RDS_SHOWS_AFTER_MS: String(Math.ceil(RDS_SHOWS_AFTER_MS * (options.timeScale ?? 0.01))) };
   let workers = 0;
   const launchWorker = (): WorkerProcess => {
     workers += 1;
-    const ofWorkers = { ...env, AWS_ACCESS_KEY_ID: WORKER_ACCESS_KEY };
+    const ofWorkers = { ...env, ...pace, AWS_ACCESS_KEY_ID: WORKER_ACCESS_KEY };
     const worker = new WorkerProcess(files, registry, ofWorkers, `worker-${workers}`);
     releasers.add('worker', () => worker.stop());
     return worker;

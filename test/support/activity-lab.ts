@@ -87,6 +87,7 @@ export class ActivityLab {
     const { standIn } = this;
     const made = {
       region,
+      rdsShowsAfterMs: RDS_SHOWS_AFTER_MS,
       rds: standIn.rds({ region, maxAttempts: 3 }),
       kms: standIn.kms(),
       secrets: standIn.secrets(),
@@ -174,12 +175,15 @@ export class ActivityLab {
     // One whose pause failed would go on asking a world that is gone.
     for (const watchdog of this.#watchdogs) watchdog.kill();
     for (const clients of this.#clients.values()) {
-      const { region: _region, ...made } = clients;
+      const { region: _region, rdsShowsAfterMs: _rdsShowsAfterMs, ...made } = clients;
       for (const client of Object.values(made)) client.destroy();
     }
     await this.standIn.remove();
   }
 }
+
+/** The stand-in of a test runs a thousand times as fast as RDS. */
+const RDS_SHOWS_AFTER_MS = 30;
 
 /** What a process of its own has to have in its environment so that its AWS is this one. */
 export const awsEnvironment = (standIn: StandIn): NodeJS.ProcessEnv => ({
@@ -188,6 +192,7 @@ export const awsEnvironment = (standIn: StandIn): NodeJS.ProcessEnv => ({
   AWS_REGION: standIn.settings().region,
   AWS_ACCESS_KEY_ID: standIn.settings().credentials.accessKeyId,
   AWS_SECRET_ACCESS_KEY: standIn.settings().credentials.secretAccessKey,
+  KEYSHIFT_RDS_SHOWS_AFTER_MS: String(RDS_SHOWS_AFTER_MS),
 });
 
 /** The part of an activity's input that says for which migration it works. */

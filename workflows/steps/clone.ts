@@ -27,9 +27,16 @@ export async function clone(migration: Migration, { targetKmsKeyArn }: SourceFac
   return migration.step('restore', async (note) => {
     undo.register('quarantine parameter group', () => act('deleteQuarantineGroup', ref));
     undo.register('target instance', () => act('deleteTarget', ref), { keptByRollback: true });
-    const { parameterGroup: _group, quarantined, ...target } = await act('restoreTarget', input);
+    const { parameterGroup, quarantined, rebooted, ...target } = await act('restoreTarget', input);
     migration.report.target = target;
-    note(`${target.instance} at ${target.address}:${target.port}`);
+    note(
+      `${target.instance} at ${target.address}:${target.port}${rebooted ? ', rebooted into its parameter group' : ''}`,
+    );
+    if (rebooted && quarantined) {
+      migration.notice(
+        `${target.instance} started without ${parameterGroup}, which RDS left pending-reboot: until its reboot, subscriptions of the snapshot could reach their publishers. Look there for a slot that two have read from`,
+      );
+    }
     return { quarantined: quarantined ?? false };
   });
 }

@@ -24,7 +24,7 @@ export async function prepare(migration: Migration, source: SourceFacts): Promis
     await migration.step('reboot', async (note) => {
       await migration.gate('reboot-source', [
         `${source.instance} has to be rebooted once, so that rds.logical_replication applies`,
-        'a reboot takes 10 to 60 s; connections end, Multi-AZ fails over first',
+        'a reboot takes 10 to 60 s; connections end, with Multi-AZ, too: it restarts where it is',
       ]);
       const { walLevel } = await act('rebootSource', ref);
       note(`wal_level = ${walLevel}`);

@@ -2,7 +2,7 @@ import type { Check } from '../../../plan/checks';
 import { queryOne } from '../../postgres/session';
 import { parameterCommands } from '../remedy';
 import { keepsGroup } from '../../rds/prepare-parameters';
-import type { ServerCheck, Sight } from '../sql-check';
+import { groupOf, type ServerCheck, type Sight } from '../sql-check';
 
 /** Below this a sender gives up on a target that is only busy. */
 const SHORTEST_SENDER_TIMEOUT_MS = 5_000;
@@ -39,18 +39,20 @@ const settingCheck = (code: Check['code'], judge: Judge): ServerCheck => ({
   look: async (session, sight) => [{ code, ...judge(await queryOne<Settings>(session, READ), sight) }],
 });
 
-const walLevel = settingCheck('wal-level', ({ walLevel: level }) => ({
+const walLevel = settingCheck('wal-level', ({ walLevel: level }, { parameterGroup, groupPending }) => ({
   level: 'ok',
   message:
     level === 'logical'
-      ? 'wal_level is logical'
+      ? groupPending
+        ? `wal_level is logical, but parameter group ${parameterGroup} waits for a reboot and may say otherwise: the source gets one with rds.logical_replication=1 and is rebooted once, after the gate reboot-source`
+        : 'wal_level is logical'
       : `wal_level is ${level}: the source gets a parameter group with rds.logical_replication=1 and is rebooted once, after the gate reboot-source`,
   evidence: { walLevel: level },
 }));
 
 /** The ceiling that will be in force: that of the plan, unless the source decodes with one of its own already. */
-export const ceilingInForce = ({ walLevel: level, walKeepMiB }: Settings, { plan, parameterGroup }: Sight): number =>
-  keepsGroup(parameterGroup, { walLevel: level, ceiling: walKeepMiB !== -1 })
+export const ceilingInForce = ({ walLevel: level, walKeepMiB }: Settings, { plan, ...sight }: Sight): number =>
+  keepsGroup(groupOf(sight), { walLevel: level, ceiling: walKeepMiB !== -1 })
     ? walKeepMiB
     : plan.guard.maxSlotWalKeepMiB;
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ADMIN_ROLE } from '../../postgres/server';
 import { parseLsn, readControlFile } from '../../postgres/control-file';
 import type { Context } from '../context';
+import { SERVING } from '../rds/instance-states';
 import type { InstanceRecord } from '../rds/model';
 import { placesOf } from '../rds/server-configuration';
 
@@ -45,7 +46,7 @@ export async function readMetric(
   const { metrics, ballastBytes = 0 } = context.store.switches(instance.region, instance.id);
   const given = metrics?.[metric];
   if (given !== undefined) return given;
-  if (!['available', 'backing-up', 'modifying', 'renaming'].includes(instance.status)) return undefined;
+  if (![...SERVING, 'modifying', 'renaming'].includes(instance.status)) return undefined;
   const { AllocatedStorage, StorageType, DBInstanceClass } = instance.settings;
   const { dataDir } = placesOf(context.places, instance);
   switch (metric) {

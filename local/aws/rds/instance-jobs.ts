@@ -14,9 +14,11 @@ import { arnOf } from './arns';
 import { runInBackground } from './background';
 import { noteEvent } from './events';
 import { settle } from './instance-settings';
+import { goThrough, statesAfterChange, statesAfterCreation } from './instance-states';
 import { deleteMasterSecret } from './master-secret';
 import { createInitialContents, setMasterPassword } from './initial-database';
 import type { InstanceOperation, InstanceRecord, InstanceStatus } from './model';
+import { defaultGroupName } from './parameter-groups';
 import { findNetworkPlace, moveToName, reservePlace } from './network-place';
 import { effectiveParameters, placesOf, prepareInstanceHome, renewCertificate } from './server-configuration';
 import {
@@ -102,7 +104,9 @@ function jobOf(operation: InstanceOperation): Job {
     case 'failover':
       return failOver;
     case 'modify':
-      return modify;
+      return (context, instance, stall) => modify(context, instance, operation, stall);
+    case 'states':
+      return (context, instance, stall) => goThrough(context, instance, operation.states, stall);
     case 'stop':
       return stop;
     case 'start':
@@ -143,9 +147,9 @@ async function create(
   await createInitialContents(server.server, instance, password);
   await clock.pass(AWS_SECONDS.createInstance);
   await hold(context, stall, 'creating');
-  instance.status = 'available';
   activateSecret(instance);
   note(context, instance, 'creation', 'DB instance created');
+  await goThrough(context, instance, statesAfterCreation(context, instance, false), stall);
 }
 
 /**
@@ -172,7 +176,7 @@ async function restore(
   await forgetReplication(dataDir);
   chmodSync(dataDir, 0o700);
   giveTo(places.account, dataDir);
-  activateParameters(context, instance);
+  activateParametersOfRestored(context, instance);
   if (instance.activeParameters['rds.logical_replication'] !== '1') await removeLogicalSlots(context, instance);
   const control = readControlFile(dataDir);
   await server.start();
@@ -188,9 +192,25 @@ async function restore(
     await server.stop('fast');
     throw keyNotAccessible(instance.kmsKeyArn);
   }
-  instance.status = 'available';
   activateSecret(instance);
   note(context, instance, 'restoration', `Restored from snapshot ${snapshotId}`);
+  await goThrough(context, instance, statesAfterCreation(context, instance, true), stall);
+}
+
+/**
+ * Now and then RDS starts a restored server with the engine's own values and leaves its group to a reboot
+ * (https://github.com/hashicorp/terraform-provider-aws/issues/1494).
+ */
+function activateParametersOfRestored(context: Context, instance: InstanceRecord): void {
+  const { store, whims } = context;
+  const isPending =
+    instance.parameterGroup !== defaultGroupName(instance.major) &&
+    (store.switches(instance.region, instance.id).groupLeftPending ?? whims.takes('groupLeftPending'));
+  if (!isPending) return activateParameters(context, instance);
+  instance.activeParameterGroup = defaultGroupName(instance.major);
+  instance.activeParameters = effectiveParameters(instance.major, undefined);
+  instance.parameterApplyStatus = 'pending-reboot';
+  store.changed();
 }
 
 /**
@@ -228,8 +248,8 @@ const replicate: Job = async (context, instance, stall) => {
   await server.start();
   await clock.pass(AWS_SECONDS.createReplica);
   await hold(context, stall, 'creating');
-  instance.status = 'available';
   note(context, instance, 'creation', 'DB instance created');
+  await goThrough(context, instance, statesAfterCreation(context, instance, true), stall);
 };
 
 const reboot: Job = async (context, instance, stall) => {
@@ -272,10 +292,20 @@ const failOver: Job = async (context, instance, stall) => {
   else note(context, instance, 'recovery', 'Recovery of the DB instance is complete.');
 };
 
-/** Carries out pending values. For a moment the instance still says `available`, then `modifying`. */
-const modify: Job = async (context, instance, stall) => {
+/**
+ * Carries out pending values. For a moment the instance still says `available`, then `modifying`, then what the changes bring about.
+ */
+async function modify(
+  context: Context,
+  instance: InstanceRecord,
+  operation: Extract<InstanceOperation, { kind: 'modify' }>,
+  stall: Fault | undefined,
+): Promise<void> {
   const { clock, servers, store } = context;
   await clock.pass(AWS_SECONDS.becomeVisible);
+  // Another call came while it still looked available: the later one carries out what is pending.
+  const { operation: now } = instance;
+  if (now !== operation && (now?.kind === 'modify' || now?.kind === 'delete')) return;
   const { MasterUserPassword: password, DBInstanceIdentifier: newId, ...values } = instance.pending;
   instance.status = newId === undefined ? 'modifying' : 'renaming';
   store.changed();
@@ -287,10 +317,15 @@ const modify: Job = async (context, instance, stall) => {
   await hold(context, stall, instance.status);
   const renamed = newId !== undefined && newId !== instance.id;
   if (renamed) await rename(context, instance, newId);
+  const further = [...(operation.states ?? []), ...statesAfterChange(instance.settings, values)];
+  // PostgreSQL takes another `archive_mode` only with a restart: "an outage occurs" (USER_WorkingWithAutomatedBackups).
+  const archives = (days: number | undefined) => (days ?? instance.settings.BackupRetentionPeriod) > 0;
+  const restarts = archives(values.BackupRetentionPeriod) !== archives(undefined) && !renamed;
   instance.settings = settle({ ...instance.settings, ...values });
   activateSecret(instance);
   instance.pending = {};
   store.changed();
+  if (restarts) await servers.of(instance).restart('fast');
   // Renamed, or broken off in the middle of that by the end of the stand-in.
   if (servers.of(instance).server.pid === undefined) await startRenamed(context, instance);
   if (renamed) {
@@ -298,10 +333,10 @@ const modify: Job = async (context, instance, stall) => {
     await hold(context, stall, 'rebooting');
     note(context, instance, 'availability', 'DB instance restarted');
   }
-  instance.status = 'available';
   if (Object.keys(values).length > 0)
     note(context, instance, 'configuration change', 'Finished applying modification to DB instance');
-};
+  await goThrough(context, instance, further, stall);
+}
 
 /**
  * The DNS name follows the identifier, so the instance moves to the place of its new name, and for that it is rebooted, as on RDS.

@@ -4,8 +4,9 @@ import type { Answer } from '../query-protocol';
 import { arnOf } from './arns';
 import { resolveEngineVersion } from './engine-versions';
 import { startInstanceOperation } from './instance-jobs';
-import { defaultSettings, readSettings, settle } from './instance-settings';
+import { assertCeiling, defaultSettings, readSettings, settle } from './instance-settings';
 import { instanceShape } from './instance-shape';
+import { AT_REST } from './instance-states';
 import { createMasterSecret, keyFor, managesPassword } from './master-secret';
 import type { InstanceRecord, InstanceSettings } from './model';
 import { addInstance } from './new-instance';
@@ -46,6 +47,7 @@ export async function createDBInstance(call: RdsCall): Promise<Answer> {
     );
   }
   const requested = withInsightsKey(call, readSettings(parameters));
+  assertCeiling(requested);
   const instance = await addInstance(call, {
     id,
     major,
@@ -85,7 +87,7 @@ export function describeDBInstances(call: RdsCall): Answer {
 /** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html */
 export function rebootDBInstance(call: RdsCall): Answer {
   const instance = requireInstance(call, call.parameters.required('DBInstanceIdentifier'));
-  assertInstanceState(instance, ['available', 'incompatible-parameters']);
+  assertInstanceState(instance, [...AT_REST, 'incompatible-parameters']);
   const failover = call.parameters.flag('ForceFailover') ?? false;
   if (failover && !instance.settings.MultiAZ) {
     throw new AwsError(
@@ -162,7 +164,7 @@ export function deleteDBInstance(call: RdsCall): Answer {
       'FinalDBSnapshotIdentifier can not be specified when deleting a replica instance.',
     );
   }
-  assertInstanceState(instance, skip ? SETTLED : ['available', 'stopped']);
+  assertInstanceState(instance, skip ? SETTLED : [...AT_REST, 'stopped']);
   // "The default is to remove automated backups immediately after the DB instance is deleted." An instance without any has none to keep.
   const keepsBackups =
     !(parameters.flag('DeleteAutomatedBackups') ?? true) && instance.settings.BackupRetentionPeriod > 0;
@@ -203,7 +205,7 @@ export function withInsightsKey(
 }
 
 /** States in which nothing is under way. */
-const SETTLED = ['available', 'stopped', 'failed', 'inaccessible-encryption-credentials', 'incompatible-parameters'];
+const SETTLED = [...AT_REST, 'stopped', 'failed', 'inaccessible-encryption-credentials', 'incompatible-parameters'];
 
 function assertKey(call: RdsCall, instance: InstanceRecord): void {
   if (instance.kmsKeyArn !== undefined) requireStorageKey(call, instance.kmsKeyArn);

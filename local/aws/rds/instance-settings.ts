@@ -6,7 +6,7 @@ import type { InstanceSettings } from './model';
 export function defaultSettings(region: string, major: number): InstanceSettings {
   return {
     DBInstanceClass: 'db.m6g.large',
-    AllocatedStorage: 20,
+    AllocatedStorage: DEFAULT_GIB,
     StorageType: 'gp2',
     MultiAZ: false,
     AvailabilityZone: `${region}a`,
@@ -85,6 +85,30 @@ export function settle(settings: InstanceSettings, given: Partial<InstanceSettin
   }
   return settled;
 }
+
+/**
+ * A ceiling of storage autoscaling leaves room for one step at least. The words are AWS's
+ * (https://github.com/ministryofjustice/cloud-platform-environments/pull/7483 and 24422).
+ * @throws AwsError for one that a new instance, or a change to anything but "off", can't have
+ */
+export function assertCeiling({
+  AllocatedStorage = DEFAULT_GIB,
+  MaxAllocatedStorage,
+}: Pick<Partial<InstanceSettings>, 'AllocatedStorage' | 'MaxAllocatedStorage'>): void {
+  if (MaxAllocatedStorage === undefined) return;
+  if (MaxAllocatedStorage <= AllocatedStorage) {
+    throw new AwsError('InvalidParameterCombination', 'Max storage size must be greater than storage size');
+  }
+  if (MaxAllocatedStorage * 10 < AllocatedStorage * 11) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      'The maximum allocated storage must be increased by at least 10 percent.',
+    );
+  }
+}
+
+/** Storage of an instance whose creator asked for none. */
+const DEFAULT_GIB = 20;
 
 /** From this size on a gp3 volume of PostgreSQL is striped, and its performance may be chosen. */
 const GP3_STRIPED_GIB = 400;

@@ -83,7 +83,8 @@ export type InstanceOperation =
   | { readonly kind: 'replicate' }
   | { readonly kind: 'reboot' }
   | { readonly kind: 'failover' }
-  | { readonly kind: 'modify' }
+  | { readonly kind: 'modify'; readonly states?: readonly StateBesides[] }
+  | { readonly kind: 'states'; readonly states: readonly StateBesides[] }
   | { readonly kind: 'stop' }
   | { readonly kind: 'start' }
   | { readonly kind: 'delete'; readonly finalSnapshotId?: string; readonly keepsBackups?: boolean };
@@ -92,6 +93,9 @@ export type InstanceOperation =
 export type InstanceStatus =
   | 'available'
   | 'backing-up'
+  | 'configuring-enhanced-monitoring'
+  | 'configuring-iam-database-auth'
+  | 'configuring-log-exports'
   | 'creating'
   | 'deleting'
   | 'failed'
@@ -102,7 +106,12 @@ export type InstanceStatus =
   | 'renaming'
   | 'starting'
   | 'stopped'
-  | 'stopping';
+  | 'stopping'
+  | 'storage-initialization'
+  | 'storage-optimization';
+
+/** States in which the server takes sessions while RDS does something besides. */
+export type StateBesides = Extract<InstanceStatus, 'backing-up' | `configuring-${string}` | `storage-${string}`>;
 
 /** Where an instance listens; the stand-in's word for a DNS name. */
 export interface NetworkPlace {

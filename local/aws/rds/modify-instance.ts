@@ -6,10 +6,11 @@ import { runInBackground } from './background';
 import { resolveEngineVersion } from './engine-versions';
 import { startInstanceOperation } from './instance-jobs';
 import { assertPassword, withInsightsKey } from './instance-operations';
-import { LOG_TYPES, readSettings, settle } from './instance-settings';
+import { assertCeiling, LOG_TYPES, readSettings, settle } from './instance-settings';
 import { instanceShape } from './instance-shape';
+import { AT_REST, STORAGE } from './instance-states';
 import { createMasterSecret, deleteMasterSecret, managesPassword, rotateMasterSecret } from './master-secret';
-import type { InstanceRecord, InstanceSettings, PendingValues } from './model';
+import type { InstanceRecord, InstanceSettings, PendingValues, StateBesides } from './model';
 import { isNameTaken } from './network-place';
 import { enforceRules } from './network-rules';
 import { requireOptionGroup } from './option-groups';
@@ -52,7 +53,7 @@ export function modifyDBInstance(call: RdsCall): Answer {
   if (groupName !== undefined) assertGroup(call, instance, groupName);
   assertInstanceState(
     instance,
-    ['available', 'stopped', 'incompatible-parameters'],
+    [...AT_REST, 'stopped', 'incompatible-parameters'],
     `Database instance is not in available state.`,
   );
   if (requested.AllocatedStorage !== undefined && requested.AllocatedStorage < instance.settings.AllocatedStorage) {
@@ -62,10 +63,32 @@ export function modifyDBInstance(call: RdsCall): Answer {
     );
   }
 
-  settle({ ...instance.settings, ...instance.pending, ...requested }, performanceGiven(instance, requested));
+  if (instance.status === 'storage-optimization' && STORAGE.some((name) => differs(instance, requested, name))) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      "You can't currently modify the storage of this DB instance because the previous storage change is being optimized.",
+    );
+  }
+  const storage = { ...instance.settings, ...instance.pending, ...requested };
+  // A ceiling at the size itself turns storage autoscaling off.
+  if (requested.MaxAllocatedStorage !== storage.AllocatedStorage) {
+    assertCeiling({
+      AllocatedStorage: storage.AllocatedStorage,
+      MaxAllocatedStorage: requested.MaxAllocatedStorage,
+    });
+  }
+  settle(storage, performanceGiven(instance, requested));
   if (requested.OptionGroupName !== undefined) requireOptionGroup(call, requested.OptionGroupName);
   if (requested.DBSubnetGroupName !== undefined) assertSubnetGroup(call, requested.DBSubnetGroupName);
 
+  const isMonitoring = MONITORING.some((name) => differs(instance, requested, name));
+  const exported = logExports(call, instance);
+  const states: StateBesides[] = [
+    ...(isMonitoring ? (['configuring-enhanced-monitoring'] as const) : []),
+    ...(sameNames(exported, instance.settings.EnabledCloudwatchLogsExports)
+      ? []
+      : (['configuring-log-exports'] as const)),
+  ];
   const waiting: PendingValues = {};
   for (const [name, value] of Object.entries(requested)) {
     const current = instance.settings[name as keyof InstanceSettings];
@@ -73,7 +96,7 @@ export function modifyDBInstance(call: RdsCall): Answer {
     else if (value === current) delete instance.pending[name as keyof PendingValues];
     else Object.assign(waiting, { [name]: value });
   }
-  instance.settings = settle({ ...instance.settings, EnabledCloudwatchLogsExports: logExports(call, instance) });
+  instance.settings = settle({ ...instance.settings, EnabledCloudwatchLogsExports: exported });
   exportLogs(context, instance);
   const password = changedSecret(call, instance, managed) ?? given;
   if (password !== undefined) waiting.MasterUserPassword = password;
@@ -87,12 +110,23 @@ export function modifyDBInstance(call: RdsCall): Answer {
   // A password is set at once whatever the request says; the rest of what waits comes with the next immediate change.
   if (
     instance.status !== 'stopped' &&
-    ((applyNow && Object.keys(instance.pending).length > 0) || password !== undefined)
+    ((applyNow && Object.keys(instance.pending).length > 0) || password !== undefined || states.length > 0)
   ) {
-    startInstanceOperation(context, instance, { kind: 'modify' }, call.stall);
+    startInstanceOperation(context, instance, { kind: 'modify', states }, call.stall);
   }
   return { DBInstance: instanceShape(instance, call) };
 }
+
+const MONITORING = ['MonitoringInterval', 'MonitoringRoleArn'] as const;
+
+const differs = (
+  { settings }: InstanceRecord,
+  requested: Partial<InstanceSettings>,
+  name: keyof InstanceSettings,
+): boolean => requested[name] !== undefined && requested[name] !== settings[name];
+
+const sameNames = (left: readonly string[], right: readonly string[]): boolean =>
+  JSON.stringify([...left].sort()) === JSON.stringify([...right].sort());
 
 /** A small gp3 volume shows its fixed performance; saying it again is refused by RDS, too. */
 function performanceGiven(

@@ -3,7 +3,7 @@ import type { Answer } from '../query-protocol';
 import { arnOf } from './arns';
 import { startInstanceOperation } from './instance-jobs';
 import { withInsightsKey } from './instance-operations';
-import { defaultSettings, readSettings, settle } from './instance-settings';
+import { assertCeiling, defaultSettings, readSettings, settle } from './instance-settings';
 import { instanceShape } from './instance-shape';
 import { addInstance } from './new-instance';
 import type { RdsCall } from './request';
@@ -11,7 +11,8 @@ import { assertInstanceState, newIdentifier, readTags, requireInstance } from '.
 
 /**
  * https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstanceReadReplica.html. In one region only. Data and storage are the primary's; of the
- * settings only a few are, the others are AWS's defaults.
+ * settings only a few are, the others are AWS's defaults. The parameter group is the primary's, and nobody may name another here
+ * (https://github.com/hashicorp/terraform-provider-aws/issues/38227).
  */
 export async function createDBInstanceReadReplica(call: RdsCall): Promise<Answer> {
   const { context, parameters, region } = call;
@@ -25,7 +26,14 @@ export async function createDBInstanceReadReplica(call: RdsCall): Promise<Answer
       'Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.',
     );
   }
+  if (parameters.has('DBParameterGroupName')) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      "A parameter group can't be specified during Read Replica creation for the following DB engine: postgres",
+    );
+  }
   const requested = withInsightsKey(call, readSettings(parameters));
+  assertCeiling({ AllocatedStorage: primary.settings.AllocatedStorage, ...requested });
   const { major, engineVersion, masterUsername, dbName, kmsKeyArn, settings } = primary;
   const { DBInstanceClass, AllocatedStorage, StorageType, Iops, StorageThroughput, DBSubnetGroupName } = settings;
   const inherited = { DBInstanceClass, AllocatedStorage, StorageType, Iops, StorageThroughput, DBSubnetGroupName };

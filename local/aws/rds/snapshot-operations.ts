@@ -8,6 +8,7 @@ import { startInstanceOperation } from './instance-jobs';
 import { withInsightsKey } from './instance-operations';
 import { defaultSettings, readSettings, settle } from './instance-settings';
 import { instanceShape } from './instance-shape';
+import { AT_REST } from './instance-states';
 import { createMasterSecret, managesPassword } from './master-secret';
 import type { InstanceSettings, SnapshotRecord } from './model';
 import { addInstance } from './new-instance';
@@ -25,7 +26,7 @@ export function createDBSnapshot(call: RdsCall): Answer {
   const instance = requireInstance(call, parameters.required('DBInstanceIdentifier'));
   assertInstanceState(
     instance,
-    ['available', 'stopped'],
+    [...AT_REST, 'stopped'],
     `Cannot create a snapshot because the database instance ${instance.id} is not currently in the available state.`,
   );
   if (instance.kmsKeyArn !== undefined) requireStorageKey(call, instance.kmsKeyArn);

@@ -13,11 +13,16 @@ import { startWorld } from '../../../local/world/world';
 const TIME_SCALE = 0.005;
 
 /** Runs a test in a world of its own; everything is stopped and cleaned, also when the test fails. */
-export async function inWorld(name: string, work: (world: World, signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function inWorld(
+  name: string,
+  work: (world: World, signal: AbortSignal) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const ended = new AbortController();
   const world = await startWorld({
     root: join('.keyshift', `test-${name}`),
     timeScale: TIME_SCALE,
+    env,
     report: () => undefined,
   });
   try {

@@ -30,6 +30,18 @@ beforeAll(async () => {
 });
 afterAll(() => aws?.remove());
 
+/** RDS takes the call once it is through with the one before. */
+const atRest = (send: () => Promise<unknown>) =>
+  until('RDS takes the call', () =>
+    send().then(
+      () => true,
+      (error: Error) => {
+        if (error.name !== 'InvalidDBInstanceStateFault') throw error;
+        return false;
+      },
+    ),
+  );
+
 const groups = async (prefix = PREFIX) =>
   (await aws.logs().send(new DescribeLogGroupsCommand({ logGroupNamePrefix: prefix }))).logGroups ?? [];
 const names = async (prefix = PREFIX) => (await groups(prefix)).map(({ logGroupName }) => logGroupName);
@@ -62,18 +74,21 @@ describe('log groups of instances', () => {
     await until('the second group is there', async () => (await names()).length === 2);
     await aws.logs().send(new DeleteLogGroupCommand({ logGroupName: `${PREFIX}upgrade` }));
     await expect(names()).resolves.toEqual([`${PREFIX}postgresql`, `${PREFIX}upgrade`]);
-    await aws.rds().send(
-      new ModifyDBInstanceCommand({
-        DBInstanceIdentifier: 'shop',
-        CloudwatchLogsExportConfiguration: { DisableLogTypes: ['upgrade'] },
-      }),
+    await atRest(() =>
+      aws.rds().send(
+        new ModifyDBInstanceCommand({
+          DBInstanceIdentifier: 'shop',
+          CloudwatchLogsExportConfiguration: { DisableLogTypes: ['upgrade'] },
+        }),
+      ),
     );
     await aws.logs().send(new DeleteLogGroupCommand({ logGroupName: `${PREFIX}upgrade` }));
     await expect(names()).resolves.toEqual([`${PREFIX}postgresql`]);
   });
 
   it('stay when the instance goes, and can then be deleted', async () => {
-    await aws.rds().send(new DeleteDBInstanceCommand({ DBInstanceIdentifier: 'shop', SkipFinalSnapshot: true }));
+    const remove = new DeleteDBInstanceCommand({ DBInstanceIdentifier: 'shop', SkipFinalSnapshot: true });
+    await atRest(() => aws.rds().send(remove));
     await until('the instance is gone', () =>
       aws.instance('shop').then(
         () => false,

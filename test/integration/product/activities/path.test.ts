@@ -162,6 +162,10 @@ describe('every activity, run twice, does its work once', () => {
     await lab.twice('enableSubscriptions', { ...input, position: position.lsn });
     await expect(lab.run('waitForCatchUp', input)).resolves.toMatchObject({ trend: 'steady' });
     await lab.run('waitForCatchUp', input, 2);
+  });
+
+  it('settings, with which automated backups begin', async () => {
+    await lab.twice('applySettings', ref);
     await lab.run('createSubscriptions', { ...input, position: position.lsn }, 3);
     await writeOrders(lab, 'while subscribed');
     await lab.run('waitForCatchUp', input);

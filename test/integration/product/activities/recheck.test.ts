@@ -112,6 +112,7 @@ describe('a migration that has caught up', () => {
     await lab.run('setReplicaIdentities', { ...ref, databases: [...DATABASES] });
     steps = await captureAndClone(lab, ref);
     await subscribe(lab, steps);
+    await lab.run('applySettings', ref);
     await lab.run('prepareWayBack', steps.input);
   });
 

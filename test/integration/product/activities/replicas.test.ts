@@ -1,8 +1,10 @@
 import {
   CreateDBInstanceReadReplicaCommand,
+  CreateDBParameterGroupCommand,
   DeleteDBInstanceCommand,
   DescribeDBInstancesCommand,
   ModifyDBInstanceCommand,
+  RebootDBInstanceCommand,
 } from '@aws-sdk/client-rds';
 import { lookAtReplicas, replicasToRemove } from '../../../../activities/replicas/look-at-replicas';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
@@ -41,8 +43,26 @@ beforeAll(async () => {
   );
   for (const id of Object.keys(NEW)) await lab.standIn.untilInstance(id);
   await rds.send(
-    new ModifyDBInstanceCommand({ DBInstanceIdentifier: 'reports', PreferredMaintenanceWindow: 'tue:03:12-tue:03:42' }),
+    new CreateDBParameterGroupCommand({
+      DBParameterGroupName: 'reports-group',
+      DBParameterGroupFamily: 'postgres16',
+      Description: 'their own',
+    }),
   );
+  await rds.send(
+    new ModifyDBInstanceCommand({
+      DBInstanceIdentifier: 'reports',
+      PreferredMaintenanceWindow: 'tue:03:12-tue:03:42',
+      DBParameterGroupName: 'reports-group',
+      MaxAllocatedStorage: 500,
+    }),
+  );
+  await until('the group waits for a reboot', async () => {
+    const { DBParameterGroups, DBInstanceStatus } = await lab.standIn.instance('reports');
+    return DBInstanceStatus === 'available' && DBParameterGroups?.[0]?.ParameterApplyStatus === 'pending-reboot';
+  });
+  await rds.send(new RebootDBInstanceCommand({ DBInstanceIdentifier: 'reports' }));
+  await lab.standIn.untilInstance('reports');
   // A clone of a migration has its schema inside.
   await lab.run('createPublications', { ...ref, databases: ['postgres'], mark: 'mark' });
   await lab.run('createSnapshot', ref);
@@ -81,7 +101,11 @@ test('each is rebuilt with its own class and settings, and streams from the targ
     StorageEncrypted: true,
     KmsKeyId: lab.keyArn,
     ReadReplicaSourceDBInstanceIdentifier: 'app-db-encrypted',
+    MaxAllocatedStorage: 500,
+    DBParameterGroups: [{ DBParameterGroupName: 'reports-group', ParameterApplyStatus: 'in-sync' }],
   });
+  const { MaxAllocatedStorage } = await lab.standIn.instance('app-db-encrypted-reader');
+  expect(MaxAllocatedStorage).toBeUndefined();
   await lab.sql('app-db-encrypted', 'CREATE TABLE seen AS SELECT 42 AS n');
   for (const replica of Object.values(NEW)) {
     await until(`${replica} has replayed it`, async () => {

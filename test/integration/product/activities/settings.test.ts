@@ -172,6 +172,7 @@ test('a restore alone is not enough, for RDS gives its defaults to what a restor
   const [source, target] = [await lab.standIn.instance(SOURCE), await lab.standIn.instance(TARGET)];
   expect(unlike(source, target).sort()).toEqual([
     'AssociatedRoles',
+    'BackupRetentionPeriod',
     'DatabaseInsightsMode',
     'MaxAllocatedStorage',
     'MonitoringInterval',
@@ -204,8 +205,12 @@ test('the target has a secret of its own, which opens it; that of the source ope
 });
 
 describe('a difference that the plan does not ask for', () => {
-  const change = (input: object) =>
-    lab.aws().rds.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: TARGET, ApplyImmediately: true, ...input }));
+  const change = async (input: object) => {
+    // Only an instance at rest takes it.
+    await lab.standIn.untilInstance(TARGET);
+    const modify = { DBInstanceIdentifier: TARGET, ApplyImmediately: true, ...input };
+    await lab.aws().rds.send(new ModifyDBInstanceCommand(modify));
+  };
 
   it('parks, with each field and the command that fixes it', async () => {
     await change({ PreferredBackupWindow: '05:00-05:30', BackupRetentionPeriod: 3 });
@@ -265,6 +270,7 @@ const aws = findAwsCli();
         const { DBInstanceStatus, PendingModifiedValues } = await lab.standIn.instance(TARGET);
         return DBInstanceStatus === 'available' && Object.keys(PendingModifiedValues ?? {}).length === 0;
       });
+    await settled();
     await rds.send(
       new ModifyDBInstanceCommand({
         DBInstanceIdentifier: TARGET,
@@ -313,6 +319,15 @@ const aws = findAwsCli();
     await expect(compareSettings(lab.dependencies, ref)).resolves.toMatchObject({ instances: [{ differences: [] }] });
   },
 );
+
+test('a source whose storage grew by itself is no difference, nor is its ceiling', async () => {
+  await lab.standIn.untilInstance(SOURCE);
+  const grown = { AllocatedStorage: 1_900, Iops: 14_000, StorageThroughput: 600 };
+  const modify = { DBInstanceIdentifier: SOURCE, ApplyImmediately: true, ...grown };
+  await lab.aws().rds.send(new ModifyDBInstanceCommand(modify));
+  await until('it has grown', async () => (await lab.standIn.instance(SOURCE)).AllocatedStorage === 1_900);
+  await expect(compareSettings(lab.dependencies, ref)).resolves.toMatchObject({ instances: [{ differences: [] }] });
+});
 
 test('a member that AWS adds is listed as not compared', async () => {
   await lab.standIn.control('PATCH', `instances/${SOURCE}`, { describes: { FutureSetting: 'on' } });

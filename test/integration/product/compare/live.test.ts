@@ -103,6 +103,7 @@ beforeAll(async () => {
     INSERT INTO cents VALUES (1.0, 0, '{"n":1.0}', 'same'), (1.00, '-0', '{"n":1.00}', 'same'), (1.000, 0, '{"n":1}', NULL), (2, 0, NULL, 'other')`);
   steps = await captureAndClone(lab, ref);
   await subscribe(lab, steps);
+  await lab.run('applySettings', ref);
   await lab.run('prepareWayBack', input);
 });
 afterAll(() => lab?.close());

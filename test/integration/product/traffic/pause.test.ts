@@ -44,6 +44,7 @@ beforeAll(async () => {
   });
   steps = await captureAndClone(lab, ref);
   await subscribe(lab, steps);
+  await lab.run('applySettings', ref);
 });
 afterAll(async () => {
   await poolers?.close();

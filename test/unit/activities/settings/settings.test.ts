@@ -1,7 +1,7 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { compareInstances } from '../../../../activities/settings/compare-instances';
 import { unknownMembers } from '../../../../activities/settings/describe-instance';
-import { SETTING_FIELDS } from '../../../../activities/settings/setting-fields';
+import { fieldOf, SETTING_FIELDS } from '../../../../activities/settings/setting-fields';
 import { wantedTarget } from '../../../../activities/settings/wanted-instance';
 import { restoreRequest } from '../../../../activities/rds/restore-target';
 import { parsedPlan, SMALLEST_PLAN } from '../../../support/plan';
@@ -28,13 +28,15 @@ const source: DBInstance = {
 };
 const planOf = (target: object) => parsedPlan({ ...SMALLEST_PLAN, target: { ...SMALLEST_PLAN.target, ...target } });
 const described = (instance: DBInstance) => ({ instance, unknown: new Map<string, string>() });
-const compare = (target: object, found: DBInstance) =>
-  compareInstances(
+const compare = (target: object, found: DBInstance, changes: DBInstance = {}) => {
+  const like = { ...source, ...changes };
+  return compareInstances(
     'target',
-    described(source),
-    wantedTarget(planOf(target), source),
+    described(like),
+    wantedTarget(planOf(target), like),
     described({ ...source, DBInstanceIdentifier: 'new', ...found }),
   );
+};
 
 describe('the comparison', () => {
   it('takes lists as sets, and leaves tags of AWS and ours out', () => {
@@ -71,6 +73,31 @@ describe('the comparison', () => {
     const command = differences.find((one) => one.field === field)?.command ?? '';
     if (options)
       expect(command).toBe(`aws rds modify-db-instance --db-instance-identifier new ${options} --apply-immediately`);
+  });
+
+  it('lets source and target grow each at its own time, where storage autoscaling is on', () => {
+    const autoscaled = { AllocatedStorage: 100, MaxAllocatedStorage: 200 };
+    const grown = (found: DBInstance, like: DBInstance) =>
+      compare({}, found, like).differences.map(({ field }) => field);
+    expect(grown(autoscaled, { ...autoscaled, AllocatedStorage: 190 })).toEqual([]);
+    expect(grown({ ...autoscaled, AllocatedStorage: 110 }, autoscaled)).toEqual([]);
+    // The ceiling of a volume that has come near to it is not to be had for a new one.
+    const near = { AllocatedStorage: 190, MaxAllocatedStorage: 200 };
+    expect(grown({ ...near, MaxAllocatedStorage: 209 }, near)).toEqual([]);
+    expect(grown({ ...near, MaxAllocatedStorage: 208 }, near)).toEqual(['MaxAllocatedStorage']);
+    expect(grown({ AllocatedStorage: 100 }, { AllocatedStorage: 110 })).toEqual(['AllocatedStorage']);
+  });
+
+  it('raises the ceiling with a size that the plan asks for', () => {
+    const { planned } = compare({ allocatedStorage: 500 }, {}, { MaxAllocatedStorage: 200 });
+    expect(planned).toContain('MaxAllocatedStorage: 200 becomes 550');
+  });
+
+  it('gives a replica no ceiling that means none: RDS refuses it', () => {
+    const given = (like: DBInstance) => fieldOf('MaxAllocatedStorage')?.replica?.(like);
+    expect(given({ AllocatedStorage: 100 })).toEqual({});
+    expect(given({ AllocatedStorage: 100, MaxAllocatedStorage: 105 })).toEqual({ MaxAllocatedStorage: 110 });
+    expect(SETTING_FIELDS.DBParameterGroups).not.toHaveProperty('replica');
   });
 
   it('takes what the plan changes as wanted, and says so', () => {

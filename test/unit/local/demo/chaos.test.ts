@@ -1,4 +1,5 @@
-import { Chaos, randomNumbers } from '../../../../local/demo/chaos';
+import { Chaos } from '../../../../local/demo/chaos';
+import { randomNumbers } from '../../../../local/tools/random-numbers';
 import { silently } from '../../../../local/tools/report';
 
 describe('randomNumbers', () => {
