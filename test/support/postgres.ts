@@ -1,6 +1,8 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { preparePostgres, type Major } from '../../local/postgres/binaries';
 import { findFreePort } from '../../local/postgres/free-port';
@@ -13,6 +15,7 @@ export class BareServer {
     readonly server: PostgresServer,
     private readonly folder: string,
     private readonly major: Major,
+    private readonly watch: ChildProcess,
   ) {}
 
   static async create(major: Major = 16): Promise<BareServer> {
@@ -49,6 +52,7 @@ export class BareServer {
   async remove(): Promise<void> {
     await this.server.stop('immediate');
     rmSync(this.folder, { recursive: true, force: true });
+    this.watch.stdin?.end();
   }
 
   private tree(): ReturnType<typeof preparePostgres> {
@@ -80,7 +84,34 @@ export class BareServer {
     const port = await findFreePort(new Set());
     const tree = (): ReturnType<typeof preparePostgres> => bare.tree();
     const server = new PostgresServer(tree, { dataDir, logDir, socketDir }, port, serverAccount(), () => undefined);
-    const bare = new BareServer(server, folder, major);
+    const bare = new BareServer(server, folder, major, endWithUs(dataDir, folder));
     return bare;
   }
+}
+
+/** Waits for the end of its input, then ends the server of the pid file in $1, if there is one, and removes $2. */
+const WATCH = `
+cat > /dev/null
+pid=$(head -n 1 "$1/postmaster.pid" 2> /dev/null)
+if [ -n "$pid" ]; then
+  kill -QUIT "$pid" 2> /dev/null
+  # Not for ever: nobody may reap it.
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -0 "$pid" 2> /dev/null && sleep 0.2; done
+fi
+rm -rf "$2"
+`;
+
+/**
+ * A process that outlives us and ends a server when our end of its pipe closes, however we end: SIGKILL asks nobody. The server itself can't know,
+ * since it has a session of its own.
+ */
+function endWithUs(dataDir: string, folder: string): ChildProcess {
+  const watch = spawn('/bin/sh', ['-c', WATCH, 'keyshift-watch', dataDir, folder], {
+    detached: true,
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  watch.unref();
+  (watch.stdin as unknown as Socket).unref();
+  return watch;
 }
