@@ -1,9 +1,9 @@
 import { type BoardLine, green, red as redLine } from '../../plan/board';
 import { bytes as inBytes, duration } from '../../plan/format';
 import { slotName } from '../../plan/names';
-import type { Dependencies, MigrationRef } from '../dependencies';
+import type { MigrationRef } from '../dependencies';
 import { type EachDatabase, oneByOne } from '../each-database';
-import { type Access, accessTo, queryRows, withSession } from '../postgres/session';
+import { type Access, queryRows, type Sides, withSession } from '../postgres/session';
 import { activeJobs, keepJobsOff, hasCron } from '../quarantine/cron-jobs';
 import { findStrays } from '../quarantine/stray-writers';
 import { foreignSubscriptions, tablesStillCopied } from '../quarantine/subscriptions';
@@ -28,13 +28,12 @@ type Input = MigrationRef & { readonly databases: readonly string[] };
 
 /** The part of the board that is about what replication leaves behind, and about what must not run on both sides. */
 export async function readCarryBoard(
-  deps: Dependencies,
   input: Input,
+  { source, target }: Sides,
   each: EachDatabase = oneByOne,
 ): Promise<CarryBoard> {
   const red: string[] = [];
   const findings: string[] = [];
-  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const copied = await copiedInPause(source, input, each);
   findings.push(...copied.findings);
   const moved = await movedSubscriptions(source, target, input);

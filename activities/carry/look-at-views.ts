@@ -1,7 +1,7 @@
 import { type BoardLine, green, red } from '../../plan/board';
-import { type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
+import { instanceOf, type MigrationRef } from '../dependencies';
 import { type EachDatabase, oneByOne } from '../each-database';
-import { accessTo, withSession } from '../postgres/session';
+import { type Sides, withSession } from '../postgres/session';
 import { counted } from '../preflight/findings';
 import { type Statement, script } from '../preflight/remedy';
 import { readViewStates, type StaleView, staleViews } from './view-states';
@@ -14,11 +14,10 @@ const MOST_NAMED = 10;
  * views, a red line with what refreshes them.
  */
 export async function lookAtViews(
-  deps: Dependencies,
   input: MigrationRef & { readonly databases: readonly string[] },
+  { source, target }: Sides,
   each: EachDatabase = oneByOne,
 ): Promise<BoardLine[]> {
-  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   const keeps = input.plan.carry.materializedViews === 'keep';
   const found = await each('materialized views', input.databases, async (database, look) => {
     const options = { step: 'go-no-go', database, ...look };

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ForecastStep, PauseForecast } from '../../plan/board';
 import { compareLsn } from '../../plan/lsn';
 import { type Named, subscriptionName } from '../../plan/names';
-import type { Dependencies, MigrationRef } from '../dependencies';
+import type { MigrationRef } from '../dependencies';
 import { type EachDatabase, oneByOne } from '../each-database';
 import { readMark, writeMark } from '../postgres/fence-table';
-import { accessTo, type Session, withSession } from '../postgres/session';
+import { type Session, type Sides, withSession } from '../postgres/session';
 import { findSubscription, originOf, originProgress } from '../postgres/subscriptions';
 import { throwIfCancelled } from '../wait';
 import { listSequences, readStates } from './sequences';
@@ -42,12 +42,12 @@ interface DatabaseTimes {
  * databases at the same time, so the slowest one counts.
  */
 export async function forecastPause(
-  deps: Dependencies,
   input: MigrationRef & { readonly databases: readonly string[] },
+  sides: Sides,
   { carryMs, switchMs, fencesMs }: KnownTimes,
   each: EachDatabase = oneByOne,
 ): Promise<PauseForecast> {
-  const all = await measureDatabases(deps, input, each);
+  const all = await measureDatabases(input, sides, each);
   const slowest = (what: keyof DatabaseTimes): number => Math.max(0, ...all.map((times) => times[what]));
   const [source, target, flush] = [slowest('source'), slowest('target'), slowest('flush')];
   const steps: ForecastStep[] = [
@@ -66,11 +66,10 @@ export async function forecastPause(
 }
 
 async function measureDatabases(
-  deps: Dependencies,
   input: MigrationRef & { readonly databases: readonly string[] },
+  { source, target }: Sides,
   each: EachDatabase,
 ): Promise<DatabaseTimes[]> {
-  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   return each('the forecast', input.databases, (database, look) => {
     const options = { step: 'forecast', database, ...look };
     return withSession(source, options, (from) =>

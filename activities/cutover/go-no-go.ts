@@ -13,7 +13,7 @@ import { takeNewTablesAlong } from '../drift/take-new-tables-along';
 import { lookAtApply } from '../follow/look-at-apply';
 import { readLag } from '../follow/read-lag';
 import { givenLines } from '../guard/give-identities';
-import { accessTo, withSession } from '../postgres/session';
+import { type Access, accessToBoth, type Sides, withSession } from '../postgres/session';
 import { recheck } from '../preflight/recheck';
 import { lookAtReplicas } from '../replicas/look-at-replicas';
 import { lookAtWayBack } from '../way-back/look-at-way-back';
@@ -75,11 +75,12 @@ export interface GoNoGo {
 export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promise<GoNoGo> {
   const looks = new BoardLooks();
   const { each } = looks;
-  const drift = await lookAtDrift(deps, input, looks);
-  const views = await lookAtViews(deps, input, each);
-  const passwords = await lookAtPasswords(deps, input);
-  const { lag, ...first } = await lookAtSource(deps, input);
-  const carried = await readCarryBoard(deps, input, each);
+  const sides = await accessToBoth(deps, input);
+  const drift = await lookAtDrift(deps, input, sides, looks);
+  const views = await lookAtViews(input, sides, each);
+  const passwords = await lookAtPasswords(deps, input, sides);
+  const { lag, ...first } = await lookAtSource(deps, input, sides.source);
+  const carried = await readCarryBoard(input, sides, each);
   const traffic = await lookAtTraffic(deps, input);
   let others: unknown[] = [];
   const fences: BoardLine[] = [];
@@ -106,12 +107,12 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
     ...traffic.lines,
     ...(await lookAtWayBack(deps, input, each)),
     ...(await lookAtPauseQueue(deps, input)),
-    ...(await checksMadeAgain(deps, input, each)),
+    ...(await checksMadeAgain(deps, input, sides, each)),
     ...green('replica-identity', ...(await givenLines(deps, input, 'go-no-go', each))),
   ];
   // Last, since it is worth most when it is youngest; without effect on an empty list of other fences.
   const times = { carryMs: carried.copyMs, switchMs: traffic.ms, fencesMs: others.length > 0 ? fencesMs : 0 };
-  const forecast = await forecastPause(deps, input, times, each);
+  const forecast = await forecastPause(input, sides, times, each);
   const window = windowAt(input.plan.gates.cutover.window, new Date());
   return {
     at: new Date().toISOString(),
@@ -124,8 +125,13 @@ export async function readGoNoGo(deps: Dependencies, input: GoNoGoInput): Promis
   };
 }
 
-async function lookAtDrift(deps: Dependencies, input: GoNoGoInput, looks: BoardLooks): Promise<BoardLine[]> {
-  const drift = await findDrift(deps, input, looks.each);
+async function lookAtDrift(
+  deps: Dependencies,
+  input: GoNoGoInput,
+  sides: Sides,
+  looks: BoardLooks,
+): Promise<BoardLine[]> {
+  const drift = await findDrift(deps, input, looks.each, sides);
   if (drift.length > 0) {
     const failure = schemaDrifted(input, drift);
     if (!input.onlyLook) throw failure;
@@ -135,7 +141,7 @@ async function lookAtDrift(deps: Dependencies, input: GoNoGoInput, looks: BoardL
   const isWhole = looks.lines().length === 0;
   const same = isWhole ? green('drift', 'schema, grants, settings and comments of both sides are the same') : [];
   if (input.onlyLook) return same;
-  const taken = await takeNewTablesAlong(deps, input, looks.each);
+  const taken = await takeNewTablesAlong(deps, input, looks.each, sides);
   if (taken.length === 0) return same;
   return [...same, ...green('new-tables', `new since the snapshot, copied by the subscription: ${taken.join(', ')}`)];
 }
@@ -144,9 +150,9 @@ async function lookAtDrift(deps: Dependencies, input: GoNoGoInput, looks: BoardL
 async function lookAtSource(
   deps: Dependencies,
   input: GoNoGoInput,
+  access: Access,
 ): Promise<{ lag: Lag; fence: FencePlan; lines: BoardLine[] }> {
   const { maxLagBytes, spareRoles } = input.plan.cutover;
-  const access = await accessTo(deps, input, 'source');
   const lag = await readLag(deps, input);
   const { username } = access.credentials;
   const options = { step: 'go-no-go', database: 'postgres', readOnly: true };
@@ -210,8 +216,13 @@ function mastersOf(sessions: readonly ForeignSession[], masterUser: string): str
   ];
 }
 
-async function checksMadeAgain(deps: Dependencies, input: GoNoGoInput, each: EachDatabase): Promise<BoardLine[]> {
-  const checks = await recheck(deps, input, input.databases, each);
+async function checksMadeAgain(
+  deps: Dependencies,
+  input: GoNoGoInput,
+  sides: Sides,
+  each: EachDatabase,
+): Promise<BoardLine[]> {
+  const checks = await recheck(deps, input, input.databases, sides, each);
   const { stops } = judgeChecks(checks, input.plan);
   return [...stops.map(lineOfCheck), ...green('checks', `checks made again: ${checks.length}, ${stops.length} red`)];
 }

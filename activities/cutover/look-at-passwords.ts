@@ -1,6 +1,6 @@
 import { type BoardLine, green, red } from '../../plan/board';
 import { type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
-import { type Access, accessTo, type Endpoint, withSession } from '../postgres/session';
+import { type Endpoint, type Sides, withSession } from '../postgres/session';
 import { counted, named } from '../preflight/findings';
 import {
   copyPasswordsSql,
@@ -17,12 +17,12 @@ import { probeLogins } from './probe-logins';
 export async function lookAtPasswords(
   deps: Dependencies,
   input: MigrationRef & { readonly databases: readonly string[] },
+  sides: Sides,
 ): Promise<BoardLine[]> {
-  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
-  return [...(await compareVerifiers(input, source, target)), ...(await probeLogins(deps, input, { source, target }))];
+  return [...(await compareVerifiers(input, sides)), ...(await probeLogins(deps, input, sides))];
 }
 
-async function compareVerifiers(ref: MigrationRef, source: Access, target: Access): Promise<BoardLine[]> {
+async function compareVerifiers(ref: MigrationRef, { source, target }: Sides): Promise<BoardLine[]> {
   const options = { step: 'go-no-go', database: 'postgres', readOnly: true };
   const there = await withSession(source, options, async (session) => ({
     roles: await readLoginRoles(session, ref.id),

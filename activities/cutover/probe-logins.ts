@@ -1,7 +1,7 @@
 import { type BoardLine, green, red } from '../../plan/board';
 import { isSqlState } from '../classify-error';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
-import { type Access, withSession } from '../postgres/session';
+import { type Access, type Sides, withSession } from '../postgres/session';
 import { SQLSTATE } from '../postgres/sqlstates';
 import { parseLogin, readSecret } from '../secrets/credentials';
 
@@ -14,11 +14,7 @@ type Tried = { readonly as: 'let in' } | { readonly as: 'refused' | 'not tried';
  * Logs in to the target as the applications will: with user and password of each secret that a traffic switch of the plan rewrites. They are shown to the two
  * instances only, whose addresses are RDS's word; never to the host that the secret names.
  */
-export async function probeLogins(
-  deps: Dependencies,
-  input: Input,
-  { source, target }: { readonly source: Access; readonly target: Access },
-): Promise<BoardLine[]> {
+export async function probeLogins(deps: Dependencies, input: Input, { source, target }: Sides): Promise<BoardLine[]> {
   const lines: BoardLine[] = [];
   for (const entry of input.plan.cutover.traffic) {
     if (entry.type !== 'secrets-manager') continue;

@@ -5,11 +5,12 @@ import type { Dependencies, MigrationRef } from '../dependencies';
 import { fenceTable, readMark } from '../postgres/fence-table';
 import {
   type Access,
-  accessTo,
+  accessToBoth,
   escapeIdentifier,
   escapeLiteral,
   queryRows,
   type Session,
+  type Sides,
   withSession,
 } from '../postgres/session';
 import type { CatalogObject } from './catalog/part';
@@ -36,8 +37,9 @@ export async function findDrift(
   deps: Dependencies,
   input: DriftInput,
   each: EachDatabase = oneByOne,
+  sides?: Sides,
 ): Promise<DatabaseDrift[]> {
-  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const { source, target } = sides ?? (await accessToBoth(deps, input));
   const quarantined = await quarantinedTriggers(target, input);
   const fenced = await fenceIsUp(source, input, each);
   const [first] = input.databases;

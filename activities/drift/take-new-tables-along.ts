@@ -4,12 +4,13 @@ import type { Dependencies } from '../dependencies';
 import { type EachDatabase, type LookOptions, oneByOne } from '../each-database';
 import {
   type Access,
-  accessTo,
+  accessToBoth,
   escapeIdentifier,
   escapeLiteral,
   queryOne,
   queryRows,
   type Session,
+  type Sides,
   withSession,
 } from '../postgres/session';
 import { refuseFailingApply } from '../follow/refuse-failing-apply';
@@ -34,8 +35,9 @@ export async function takeNewTablesAlong(
   deps: Dependencies,
   input: DriftInput,
   each: EachDatabase = oneByOne,
+  sides?: Sides,
 ): Promise<string[]> {
-  const [source, target] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
+  const { source, target } = sides ?? (await accessToBoth(deps, input));
   const taken = await each('new tables', input.databases, (database, look) =>
     withSession(target, { step: 'new-tables', database, ...look }, async (session) => {
       const subscription = subscriptionName(input, database);

@@ -103,8 +103,20 @@ export async function accessTo(deps: Dependencies, ref: MigrationRef, side: Side
   return { migration: ref.id, endpoint: endpointOf(instance), credentials, rdsCaBundle: deps.rdsCaBundle };
 }
 
+/** How both sides of a migration are reached. */
+export interface Sides {
+  readonly source: Access;
+  readonly target: Access;
+}
+
+/** `accessTo` of both sides: for work of several parts, each of which would ask AWS again. */
+export async function accessToBoth(deps: Dependencies, ref: MigrationRef): Promise<Sides> {
+  const [source, target] = await Promise.all([accessTo(deps, ref, 'source'), accessTo(deps, ref, 'target')]);
+  return { source, target };
+}
+
 /**
- * The same, or undefined when the instance does not exist any more, or is another one by now: then there is nothing of ours to remove
+ * As `accessTo`, or undefined when the instance does not exist any more, or is another one by now: then there is nothing of ours to remove
  * from it, and no password of ours to be shown to it.
  */
 export async function accessIfThere(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access | undefined> {

@@ -3,7 +3,7 @@ import { type Check, CHECKS } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { type EachDatabase, oneByOne } from '../each-database';
-import { type Access, accessTo, withSession } from '../postgres/session';
+import { type Access, type Sides, withSession } from '../postgres/session';
 import { type ParameterGroup, parameterGroupOf, requireInstance } from '../rds/find-instance';
 import { checkDatabaseList, listDatabases } from './check-database-list';
 import { serverLacks } from './check-privileges';
@@ -26,15 +26,11 @@ export async function recheck(
   deps: Dependencies,
   ref: MigrationRef,
   databases: readonly string[],
+  { source, target }: Sides,
   each: EachDatabase = oneByOne,
 ): Promise<Check[]> {
   const aws = awsOf(deps, ref);
-  const [instance, source, target, key] = await Promise.all([
-    requireInstance(aws, ref.plan.source.instance),
-    accessTo(deps, ref, 'source'),
-    accessTo(deps, ref, 'target'),
-    checkKey(aws, ref.plan),
-  ]);
+  const [instance, key] = await Promise.all([requireInstance(aws, ref.plan.source.instance), checkKey(aws, ref.plan)]);
   // What the preflight let Keyshift set is set by now, and a database that came since is not migrated.
   const plan: Plan = { ...ref.plan, databases: [...databases], replicaIdentity: 'require' };
   const [onSource, onTarget, around] = await Promise.all([
