@@ -17,18 +17,11 @@ export const MODELLED: Readonly<Record<string, Verdict>> = {
   // Permissions and keys
   AccessDenied: 'AccessDenied',
   AuthorizationNotFound: 'AccessDenied',
-  InvalidGrantToken: 'AccessDenied',
   KMSKeyNotAccessible: 'AccessDenied',
   DecryptionFailure: 'ResourceFailed',
-  Disabled: 'ResourceFailed',
   EncryptionFailure: 'ResourceFailed',
   KMSInvalidState: 'ResourceFailed',
   InvalidKeyId: 'InvalidRequest',
-  InvalidKeyUsage: 'InvalidRequest',
-  // "You can retry the request."
-  KeyUnavailable: 'retried',
-  // It says that the call would have succeeded; whoever asks for a dry run takes it so.
-  DryRunOperation: 'retried',
 
   // What is not there. Right after it was made, not-shown-yet.ts stands before this.
   BackupPolicyNotFound: 'ResourceGone',
@@ -104,6 +97,9 @@ export const MODELLED: Readonly<Record<string, Verdict>> = {
   InvalidDBSubnetGroup: 'InvalidRequest',
   InvalidInput: 'InvalidRequest',
   InvalidObjectState: 'InvalidRequest',
+  InvalidFilterKey: 'InvalidRequest',
+  InvalidFilterOption: 'InvalidRequest',
+  InvalidFilterValue: 'InvalidRequest',
   InvalidParameter: 'InvalidRequest',
   InvalidPolicyAttribute: 'InvalidRequest',
   InvalidPolicyType: 'InvalidRequest',
@@ -182,6 +178,7 @@ export const UNMODELLED: Readonly<Record<string, FailureType>> = {
   'InvalidSubnetID.NotFound': 'ResourceGone',
   'InvalidVpcID.NotFound': 'ResourceGone',
 
+  Disabled: 'ResourceFailed',
   'KMS.Disabled': 'ResourceFailed',
   'KMS.KMSInvalidState': 'ResourceFailed',
   'KMS.NotFound': 'ResourceGone',

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { cloudwatchOperations } from './cloudwatch/operations';
 import type { Context } from './context';
+import { Contract } from './contract/contract';
 import { controlApi } from './control-api';
 import type { CredentialScope } from './credential-scope';
 import { readCredentialScope } from './credential-scope';
@@ -98,14 +99,20 @@ export function createAwsServer(context: Context): Server {
     try {
       const operation = operations[name];
       if (!operation) throw new AwsError('UnknownOperationException', `Operation ${name} isn't known to the stand-in.`);
+      const contract = Contract.of(scope.service, name);
       const { result, dropped } = await perform(
         scope,
         name,
         'ThrottlingException',
-        () => operation(parseJson(body), { region: scope.region, caller: callerArn(scope) }),
+        () => {
+          contract?.json(parseJson(body));
+          return held(contract, () => operation(parseJson(body), { region: scope.region, caller: callerArn(scope) }));
+        },
         () => namesOfJson(parseJson(body)),
       );
-      return { status: 200, type, body: JSON.stringify(result ?? {}), dropped };
+      const text = JSON.stringify(result ?? {});
+      if (!dropped) contract?.jsonAnswer(text);
+      return { status: 200, type, body: text, dropped };
     } catch (error) {
       const known = asAwsError(error, name);
       return { status: known.status, type, body: JSON.stringify(jsonError(known)) };
@@ -130,15 +137,21 @@ export function createAwsServer(context: Context): Server {
         return { status: 400, type: 'application/x-amz-json-1.1', body: JSON.stringify(jsonError(exception)) };
       }
       const parameters = QueryParameters.parse(form);
+      const contract = Contract.of(scope.service, action, context.store.describedMembers());
       const { result, dropped } = await perform(
         scope,
         action,
         ec2 ? 'RequestLimitExceeded' : 'Throttling',
-        () => callQuery(scope, action, parameters),
+        () => {
+          contract?.query(form);
+          return held(contract, () => callQuery(scope, action, parameters));
+        },
         () => ({ text: (name) => parameters.text(name), tags: readTags(parameters) ?? [] }),
       );
       const render = ec2 ? renderEc2Answer : renderAnswer;
-      return { status: 200, type, body: render(action, namespace, result ?? {}, requestId), dropped };
+      const xml = render(action, namespace, result ?? {}, requestId);
+      if (!dropped) contract?.queryAnswer(xml);
+      return { status: 200, type, body: xml, dropped };
     } catch (error) {
       const known = asAwsError(error, action);
       const body = ec2 ? renderEc2Error(known, requestId) : renderError(known, namespace, requestId);
@@ -152,13 +165,26 @@ export function createAwsServer(context: Context): Server {
     const type = 'application/xml';
     try {
       if (!found) throw new AwsError('NotImplemented', `${name} isn't known to the stand-in.`, 501);
-      const { result, dropped } = await perform(scope, name, service.throttlingCode, () =>
-        found.run({ ...request, context, scope, stall: context.faults.stallOf(name) }),
-      );
+      const contract = Contract.of(scope.service, name);
+      const { result, dropped } = await perform(scope, name, service.throttlingCode, () => {
+        contract?.rest(request);
+        return held(contract, () => found.run({ ...request, context, scope, stall: context.faults.stallOf(name) }));
+      });
+      if (result && !dropped) contract?.restAnswer(result);
       return { status: 200, type, body: '', ...result, dropped };
     } catch (error) {
       const known = asAwsError(error, name);
       return { status: known.status, type, body: service.renderError(known, randomUUID()) };
+    }
+  }
+
+  /** What refuses a call is one of the codes of its operation. */
+  async function held<Result>(contract: Contract | undefined, work: () => Promise<Result> | Result): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof AwsError) contract?.refusal(error);
+      throw error;
     }
   }
 

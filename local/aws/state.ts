@@ -115,6 +115,11 @@ export class Store {
     return (this.state.switches[`${region}/${instanceId}`] ??= {});
   }
 
+  /** Members of descriptions that tests have made up, of all instances. */
+  describedMembers(): ReadonlySet<string> {
+    return new Set(Object.values(this.state.switches).flatMap(({ describes }) => Object.keys(describes ?? {})));
+  }
+
   /** What tests set for an instance goes with it when it gets another name. */
   moveSwitches(region: string, from: string, to: string): void {
     const { switches } = this.state;

@@ -303,4 +303,5 @@ const changeShape = (change: ChangeRecord): XmlNode => ({
 const answer = (name: string, members: { readonly [member: string]: XmlNode }): string =>
   renderXml({ [name]: { '@_xmlns': NAMESPACE, ...members } });
 
-const newId = (kind: 'Z' | 'C'): string => `${kind}0${randomBytes(10).toString('hex').toUpperCase()}`;
+/** With the path that answers put before it (`/hostedzone/`), an id has 32 characters at most. */
+const newId = (kind: 'Z' | 'C'): string => `${kind}0${randomBytes(9).toString('hex').toUpperCase()}`;

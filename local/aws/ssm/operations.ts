@@ -176,6 +176,8 @@ export function ssmOperations({ store }: Context): Record<string, JsonOperation>
       return {
         Parameters: items.map((version) => ({
           ...summary(parameter, version),
+          // A history says nothing of where the parameter is.
+          ARN: undefined,
           Value: shown(parameter, version, WithDecryption),
         })),
         NextToken: next,
