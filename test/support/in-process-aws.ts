@@ -9,6 +9,7 @@ import { Faults } from '../../local/aws/faults';
 import { ProxyPool } from '../../local/aws/rds/proxy-pool';
 import { createAwsServer } from '../../local/aws/server';
 import { Store } from '../../local/aws/state';
+import { Whims } from '../../local/aws/whims';
 
 /** The embedded AWS inside the test's own process, without any PostgreSQL server: for whatever needs none. */
 export async function inProcessAws(): Promise<{ readonly endpoint: string; readonly close: () => Promise<void> }> {
@@ -17,6 +18,7 @@ export async function inProcessAws(): Promise<{ readonly endpoint: string; reado
   const context = {
     store: new Store(stateDir),
     faults: new Faults(),
+    whims: new Whims(),
     clock: new Clock(0, shutdown.signal),
     log: pino({ level: 'silent' }),
     background: new Set<Promise<void>>(),
