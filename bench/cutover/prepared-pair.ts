@@ -287,6 +287,7 @@ export class PreparedPair {
     await lab.run('quarantineClone', { ...input, mark: MARK });
     await lab.run('createSubscriptions', { ...input, position: position.lsn });
     await lab.run('enableSubscriptions', { ...input, position: position.lsn });
+    await lab.run('applySettings', ref);
     await lab.run('prepareWayBack', input);
     await lab.run('waitForCatchUp', input);
   }
