@@ -3,6 +3,7 @@ import { REPOSITORY } from '../tools/paths';
 import type { Report } from '../tools/report';
 import { CommandError } from '../tools/run-command';
 import { quoted } from '../world/environment';
+import { queryWorkflow } from '../world/query-workflow';
 import type { World } from '../world/world';
 import type { Progress } from './progress';
 
@@ -93,13 +94,8 @@ export class TemporalCommands {
     return end instanceof CommandError ? `${end.stdout}${end.stderr}`.trim() : 'no reason known';
   }
 
-  private async query<T>(type: string): Promise<T> {
-    const ask = ['workflow', 'query', '--workflow-id', this.workflowId, '--type', type, '-o', 'json'];
-    const { stdout } = await this.world.temporal([...ask, '--command-timeout', '5s']);
-    const { queryResult } = JSON.parse(stdout) as { queryResult?: T | T[] };
-    const answer = Array.isArray(queryResult) ? queryResult[0] : queryResult;
-    if (answer === undefined) throw new Error(`the query ${type} answered nothing: ${stdout}`);
-    return answer;
+  private query<T>(type: string): Promise<T> {
+    return queryWorkflow<T>(this.world, this.workflowId, type);
   }
 
   private async shown(args: readonly string[]): Promise<void> {

@@ -5,6 +5,7 @@ import { holdWorkersToThePolicy } from '../../../local/app/worker-policy';
 import { SAMPLE_PLAN } from '../../../local/app/names';
 import { SampleApplication } from '../../../local/app/process';
 import { CommandError, type CommandResult, runCommand } from '../../../local/tools/run-command';
+import { queryWorkflow } from '../../../local/world/query-workflow';
 import type { World } from '../../../local/world/world';
 import type { Progress } from '../../../plan/progress';
 import { awsOf, eventually } from './worlds';
@@ -53,15 +54,8 @@ function exitCodeOf(ended: CommandResult | CommandError): number {
 }
 
 /** What the query `progress` answers; undefined while nobody answers. */
-export async function progressOf(world: World): Promise<Progress | undefined> {
-  const ask = ['workflow', 'query', '--workflow-id', MIGRATION, '--type', 'progress', '-o', 'json'];
-  try {
-    const { stdout } = await world.temporal(ask);
-    const { queryResult } = JSON.parse(stdout) as { queryResult?: Progress | Progress[] };
-    return Array.isArray(queryResult) ? queryResult[0] : queryResult;
-  } catch {
-    return undefined;
-  }
+export function progressOf(world: World): Promise<Progress | undefined> {
+  return queryWorkflow<Progress>(world, MIGRATION, 'progress').catch(() => undefined);
 }
 
 /** Waits until the progress is as wanted. A parked migration ends the wait with its reason. */
