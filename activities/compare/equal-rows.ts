@@ -1,3 +1,4 @@
+import type { EqualRows } from '../../plan/report';
 import { escapeIdentifier } from '../postgres/session';
 import { SQLSTATE } from '../postgres/sqlstates';
 import { isSqlState } from '../classify-error';
@@ -10,30 +11,21 @@ import { column, fromOnly, keyText } from './row-sql';
 const MOST_ROW_BYTES = 20_000;
 
 /** A row of the source, as PostgreSQL writes a row of the target's type. */
-export interface Line {
+interface Line {
   readonly key: string;
   readonly line: string;
   readonly count: number;
 }
 
-/** Rows that differ by their text only. */
-export interface EqualLines {
-  /** Every row of the source that has to do with it. */
-  readonly lines: readonly Line[];
-  /** Rows of the target that the source has only in another text. */
-  readonly rows: number;
-}
-
 /** The type of the table's rows. */
-export const rowType = ({ schema, name }: ComparedTable): string =>
-  `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`;
+const rowType = ({ schema, name }: ComparedTable): string => `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`;
 
 /**
  * Whether the rows that differ are equal all the same, by the equality of their columns' own types: 1.0 and 1.00 of a numeric, `a` and `A` of a
  * citext. Apply of a table with REPLICA IDENTITY FULL looks for a row by that equality, so that it may change another of several equal rows. As many
  * of each on both sides: nothing is lost, they only look different. The server that has the types is asked.
  * @param gone the target may have deleted rows since: the source may have more of each
- * @returns undefined: some are different, or it can't be told
+ * @returns how many rows of the target the source has only in another text; undefined: some are different, or it can't be told
  * @see https://www.postgresql.org/docs/current/logical-replication-publication.html#LOGICAL-REPLICATION-PUBLICATION-REPLICA-IDENTITY
  */
 export async function findEqualRows(
@@ -41,7 +33,7 @@ export async function findEqualRows(
   table: ComparedTable,
   different: Disagreements,
   gone = false,
-): Promise<EqualLines | undefined> {
+): Promise<Pick<EqualRows, 'rows'> | undefined> {
   // By a key of its own, apply finds the very row.
   if (table.key.length > 0) return undefined;
   const columns = await columnsOfTarget(pair.target, table);
@@ -52,7 +44,7 @@ export async function findEqualRows(
   if (!lines || !(await allEqual(pair.target, table, columns, lines, keys, gone ? '>=' : '='))) return undefined;
   let rows = 0;
   for (const { source, target } of different.values()) rows += Math.max(0, rowsOf(target) - rowsOf(source));
-  return { lines, rows };
+  return { rows };
 }
 
 /** In the order of the target's type: a rebuild may have changed it. */

@@ -38,7 +38,7 @@ export interface KnownFacts {
   readonly verify?: {
     readonly at: string;
     readonly what: string;
-    /** Rows that are equal, not identical, and that could not be made so. */
+    /** Rows that are equal, not identical, which nobody has accepted in the plan. */
     readonly equal?: string;
   };
   /** Pauses that were given up before, with their reasons. */

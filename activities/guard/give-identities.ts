@@ -16,6 +16,8 @@ import type { Warning } from './judge-source';
 
 /** More than this are counted, not listed. */
 const NAMED = 5;
+/** How long one table is waited for, in milliseconds. Whoever comes after us waits for as long; the next look tries again. */
+export const IDENTITY_LOCK_TIMEOUT_MS = 1_000;
 /** So many times at most one look at a database waits for a lock, each for the session's `lock_timeout`; the next look goes on. */
 const MOST_WAITS = 3;
 /** So many times of giving are named, the newest; the board names tables. */

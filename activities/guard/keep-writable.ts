@@ -2,11 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { MigrationRef } from '../dependencies';
 import { type Access, inEachDatabase } from '../postgres/session';
-import { giveIdentities } from './give-identities';
+import { giveIdentities, IDENTITY_LOCK_TIMEOUT_MS } from './give-identities';
 
 /** As often as the guard looks. */
 const EVERY_MS = 5_000;
-const LOCK_TIMEOUT_MS = 1_000;
 
 /**
  * Runs some work that takes long while everything is published and the guard does not run yet; meanwhile tables that come without a
@@ -24,7 +23,7 @@ export async function keepWritable<T>(
       await inEachDatabase(
         access,
         ref.databases,
-        { step: 'slot-guard', lockTimeoutMs: LOCK_TIMEOUT_MS },
+        { step: 'slot-guard', lockTimeoutMs: IDENTITY_LOCK_TIMEOUT_MS },
         (session, database) => giveIdentities(session, ref, database),
       ).catch((error: unknown) => {
         log.warn('could not look for tables without a replica identity', { error });

@@ -10,7 +10,7 @@ import { findInstance } from '../rds/find-instance';
 import { warnOfFailingApply } from './failing-apply';
 import { forecast, remember, type Sample } from './forecast';
 import { type FreeStorage, freeStorageOfSource } from './free-storage';
-import { giveIdentities, lookAtIdentities } from './give-identities';
+import { giveIdentities, IDENTITY_LOCK_TIMEOUT_MS, lookAtIdentities } from './give-identities';
 import { sourceAtRisk } from './give-up';
 import { judgeSource, type Warning } from './judge-source';
 import { missingLinks, readChain, writeLink } from './mark-chain';
@@ -19,8 +19,6 @@ import { type Figures, readFigures, recreatedBetween } from './read-figures';
 const STEP = { step: 'guard' } as const;
 /** Time between looks at apply; each costs calls of AWS and a session on the other side. */
 const APPLY_EVERY_MS = 30_000;
-/** How long a new table without replica identity is waited for. Whoever comes after us waits for as long; the next look tries again. */
-const LOCK_TIMEOUT_MS = 1_000;
 
 /** What one look found. */
 export interface Look {
@@ -68,10 +66,13 @@ export class SourceWatch {
    */
   async write(at: Date): Promise<void> {
     const number = Math.floor(at.getTime() / 5_000);
-    this.#identities = await this.#inEach({ lockTimeoutMs: LOCK_TIMEOUT_MS }, async (session, input, database) => {
-      await writeLink(session, input.id, number, at.toISOString());
-      return giveIdentities(session, input, database);
-    });
+    this.#identities = await this.#inEach(
+      { lockTimeoutMs: IDENTITY_LOCK_TIMEOUT_MS },
+      async (session, input, database) => {
+        await writeLink(session, input.id, number, at.toISOString());
+        return giveIdentities(session, input, database);
+      },
+    );
   }
 
   async #inEach(

@@ -35,6 +35,7 @@ const ACKNOWLEDGED: readonly CheckCode[] = [
   'invalid-indexes',
   'calling-out',
   'long-transactions',
+  'full-identity-equality',
   'wal-rate',
 ];
 
