@@ -21,7 +21,7 @@ export async function sample(world: World, rows = 2_000): Promise<void> {
 
 /** The sample application, writing. */
 export const application = (world: World): Promise<SampleApplication> =>
-  SampleApplication.start(world, { notesFile: join(world.root, 'notes.jsonl'), rate: 100 });
+  SampleApplication.start(world, { notesFile: join(world.root, 'notes.jsonl'), rate: 60 });
 
 /** Writes a plan, the sample's with some changes, and returns its file. */
 export function planFile(world: World, changes: Readonly<Record<string, unknown>> = {}, name = 'plan.json'): string {
