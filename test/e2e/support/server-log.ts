@@ -27,6 +27,14 @@ export async function exportLog(aws: Aws, instance: string): Promise<void> {
       CloudwatchLogsExportConfiguration: { EnableLogTypes: ['postgresql'] },
     }),
   );
+  await eventually('the log is exported', async () => {
+    const found = await describeInstance(aws, instance);
+    return (
+      found?.DBInstanceStatus === 'available' &&
+      found.EnabledCloudwatchLogsExports?.includes('postgresql') &&
+      Object.keys(found.PendingModifiedValues ?? {}).length === 0
+    );
+  });
 }
 
 /** Gives an instance a parameter group of its own, and reboots it. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { Aws } from '../../../local/app/aws';
@@ -12,6 +13,9 @@ import { startWorld } from '../../../local/world/world';
 /** AWS in the tests takes about a second for what takes minutes. */
 const TIME_SCALE = 0.005;
 
+/** Where a world keeps what it has and says: in the checkout, so that its logs are found, or where the caller wants temporary files. */
+const WORLDS = process.env['TMPDIR'] ? tmpdir() : '.keyshift';
+
 /** Runs a test in a world of its own; everything is stopped and cleaned, also when the test fails. */
 export async function inWorld(
   name: string,
@@ -20,7 +24,7 @@ export async function inWorld(
 ): Promise<void> {
   const ended = new AbortController();
   const world = await startWorld({
-    root: join('.keyshift', `test-${name}`),
+    root: join(WORLDS, `test-${name}`),
     timeScale: TIME_SCALE,
     env,
     report: () => undefined,
