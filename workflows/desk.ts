@@ -17,6 +17,8 @@ export type GoNoGo = Awaited<ReturnType<Activities['readGoNoGo']>>;
 const FRESH_MS = 30_000;
 /** So many looks may be asked for as fast as that; then each doubles the distance, so that a script can't fill the history. */
 const FREE_LOOKS = 20;
+/** Temporal takes ten updates of a workflow at the same time, `abort` and `approve` among them. */
+const MOST_OPEN = 3;
 const LONGEST_DISTANCE_MS = 24 * 3_600_000;
 /** The first changes of the board come at once; each one behind them waits four times as long. A month has room for nine. */
 const FREE_CHANGES = 2;
@@ -31,6 +33,8 @@ export class Desk {
   #underWay = false;
   #lookedAt: number | undefined;
   #asked = 0;
+  /** How many wait for the answer now. */
+  #open = 0;
   #changes = 0;
   #nudged = false;
   #said = '';
@@ -141,6 +145,8 @@ export class Desk {
     if (over || !['running', 'waiting', 'parked'].includes(progress.status)) {
       return 'go-no-go refused: nothing is left to be decided';
     }
+    if (this.#open >= MOST_OPEN)
+      return `go-no-go refused: ${this.#open} others wait for a look already; the query progress has its answer when it ends`;
     const doubled = Math.max(0, this.#asked - FREE_LOOKS + 1);
     const distanceMs = Math.min(LONGEST_DISTANCE_MS, FRESH_MS * 2 ** Math.min(20, doubled));
     const ageMs = this.#ageMs();
@@ -151,6 +157,15 @@ export class Desk {
   /** The answer of the update: a fresh board, or the one that is still fresh, with its age. */
   async ask(): Promise<string> {
     this.#asked += 1;
+    this.#open += 1;
+    try {
+      return await this.answer();
+    } finally {
+      this.#open -= 1;
+    }
+  }
+
+  private async answer(): Promise<string> {
     const before = this.#ageMs();
     if (!this.#underWay && (before === undefined || before >= FRESH_MS)) {
       this.#underWay = true;

@@ -15,7 +15,7 @@ import { closeFences, openFences } from './fence-set';
 import type { Fence } from './fences/fence';
 import { giveUp } from './give-up';
 import { closeSwitches, goForward, isOfPause } from './go-forward';
-import { isCutOverForSure, mayStillSwitch } from './is-cut-over';
+import { isCutOverForSure, lastSentMs, mayStillSwitch } from './is-cut-over';
 import { lowerFenceOf } from './lower-fence';
 import { type Pause, pause } from './pause';
 import { PauseBudget } from './pause-budget';
@@ -232,7 +232,7 @@ async function rollForward(pauseOf: Pause, record: CutoverRecord, earlierPause: 
       { deps, input, sides: sessions, switches, fences, record, msNow },
       {
         mayGoOn: clock.mayGoOn,
-        sentSince: Date.now() - (found?.switchBegunMs ?? 0),
+        sentSince: Date.now() - (lastSentMs(input, found) ?? 0),
         waiting: (waitingFor) => reportProgress(() => ({ pauseMs: msNow(), waitingFor })),
       },
     );

@@ -103,7 +103,8 @@ export const unfenceSql = (fence: FencePlan): string =>
 
 /**
  * Login roles that the fence should have, and that can still log in: made, or given LOGIN again, since the board was read. The fence
- * can't take them in, since nobody would give back what it takes.
+ * can't take them in, since nobody would give back what it takes. A role with the name of another migration's counts as well: a migration beside
+ * this one was refused before, so this is somebody's own.
  */
 export async function rolesLeftOpen(
   source: Session,
@@ -113,8 +114,7 @@ export async function rolesLeftOpen(
   const rows = await queryRows<{ rolname: string }>(
     source,
     `SELECT rolname FROM pg_roles r
-      WHERE rolcanlogin AND rolname <> current_user AND rolname <> ALL ($1::text[]) AND rolname NOT LIKE 'pg\\_%'
-        AND NOT ${IS_REPLICATION_ROLE} ORDER BY 1`,
+      WHERE rolcanlogin AND rolname <> current_user AND rolname <> ALL ($1::text[]) AND rolname NOT LIKE 'pg\\_%' ORDER BY 1`,
     [[...RDS_LOGINS, replicationRole(migration), ...spared]],
   );
   return rows.map(({ rolname }) => rolname);

@@ -7,7 +7,7 @@ import type { CutOverInput } from './cut-over-input';
 import { type CutoverRecord, readCutover, writeCutover } from './cutover-facts';
 import type { Fence } from './fences/fence';
 import { type BothSides, forgetWayThere, openOldSource, openTargetAgain } from './open-target';
-import type { PresentPause } from './pause-mark';
+import { noteSwitchGoesOn, type PresentPause } from './pause-mark';
 import { moveTraffic, releaseFences } from './release';
 
 /** A pause that an attempt before this one brought as far as its switch. */
@@ -41,6 +41,7 @@ export async function goForward(way: WayForward, deciding: Deciding): Promise<Cu
   await openTargetAgain(input, sides);
   // The reboots of a renaming end these sessions.
   if (renames(input.plan)) await forgetWayThere(input, sides);
+  await noteSwitchGoesOn(sides.first.source, input);
   await decisive?.apply({ ...deciding, isRecorded: () => requireRecord(deps, input) });
   if (renames(input.plan)) await meetAgain(deps, input);
   await moveTraffic(rest);

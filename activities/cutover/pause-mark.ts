@@ -59,6 +59,14 @@ export async function noteSwitchBegun(source: Session, ref: MigrationRef): Promi
   if (noted.length === 0) throw new Error('the fence is down: somebody took it down while the pause was under way');
 }
 
+/**
+ * The same for an attempt that goes on with the switch of one before it, and so may send another request. Where the fence is down already there
+ * is nothing that could be lowered too early.
+ */
+export async function noteSwitchGoesOn(source: Session, ref: MigrationRef): Promise<void> {
+  if (await presentPause(source, ref)) await noteSwitchBegun(source, ref);
+}
+
 /** The pause that is under way; undefined: its fence is down. */
 export async function presentPause(source: Session, ref: MigrationRef): Promise<PresentPause | undefined> {
   const [found] = await queryRows<{ ms: number; pause: string; begun: number | null }>(

@@ -31,7 +31,8 @@ export interface TargetQuestion extends RecordsRef {
 
 /**
  * What speaks for it that applications are on the target of the plan, or on their way to it. Empty: nothing does, and what can be
- * looked at proves that it is unused. A target that is gone, is somebody else's, or never came up serves nobody.
+ * looked at proves that it is unused. A target that is gone, is somebody else's, or never came up serves nobody, unless the source says that a
+ * switch may have been made: then it is somewhere under another name, or another instance has its place.
  */
 export async function evidenceOfTarget(deps: Dependencies, given: TargetQuestion): Promise<Evidence[]> {
   const ref = inPlan(given);
@@ -45,9 +46,9 @@ export async function evidenceOfTarget(deps: Dependencies, given: TargetQuestion
   }
   const target = await findInstance(aws, ref.plan.target.instance);
   // Without an endpoint it has never been available.
-  if (!target || !isOurTarget(target, ref) || target.DBInstanceStatus === 'deleting' || !target.Endpoint?.Address)
-    return [];
   const source = await findInstance(aws, ref.plan.source.instance);
+  if (!target || !isOurTarget(target, ref) || target.DBInstanceStatus === 'deleting' || !target.Endpoint?.Address)
+    return source && isTheSource(source, ref) ? evidenceWithoutTarget(deps, given, ref, source) : [];
   if (!source || !isTheSource(source, ref)) {
     const what = source ? 'is another instance by now' : 'is gone';
     return [
@@ -55,6 +56,40 @@ export async function evidenceOfTarget(deps: Dependencies, given: TargetQuestion
     ];
   }
   return judge(ref, await lookAtBoth(deps, ref, source, target));
+}
+
+/** What the source has written down, where no instance has the name of the target, or another one. */
+async function evidenceWithoutTarget(
+  deps: Dependencies,
+  { lowersFence }: TargetQuestion,
+  ref: RecordsRef,
+  source: DBInstance,
+): Promise<Evidence[]> {
+  // Nothing of ours can be in a source that has never had a target.
+  if (ref.targetResourceId === undefined || !source.Endpoint?.Address) return [];
+  const seen = await patiently(async () => {
+    const access = await accessTo(deps, ref, 'source');
+    return { ...(await readRecords(access, ref)), receives: await receivesFrom(access, ref) };
+  });
+  const { instance: to } = ref.plan.target;
+  const missing = `and no instance named ${to} is the target of this migration (resource id ${ref.targetResourceId}): was it renamed or replaced?`;
+  // Whoever undoes something on a source that is away, for a reboot say, would have to wait for it as well.
+  if ('unread' in seen) throw new Error(`${ref.plan.source.instance} can't be read: ${seen.unread}, ${missing}`);
+  const { pausedSince, receives, wentBackAt } = seen.found;
+  if (wentBackAt !== undefined) return [];
+  const stopped: Evidence[] =
+    pausedSince === undefined || lowersFence
+      ? []
+      : [
+          {
+            kind: 'pause',
+            text: `a pause of this migration has stopped writes on ${ref.plan.source.instance} since ${pausedSince}, ${missing}`,
+          },
+        ];
+  const follows: Evidence[] = receives
+    ? [{ kind: 'way-back', text: `the way back replicates to ${ref.plan.source.instance}, ${missing}` }]
+    : [];
+  return [...stopped, ...follows];
 }
 
 /** In the direction of the plan, and with the names that it gives. */

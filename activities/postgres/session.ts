@@ -2,10 +2,12 @@ import { asyncLocalStorage } from '@temporalio/activity';
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { escapeIdentifier, escapeLiteral, Client, type ClientConfig } from 'pg';
 import { finalFailure } from '../../plan/failures';
+import { renames } from '../../plan/instance-names';
 import { applicationName } from '../../plan/names';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef, type Side, sideInPlan } from '../dependencies';
 import { endpointOf, findInstance, requireInstance } from '../rds/find-instance';
 import { isOurTarget, isTheSource } from '../rds/ownership';
+import { requireSame } from '../rds/require-same';
 import { readCredentials } from '../secrets/credentials';
 import { answersOnly } from './password-methods';
 import { rememberPlaces } from './statement-place';
@@ -92,15 +94,27 @@ function refuseSecretOfAnother(ref: MigrationRef, side: Side, secret: string, in
 
 /**
  * Looks up where the instance listens and how to log in. The address is RDS's word, never the plan's.
- * @throws ApplicationFailure ResourceGone when the instance doesn't exist, AccessDenied when the secret can't be read or is another instance's
+ * @throws ApplicationFailure ResourceGone when the instance doesn't exist, NotOurs when another one has its name by now, AccessDenied when the
+ *   secret can't be read or is another instance's
  */
 export async function accessTo(deps: Dependencies, ref: MigrationRef, side: Side): Promise<Access> {
   const aws = awsOf(deps, ref);
   const instance = await requireInstance(aws, instanceOf(ref, side));
+  refuseAnother(ref, side, instance);
   const secret = secretOf(ref, side, instance);
   refuseSecretOfAnother(ref, side, secret, instance);
   const credentials = await readCredentials(aws, secret);
   return { migration: ref.id, endpoint: endpointOf(instance), credentials, rdsCaBundle: deps.rdsCaBundle };
+}
+
+/** A name can be given to another instance, by people or by a Blue/Green deployment: what is ours is not looked for, or made, there. */
+function refuseAnother(ref: MigrationRef, side: Side, instance: DBInstance): void {
+  const known = sideInPlan(ref, side) === 'target' ? ref.targetResourceId : ref.sourceResourceId;
+  if (known === undefined) return;
+  if (!renames(ref.plan)) return requireSame(instance, known, 'Keyshift does not log in there.');
+  // Names are being exchanged: the next look finds them out.
+  if (instance.DbiResourceId !== known)
+    throw new Error(`${instance.DBInstanceIdentifier} is another instance at the moment: names are being exchanged`);
 }
 
 /** How both sides of a migration are reached. */

@@ -2,8 +2,10 @@ import { CreateDBSnapshotCommand } from '@aws-sdk/client-rds';
 import { awsName, ourTags } from '../../plan/names';
 import { isAwsError } from '../classify-error';
 import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { requireInstance } from './find-instance';
 import { findSnapshot, waitForSnapshot } from './find-snapshot';
 import { requireOurs } from './ownership';
+import { requireSame } from './require-same';
 import { callAtRest } from './wait-for-instance';
 
 export const sourceSnapshotName = (migration: string): string => awsName(migration, 'source');
@@ -20,6 +22,8 @@ export async function createSnapshot(
     requireOurs(`DB snapshot ${snapshot}`, existing.TagList, ref.id);
   } else {
     const { instance } = ref.plan.source;
+    if (ref.sourceResourceId !== undefined)
+      requireSame(await requireInstance(aws, instance), ref.sourceResourceId, 'Keyshift takes no snapshot of it.');
     const create = new CreateDBSnapshotCommand({
       DBInstanceIdentifier: instance,
       DBSnapshotIdentifier: snapshot,

@@ -15,7 +15,8 @@ import { describeStatus, isUp, takesCalls, throwIfFailed } from './instance-stat
 const SHOWS_AFTER_MS = 30_000;
 const LOOKS_IN_A_ROW = 3;
 
-const showsAfterMs = ({ rdsShowsAfterMs = SHOWS_AFTER_MS }: Aws): number => rdsShowsAfterMs;
+/** See `SHOWS_AFTER_MS`; shorter where AWS is the stand-in. */
+export const showsAfterMs = ({ rdsShowsAfterMs = SHOWS_AFTER_MS }: Aws): number => rdsShowsAfterMs;
 
 /** The patience that a wait after a call of ours needs; without one, the looks in a row alone. */
 const patienceOf = (aws: Aws, afterCall: boolean): Patience => ({

@@ -103,7 +103,8 @@ class Tries {
       const isLast = Date.now() > knownAt;
       const pointsAt = await look().catch(() => undefined);
       if (pointsAt === 'to') return;
-      if (isLast && pointsAt !== undefined) {
+      // What names neither side was changed by somebody, before our request or after it.
+      if (isLast && (pointsAt === 'from' || pointsAt === 'held')) {
         const waited = Math.round((Date.now() - waitsSince) / 1_000);
         throw new SwitchRefused(`${said}; a request may have been taken, so it was looked at for ${waited} s more`);
       }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { finalFailure } from '../../plan/failures';
 import type { TrafficSwitch } from '../../plan/plan';
@@ -61,9 +62,12 @@ export const pgbouncer: SwitchKind<Entry> = {
       from: endpointText(place.from),
       to: endpointText(place.to),
       done,
-      async apply() {
-        if (filesOf(entry).length > 0) await rewriteAndReload(consoles, place, entry);
-        else await old.reconnect();
+      async apply({ sentSince } = {}) {
+        if (filesOf(entry).length > 0) {
+          await rewriteAndReload(consoles, place, entry).catch((error: unknown) =>
+            unlessSwitchedBefore(error, place, entry, sentSince),
+          );
+        } else await old.reconnect();
         await old.untilGone();
       },
       close: () => Promise.resolve(closeAll(consoles)),
@@ -95,7 +99,7 @@ async function lookAtFiles({ ref, from, to }: SwitchPlace, entry: Entry): Promis
     const file = await readEntriesFile(name).catch(({ message }: Error) => ({ message }));
     if ('message' in file) {
       red.push(`The worker can't read ${name}, in which PgBouncer's entries are to be rewritten: ${file.message}`);
-      pointing.push('neither');
+      pointing.push('unread');
       continue;
     }
     const entries = entriesOf(file.text).filter((one) => wantedBy(entry)(one.name));
@@ -121,7 +125,8 @@ async function lookAtFiles({ ref, from, to }: SwitchPlace, entry: Entry): Promis
         `${name}: ${there.join(', ')} name the other side already; a way back would take them along, unless databases of the switch leaves them out`,
       );
   }
-  return { pointsAt: pointing.includes('to') ? 'to' : (pointing[0] ?? 'neither'), findings, red };
+  const decisive = (['to', 'unread', 'from'] as const).find((one) => pointing.includes(one));
+  return { pointsAt: decisive ?? 'neither', findings, red };
 }
 
 /** Whether every PgBouncer can be told, and knows no entry of the source that isn't in the files. */
@@ -179,6 +184,28 @@ async function isAnyFileSwitched({ from, to }: ReadySwitchPlace, entry: Entry): 
 interface Replaced {
   readonly path: string;
   readonly before: string;
+}
+
+/**
+ * An attempt before this one may have replaced a file that this process can't replace, or sees as it was before: on a file system of the
+ * network, or of another host.
+ * @throws SwitchRefused the given error, once nothing shows that it was replaced and that can't come any more
+ * @throws ApplicationFailure SWITCH_UNCONFIRMED else
+ */
+async function unlessSwitchedBefore(
+  error: unknown,
+  place: ReadySwitchPlace,
+  entry: Entry,
+  sentSince: number | undefined,
+): Promise<never> {
+  if (!(error instanceof SwitchRefused) || sentSince === undefined) throw error;
+  await sleep(Math.max(0, sentSince + DECIDED_WITHIN_MS - Date.now()));
+  const { pointsAt } = await lookAtFiles(place, entry);
+  if (pointsAt === 'from') throw error;
+  throw ApplicationFailure.retryable(
+    `Nobody knows yet whether traffic is switched, so the fence stays up: ${error.message}`,
+    SWITCH_UNCONFIRMED,
+  );
 }
 
 async function rewriteAndReload(

@@ -1,17 +1,35 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { renames } from '../../plan/instance-names';
 import type { TrafficSwitch } from '../../plan/plan';
 import { instanceOf } from '../dependencies';
 import { kindOf } from './kinds';
-import type { PreparedSwitch, ReadySwitchPlace, SwitchLook, SwitchPlace } from './traffic-switch';
+import {
+  type PreparedSwitch,
+  type ReadySwitchPlace,
+  SWITCH_UNCONFIRMED,
+  type SwitchLook,
+  type SwitchPlace,
+} from './traffic-switch';
 
 /** Looks at every switch of the plan; nothing is changed. */
 export function lookAtSwitches(place: SwitchPlace): Promise<SwitchLook[]> {
   return Promise.all(place.ref.plan.cutover.traffic.map((entry) => kindOf(entry).look(placeFor(place, entry), entry)));
 }
 
-/** Whether any switch names `to`, and no longer `from`. */
-export async function isAnySwitched(place: ReadySwitchPlace): Promise<boolean> {
-  return (await lookAtSwitches(place)).some(({ pointsAt }) => pointsAt === 'to');
+/**
+ * Whether any switch names `to`, and no longer `from`.
+ * @param isBegun a request that switches may have been sent: then what can't be read, or was changed by somebody, is no answer
+ * @throws ApplicationFailure SWITCH_UNCONFIRMED, to be tried again, when nobody knows
+ */
+export async function isAnySwitched(place: SwitchPlace, isBegun: boolean): Promise<boolean> {
+  const looks = await lookAtSwitches(place);
+  if (looks.some(({ pointsAt }) => pointsAt === 'to')) return true;
+  const strange = looks.find(({ pointsAt }) => pointsAt === 'unread' || pointsAt === 'neither');
+  if (!isBegun || !strange) return false;
+  throw ApplicationFailure.retryable(
+    `Nobody knows whether traffic is switched, so the fence stays up: ${strange.what} ${strange.pointsAt === 'unread' ? "can't be read" : 'names neither side'}. ${strange.red.join(' ')}`,
+    SWITCH_UNCONFIRMED,
+  );
 }
 
 /**

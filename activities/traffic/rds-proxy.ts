@@ -66,7 +66,8 @@ const whatIs = ({ proxy }: Entry): string => `RDS Proxy ${proxy}`;
 function pointsAtOf(ref: MigrationRef, entry: Entry, targets: readonly DBProxyTarget[]): PointsAt {
   if (hasTarget(targets, instanceOf(ref, 'target'))) return 'to';
   if (hasTarget(targets, instanceOf(ref, 'source'))) return 'from';
-  return targets.length === 0 && !isFenced(ref, entry) ? 'to' : 'neither';
+  if (targets.length > 0) return 'neither';
+  return isFenced(ref, entry) ? 'held' : 'to';
 }
 
 /** Whether a fence takes the source out of the group. */

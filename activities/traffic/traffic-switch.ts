@@ -16,8 +16,14 @@ export interface ReadySwitchPlace extends SwitchPlace {
   readonly to: Endpoint;
 }
 
-/** Where a switch points; `unknown`: it can't be read. */
-export type PointsAt = 'from' | 'to' | 'neither' | 'unknown';
+/**
+ * Where a switch points.
+ * - `held`: nowhere, since a fence of ours took it away from `from`
+ * - `neither`: somewhere else, so that somebody changed it
+ * - `unread`: it could not be read this time
+ * - `unknown`: nobody can ever read it
+ */
+export type PointsAt = 'from' | 'to' | 'held' | 'neither' | 'unread' | 'unknown';
 
 /** What a switch looks like from outside; nothing is changed. */
 export interface SwitchLook {

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { type BucketLocationConstraint, CreateBucketCommand, GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
@@ -69,6 +69,10 @@ function filesIn(folder: string): Map<string, string> {
   return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 }
 
+/** Where the report is kept: a folder below the working directory of the worker. */
+const REPORTS = join('.keyshift', 'test-trust-reports');
+afterAll(() => rmSync(REPORTS, { recursive: true, force: true }));
+
 interface Observed extends Seen {
   readonly logs: Map<string, string>;
   /** Names and texts of the objects in the bucket of the plan. */
@@ -95,7 +99,7 @@ async function observedMigration(world: World, signal: AbortSignal): Promise<Obs
       signal,
       plan: {
         keep: { source: true },
-        report: { file: relative(process.cwd(), join(world.root, 'reports')), s3: `s3://${REPORT_BUCKET}/deep` },
+        report: { file: REPORTS, s3: `s3://${REPORT_BUCKET}/deep` },
       },
       hooks: {
         async sampleReady() {
@@ -154,7 +158,7 @@ test('no statement that RDS would refuse, and no secret in any history, log, rep
     expect(closed(JSON.parse(report.stdout))).toEqual([]);
     const page = await keyshift(world, 'report', MIGRATION, '--html');
     expect(page.stdout).toContain('Completed');
-    const copies = filesIn(join(world.root, 'reports'));
+    const copies = filesIn(REPORTS);
     expect([...copies.keys()].sort()).toEqual([`${MIGRATION}.html`, `${MIGRATION}.json`]);
     expect(new Map(kept)).toEqual(copies);
     expect(published(JSON.parse(copies.get(`${MIGRATION}.json`) ?? ''))).toEqual([]);

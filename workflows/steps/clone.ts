@@ -26,7 +26,8 @@ export async function clone(migration: Migration, { targetKmsKeyArn }: SourceFac
 
   return migration.step('restore', async (note) => {
     undo.register('quarantine parameter group', () => act('deleteQuarantineGroup', ref));
-    undo.register('target instance', () => act('deleteTarget', ref), { keptByRollback: true });
+    // The reference of then: from the end of this step on it has the resource id by which the target is known.
+    undo.register('target instance', () => act('deleteTarget', migration.ref), { keptByRollback: true });
     const { parameterGroup, quarantined, rebooted, ...target } = await act('restoreTarget', input);
     migration.report.target = target;
     note(

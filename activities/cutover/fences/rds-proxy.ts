@@ -3,6 +3,7 @@ import type { FenceEntry } from '../../../plan/plan';
 import { isAwsError } from '../../classify-error';
 import { awsOf, instanceOf } from '../../dependencies';
 import { deregisterTarget, hasTarget, notRegistrable, proxyTargets, registerTarget } from '../../rds/proxy-targets';
+import { showsAfterMs } from '../../rds/wait-for-instance';
 import type { FenceKind } from './fence';
 
 type ProxyEntry = Extract<FenceEntry, { type: 'rds-proxy' }>;
@@ -55,9 +56,13 @@ export const rdsProxy: FenceKind<ProxyEntry> = {
         }
       },
       async lower() {
-        const targets = await proxyTargets(aws, entry.proxy);
-        // Somebody registered another target, or the fence was never raised: not ours to change.
-        if (targets.length === 0) await registerTarget(aws, entry.proxy, source);
+        for (const giveUpAt = Date.now() + showsAfterMs(aws); ; await sleep(LOOK_EVERY_MS)) {
+          const targets = await proxyTargets(aws, entry.proxy);
+          // Somebody registered another target, or the fence was never raised: not ours to change.
+          if (targets.length === 0) return registerTarget(aws, entry.proxy, source);
+          // A request of `raise` that RDS has taken may not show yet.
+          if (!hasTarget(targets, source) || Date.now() > giveUpAt) return;
+        }
       },
       // The switch has registered the target.
       release: () => Promise.resolve(),

@@ -6,6 +6,7 @@ import type { FenceEntry } from '../../../plan/plan';
 import { isAwsError } from '../../classify-error';
 import { type Aws, awsOf, instanceOf } from '../../dependencies';
 import { endpointOf, requireInstance } from '../../rds/find-instance';
+import { showsAfterMs } from '../../rds/wait-for-instance';
 import type { Fence, FenceKind } from './fence';
 
 type GroupEntry = Extract<FenceEntry, { type: 'security-group' }>;
@@ -80,15 +81,21 @@ export const securityGroup: FenceKind<GroupEntry> = {
         await untilInForce(aws, instance, fenced, () => clock.mayGoOn());
       },
       async lower() {
-        const now = groupsOf(await requireInstance(aws, instance));
-        if (!isSame(now, was.groups)) {
-          if (!isSame(now, fenced)) throw finalFailure('NotOurs', changed(instance, now, was, fenced));
-          await setGroups(aws, instance, was.groups);
-        }
         const deadline = Date.now() + LOWER_MS;
-        await untilInForce(aws, instance, was.groups, () => {
+        const mayGoOn = () => {
           if (Date.now() > deadline) throw new Error(`RDS has not put the security groups of ${instance} back yet`);
-        });
+        };
+        // Also where the old groups show: RDS may have taken the request of `raise`, and show it only later.
+        for (let setsAgain = true; setsAgain;) {
+          const now = groupsOf(await requireInstance(aws, instance));
+          if (!isSame(now, was.groups) && !isSame(now, fenced))
+            throw finalFailure('NotOurs', changed(instance, now, was, fenced));
+          await setGroups(aws, instance, was.groups);
+          await untilInForce(aws, instance, was.groups, mayGoOn);
+          await sleep(showsAfterMs(aws));
+          setsAgain = !isSame(groupsOf(await requireInstance(aws, instance)), was.groups);
+          mayGoOn();
+        }
       },
       release: () => Promise.resolve(),
       close: () => Promise.resolve(),

@@ -9,6 +9,7 @@ import type { CutOverInput } from '../cut-over-input';
 import { forgetCutover, readCutover, writeCutover } from '../cutover-facts';
 import { closeFences, openFences } from '../fence-set';
 import { closeSwitches, goForward, isOfPause } from '../go-forward';
+import { lastSentMs } from '../is-cut-over';
 import { closeTargetAgain } from '../open-target';
 import { presentPause } from '../pause-mark';
 import { ENDED, ownerOf } from '../pause-owner';
@@ -72,7 +73,7 @@ export async function goForwardAnew(deps: Dependencies, input: CutOverInput): Pr
     const lookedAt = performance.now();
     const msNow = () => Math.round((pause?.ms ?? 0) + performance.now() - lookedAt);
     const sides = { first, closed: await closedDatabases(first.target, input.id), ours: { target: [] } };
-    const sentSince = Date.now() - (pause?.switchBegunMs ?? 0);
+    const sentSince = Date.now() - (lastSentMs(input, pause) ?? 0);
     await goForward({ deps, input, sides, switches, fences, record, msNow }, { sentSince });
     const facts = await readCutover(first.target, input);
     if (facts) await writeCutover(first.target, input, { ...facts, finishedBy: 'watchdog' });

@@ -7,29 +7,44 @@ import { isUp } from '../../../activities/rds/instance-status';
 import { eventually } from './worlds';
 
 /**
- * Keeps a migration in catch-up: locks a table of the target as soon as the target is up, so that apply waits
- * for it. Resolves with what lets go.
+ * Keeps a migration in catch-up: locks a table of the target as soon as the target is up, so that apply waits for it, and again whenever the target
+ * was restarted, as at the end of the quarantine. Resolves with what lets go.
  */
 export async function holdCatchUp(world: World, database: string, table: string): Promise<() => Promise<void>> {
   const aws = new Aws(world.awsEndpoint, world.region);
-  try {
-    const target = await eventually(
-      'the target is up',
-      async () => {
-        const found = await describeInstance(aws, SAMPLE.encryptedInstance);
-        return found && isUp(found) ? found : undefined;
-      },
-      { timeoutMs: 300_000 },
-    );
+  const { user, password } = await readLogin(aws, SAMPLE.masterSecret).catch((error: unknown) => {
+    aws.destroy();
+    throw error;
+  });
+  let held: Client | undefined;
+  let letGo = false;
+
+  const lock = async (): Promise<boolean> => {
+    const target = await describeInstance(aws, SAMPLE.encryptedInstance);
+    if (!target || !isUp(target)) return false;
     const { host, port, ca } = addressOf(target, world.caBundle);
-    const { user, password } = await readLogin(aws, SAMPLE.masterSecret);
     const client = new Client({ host, port, user, password, database, ssl: { ca }, application_name: 'test-lock' });
     client.on('error', () => undefined);
-    await client.connect();
-    await client.query('BEGIN');
-    await client.query(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);
-    return () => client.end();
-  } finally {
+    try {
+      await client.connect();
+      await client.query('BEGIN');
+      await client.query(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);
+    } catch {
+      await client.end().catch(() => undefined);
+      return false;
+    }
+    held = client;
+    // Whoever waits for the target has a limit of its own.
+    client.once('end', () => void (letGo || locked().catch(() => undefined)));
+    return true;
+  };
+  const locked = (): Promise<boolean> =>
+    eventually('the table of the target is locked', async () => letGo || (await lock()), { timeoutMs: 300_000 });
+
+  await locked();
+  return async () => {
+    letGo = true;
+    await held?.end();
     aws.destroy();
-  }
+  };
 }

@@ -39,6 +39,25 @@ async function opened(ref: ReturnType<typeof refFor>) {
   return { fence, set: { fence: NO_FENCE, others } };
 }
 
+/** RDS refuses a call, and takes it all the same, later. Whoever waits for the end of that gets it. */
+async function refusedAndTaken(operation: string): Promise<() => Promise<void>> {
+  const fault = { operation, kind: 'late', code: 'InvalidDBInstanceState', status: 400, delayMs: 300 };
+  await lab.standIn.control('POST', 'faults', fault);
+  return async () => {
+    await until('RDS has taken it', async () => {
+      const faults = (await lab.standIn.control('GET', 'faults')) as { hits: number; pending: number }[];
+      return faults.every(({ hits, pending }) => hits > 0 && pending === 0);
+    });
+    await lab.standIn.control('DELETE', 'faults');
+  };
+}
+
+/** As a worker on AWS, where RDS shows later what it has taken. */
+const patient = () => ({
+  ...lab.dependencies,
+  aws: (region?: string) => ({ ...lab.aws(region), rdsShowsAfterMs: 600 }),
+});
+
 describe('security-group', () => {
   const groups = async () =>
     ((await lab.standIn.instance('app-db')).VpcSecurityGroups ?? []).map((one) => one.VpcSecurityGroupId);
@@ -105,6 +124,17 @@ describe('security-group', () => {
     await until('the application is let in again', () => admits('127.0.0.2'));
   });
 
+  it('is lowered for good where RDS takes the request to raise it later', async () => {
+    const ref = refFor({ type: 'security-group', group: closed });
+    const { others } = await lookAtFences(lab.dependencies, ref);
+    const taken = await refusedAndTaken('ModifyDBInstance');
+    const [fence] = await openFences(patient(), ref, { fence: NO_FENCE, others });
+    await expect(fence?.raise(clock)).rejects.toThrow('injected');
+    await lowerOthers(patient(), ref, { fence: NO_FENCE, others });
+    await taken();
+    await expect(groups()).resolves.toEqual([open]);
+  });
+
   it('replaces only the groups that are named', async () => {
     const other = await group('monitoring', '127.0.0.3/32');
     await give(open, other);
@@ -168,6 +198,15 @@ describe('rds-proxy', () => {
     await expect(targets()).resolves.toEqual([]);
     await lowerOthers(lab.dependencies, ref, set);
     await fence.lower();
+    await expect(targets()).resolves.toEqual(['app-db']);
+  });
+
+  it('puts the source back where RDS takes the request to take it out later', async () => {
+    const taken = await refusedAndTaken('DeregisterDBProxyTargets');
+    const { fence } = await opened(ref);
+    await expect(fence.raise(clock)).rejects.toThrow('injected');
+    await lowerOthers(patient(), ref, { fence: NO_FENCE, others: [null] });
+    await taken();
     await expect(targets()).resolves.toEqual(['app-db']);
   });
 });

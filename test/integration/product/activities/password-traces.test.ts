@@ -1,3 +1,4 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { DescribeDBLogFilesCommand, DownloadDBLogFilePortionCommand } from '@aws-sdk/client-rds';
 import { conninfo } from '../../../../activities/postgres/conninfo';
 import { executeWithConninfo } from '../../../../activities/postgres/execute-with-conninfo';
@@ -113,7 +114,10 @@ describe('the password of the replication role, on the whole path', () => {
     const steps = await captureAndClone(lab, ref);
     await subscribe(lab, steps);
     await lab.run('prepareWayBack', steps.input);
-    const { password } = await ensureReplicationCredentials(lab.aws(), ref.id);
+    let password = '';
+    await new MockActivityEnvironment().run(async () => {
+      ({ password } = await ensureReplicationCredentials(lab.aws(), ref.id));
+    });
     for (const instance of [INSTANCE, SMALLEST_PLAN.target.instance]) {
       const text = await log(instance);
       expect(text).toContain('CREATE SUBSCRIPTION');

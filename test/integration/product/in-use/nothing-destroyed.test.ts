@@ -10,6 +10,7 @@ import {
   slotName,
   subscriptionName,
 } from '../../../../plan/names';
+import { SWITCH_UNCONFIRMED } from '../../../../activities/traffic/traffic-switch';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import {
   captureAndClone,
@@ -144,6 +145,12 @@ describe('with applications on the target', () => {
         `BEGIN READ WRITE; UPDATE ${schema}.fence SET fenced_at = ${at} WHERE purpose = 'pause'; COMMIT`,
         'ledger',
       );
+    // Whose name is the moment of its beginning.
+    const [pause] = await lab.sql<{ since: string }>(
+      SOURCE,
+      `SELECT fenced_at::text AS since FROM ${schema}.fence WHERE purpose = 'pause'`,
+      'ledger',
+    );
     const [record] = await lab.sql<{ facts: unknown }>(
       TARGET,
       `SELECT facts::text FROM ${schema}.cutover WHERE id = 1`,
@@ -158,7 +165,7 @@ describe('with applications on the target', () => {
       await lab.sql(TARGET, `INSERT INTO ${schema}.cutover VALUES (1, '${String(record?.facts)}')`, 'ledger');
       await expect(kindsSeen()).resolves.toEqual(['way-back']);
     } finally {
-      await marked('now()');
+      await marked(`'${pause?.since}'`);
       await pointAt(TARGET);
     }
     await expect(kindsSeen()).resolves.toEqual(['switch', 'pause', 'way-back', 'record']);
@@ -172,6 +179,41 @@ describe('with applications on the target', () => {
     } finally {
       await app.end();
     }
+  });
+});
+
+/** As after a renaming by hand, or a Blue/Green deployment: what has the name of the target is another instance. */
+describe('with a target that is not the one under its name', () => {
+  const elsewhere = () => ({ ...ref, sourceResourceId: steps.source.resourceId, targetResourceId: 'db-ELSEWHERE' });
+
+  it.each(BEFORE_THE_SWITCH)('%s refuses and changes nothing', async (name) => {
+    const before = await seen();
+    await expect(call(name, elsewhere())).rejects.toMatchObject({ type: 'InUse', nonRetryable: true });
+    expect(await seen()).toEqual(before);
+  });
+
+  it('the fence stays up: the switch names neither side, and its pause had begun with it', async () => {
+    const before = await seen();
+    await expect(call('lowerFence', elsewhere())).rejects.toMatchObject({ type: SWITCH_UNCONFIRMED });
+    expect(await seen()).toEqual(before);
+  });
+});
+
+describe('a source that was replaced under its name', () => {
+  const replaced = { ...migrationRef(PLAN, 'replaced'), sourceResourceId: 'db-ELSEWHERE' };
+
+  it.each([
+    'prepareParameters',
+    'rebootSource',
+    'createAccess',
+    'setReplicaIdentities',
+    'createPublications',
+    'createSlots',
+    'createSnapshot',
+  ] as const)('gets nothing from %s', async (name) => {
+    const before = await seen();
+    await expect(call(name, replaced)).rejects.toMatchObject({ type: 'NotOurs' });
+    expect(await seen()).toEqual(before);
   });
 });
 

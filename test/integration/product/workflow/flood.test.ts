@@ -1,6 +1,7 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { MESSAGES } from '../../../../plan/temporal';
 import { WARN_EVERY_SIGNALS } from '../../../../workflows/message-count';
+import { Door, untilCancelled } from '../../../support/scripted-activities';
 import { WorkflowLab } from '../../../support/workflow-lab';
 
 let lab: WorkflowLab;
@@ -42,6 +43,34 @@ describe('a flood of messages', () => {
     }
     expect(await lengthOf(migration.handle)).toBe(before);
     await migration.update(MESSAGES.abort, { by: 'anna', reason: 'enough' });
+    await expect(migration.result()).resolves.toMatchObject({ status: 'aborted' });
+  });
+
+  it('of looks at a board that hangs leaves room for an abort by update', async () => {
+    const door = new Door();
+    const hangs = {
+      waitForCatchUp: untilCancelled,
+      readGoNoGo: async () => {
+        await door.goThrough();
+        throw new Error('no board');
+      },
+    };
+    const migration = await lab.migrate({
+      ...hangs,
+      prepareParameters: () => ({ previousGroup: 'default.postgres16', rebootNeeded: false }),
+    });
+    await migration.until('it catches up', ({ steps }) =>
+      steps.some(({ name, status }) => name === 'catch-up' && status === 'running'),
+    );
+    // Temporal takes ten at the same time.
+    for (let open = 0; open < 3; open += 1) {
+      await migration.handle.startUpdate(MESSAGES.goNoGo, { waitForStage: 'ACCEPTED' });
+    }
+    await expect(migration.update(MESSAGES.goNoGo)).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('3 others wait for a look already') as string },
+    });
+    await migration.update(MESSAGES.abort, { by: 'anna', reason: 'enough' });
+    door.open();
     await expect(migration.result()).resolves.toMatchObject({ status: 'aborted' });
   });
 
