@@ -99,6 +99,7 @@ export async function endQuarantine(deps: Dependencies, ref: MigrationRef): Prom
   const aws = awsOf(deps, ref);
   const { instance } = ref.plan.target;
   const wanted = parameterGroupOf(await requireInstance(aws, ref.plan.source.instance)).name;
+  requireOurs(`DB instance ${instance}`, (await requireInstance(aws, instance)).TagList, ref.id);
   await bringGroupIntoForce(aws, instance, wanted);
   await deleteQuarantineGroup(deps, ref);
   return { parameterGroup: wanted };

@@ -65,6 +65,8 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
     settled: (found) => parameterGroupOf(found).applyStatus !== 'applying',
     created: !existing,
   });
+  // Somebody may have been faster with that name.
+  requireOurs(`DB instance ${instance}`, target.TagList, input.id);
   const rebooted = await rebootIntoGroup(aws, instance);
   if (!target.StorageEncrypted || target.KmsKeyId !== input.kmsKeyArn) {
     throw finalFailure(

@@ -59,7 +59,8 @@ export function waitUntilUp(aws: Aws, instance: string, wait: WaitForUp = {}): P
 /**
  * Sends a call that RDS takes only of an instance at rest, and waits for that before: hours, where RDS backs it up. A refusal for the state alone is no
  * failure: somebody was faster, or RDS shows an older state.
- * @param isDone asked before each attempt: what the call is for holds already
+ * @param isDone asked before each attempt: what the call is for holds already. An instance that was busy is asked again when RDS shows for sure what
+ *   came of that: it may be what a call of ours, whose answer got lost, has done
  * @returns the instance as it was right before, or as it was found done
  * @throws ApplicationFailure ResourceGone or ResourceFailed; what RDS answers for good
  */
@@ -67,27 +68,40 @@ export function callAtRest(
   aws: Aws,
   instance: string,
   send: () => Promise<unknown>,
-  isDone: (found: DBInstance) => boolean = () => false,
+  isDone?: (found: DBInstance) => boolean,
 ): Promise<{ readonly found: DBInstance; readonly sent: boolean }> {
+  let wasBusy = false;
   return waitUntil(async (): Promise<Look<{ found: DBInstance; sent: boolean }>> => {
-    const found = await findInstance(aws, instance);
+    let found = await findInstance(aws, instance);
     if (!found) throw gone(instance);
     throwIfFailed(found);
-    if (isDone(found)) return { done: { found, sent: false } };
-    if (!takesCalls(found)) return { waitingFor: describeStatus(found) };
+    if (isDone?.(found)) return { done: { found, sent: false } };
+    if (takesCalls(found) && wasBusy && isDone) {
+      found = await waitUntilUp(aws, instance, { afterCall: true });
+      wasBusy = false;
+      if (isDone(found)) return { done: { found, sent: false } };
+    }
+    if (!takesCalls(found)) {
+      wasBusy = true;
+      return { waitingFor: describeStatus(found) };
+    }
     try {
       await send();
     } catch (error) {
       if (!isNotNow(error)) throw error;
+      wasBusy = true;
       return { waitingFor: `${describeStatus(found)} (${error.message})` };
     }
     return { done: { found, sent: true } };
   });
 }
 
+/** RDS answers with the code of a state, and means a setting: no wait changes that. */
+const IS_NO_STATE = /Automated backups are not enabled/i;
+
 /** RDS refuses the call now, and takes it later. The second is how it says that an earlier change of the volume is still under way. */
 const isNotNow = (error: unknown): error is Error =>
-  isAwsError(error, 'InvalidDBInstanceState') ||
+  (isAwsError(error, 'InvalidDBInstanceState') && !IS_NO_STATE.test((error as Error).message)) ||
   (isAwsError(error, 'InvalidParameterCombination') &&
     /previous storage change is being optimized/.test((error as Error).message));
 

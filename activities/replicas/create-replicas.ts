@@ -48,7 +48,9 @@ async function createReplica(
   const existing = await findInstance(aws, name);
   if (existing) requireOurs(`DB instance ${name}`, existing.TagList, ref.id);
   else await request(aws, ref, { like, name });
-  await waitUntilUp(aws, name, { created: !existing });
+  const up = await waitUntilUp(aws, name, { created: !existing });
+  // Somebody may have been faster with that name.
+  requireOurs(`DB instance ${name}`, up.TagList, ref.id);
   const wanted = wantedReplica(like);
   await bringGroupIntoForce(aws, name, parameterGroupOf(wanted.instance).name);
   await applyTo(aws, ref, 'replica', name, wanted);

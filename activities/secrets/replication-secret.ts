@@ -51,10 +51,11 @@ async function createSecret(aws: Aws, input: CreateSecretCommandInput): Promise<
   });
 }
 
-/** The secret's tags; undefined: there is none. */
+/** The secret's tags; undefined: there is none, or it is being deleted, and can't be read any more. */
 async function tagsOfSecret(aws: Aws, name: string) {
   try {
-    return (await aws.secrets.send(new DescribeSecretCommand({ SecretId: name }))).Tags ?? [];
+    const { Tags = [], DeletedDate } = await aws.secrets.send(new DescribeSecretCommand({ SecretId: name }));
+    return DeletedDate ? undefined : Tags;
   } catch (error) {
     if (isAwsError(error, 'ResourceNotFoundException')) return undefined;
     throw error;

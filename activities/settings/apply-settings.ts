@@ -13,7 +13,7 @@ import { callAtRest, waitUntilUp } from '../rds/wait-for-instance';
 import { compareSettings } from './compare-settings';
 import { differingFields, type Kind, modification } from './differing-fields';
 import { differenceOf } from './sets';
-import { operatorTags, roleNames } from './setting-fields';
+import { operatorTags, roleNames, sameFields } from './setting-fields';
 import { type Wanted, wantedTarget } from './wanted-instance';
 
 /** How long RDS may take to show a change that it has accepted and of which nothing is pending. What it still does not show then is a difference. */
@@ -54,7 +54,23 @@ export async function applyTo(aws: Aws, ref: MigrationRef, kind: Kind, id: strin
 }
 
 const changeable = (kind: Kind, wanted: Wanted, found: DBInstance) =>
-  differingFields(kind, wanted, found).filter(([, field]) => field.modify && !field.byHand);
+  [...differingFields(kind, wanted, found), ...backups(kind, wanted, found)].filter(
+    ([, field]) => field.modify && !field.byHand,
+  );
+
+/**
+ * The restore makes a target without automated backups, whatever the plan says, so that nobody waits for the first. A plan that lets their number
+ * differ does not ask for none.
+ */
+const backups = (kind: Kind, { instance, free }: Wanted, found: DBInstance) =>
+  sameFields().filter(
+    ([name]) =>
+      name === 'BackupRetentionPeriod' &&
+      kind === 'target' &&
+      free.includes(name) &&
+      found.BackupRetentionPeriod === 0 &&
+      (instance.BackupRetentionPeriod ?? 0) > 0,
+  );
 
 /** Nothing is under way, memberships included, which have states of their own. */
 function isSettled(instance: DBInstance): boolean {

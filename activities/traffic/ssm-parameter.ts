@@ -1,6 +1,6 @@
 import {
-  DescribeParametersCommand,
   GetParameterCommand,
+  paginateDescribeParameters,
   PutParameterCommand,
   type PutParameterCommandInput,
 } from '@aws-sdk/client-ssm';
@@ -37,10 +37,10 @@ export const ssmParameter = storedValue<{ type: 'ssm-parameter'; name: string }>
     };
     return {
       what: `SSM parameter ${name}`,
-      async read(options) {
+      async read({ onlyLook = false, ...options } = {}) {
         const found = await get(name, options);
         // Whoever writes a version may change its key as well. Otherwise it is not asked for again, in the pause least of all.
-        if (known?.version !== found.version)
+        if (!onlyLook && known?.version !== found.version)
           known = { version: found.version, properties: await describe(aws, name, options) };
         return found;
       },
@@ -65,14 +65,15 @@ export const ssmParameter = storedValue<{ type: 'ssm-parameter'; name: string }>
 /** @throws ApplicationFailure TrafficRefused where AWS lists no such parameter: what is sent without them is encrypted under another key */
 async function describe({ ssm }: Aws, name: string, options: object = {}): Promise<Properties> {
   const ParameterFilters = [{ Key: 'Name', Option: 'Equals', Values: [name] }];
-  const { Parameters } = await ssm.send(new DescribeParametersCommand({ ParameterFilters }), options);
-  const found = Parameters?.find(({ Name }) => Name === name);
-  if (!found) {
-    throw finalFailure(
-      'TrafficRefused',
-      `ssm:DescribeParameters does not list the SSM parameter ${name}, so nobody knows its key and its tier. Name a parameter of this account in cutover.traffic.`,
-    );
+  // A page may be empty, and not the last one.
+  for await (const { Parameters = [] } of paginateDescribeParameters({ client: ssm }, { ParameterFilters }, options)) {
+    const found = Parameters.find(({ Name }) => Name === name);
+    if (!found) continue;
+    const { Type, KeyId, Tier, AllowedPattern, Description, DataType } = found;
+    return { Type, KeyId, Tier, AllowedPattern, Description, DataType };
   }
-  const { Type, KeyId, Tier, AllowedPattern, Description, DataType } = found;
-  return { Type, KeyId, Tier, AllowedPattern, Description, DataType };
+  throw finalFailure(
+    'TrafficRefused',
+    `ssm:DescribeParameters does not list the SSM parameter ${name}, so nobody knows its key and its tier. Name a parameter of this account in cutover.traffic.`,
+  );
 }

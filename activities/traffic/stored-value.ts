@@ -36,7 +36,8 @@ export interface Stored {
 export interface TrafficStore {
   /** What the report calls it. */
   readonly what: string;
-  read(options?: { abortSignal?: AbortSignal }): Promise<Stored>;
+  /** @param options.onlyLook nothing is going to be written by what is read: where it points is all that is asked */
+  read(options?: { abortSignal?: AbortSignal; onlyLook?: boolean }): Promise<Stored>;
   /** Replaces the value with one request; the store keeps the old one as a version of its own. */
   write(value: string): Promise<unknown>;
   /** The version before the present one, where the store can tell without knowing that one; asked beside the read that follows a write. */
@@ -126,7 +127,7 @@ class Rewriting {
       decidedWithinMs: this.decidedWithinMs,
       write: () => this.store.write(value),
       fateOf,
-      look: async () => pointsAtOf((await this.store.read()).value, this.place),
+      look: async () => pointsAtOf((await this.store.read({ onlyLook: true })).value, this.place),
     };
   }
 
@@ -165,7 +166,7 @@ const names = (value: string, endpoint: Endpoint): boolean =>
 async function look({ deps, ref, from, to }: SwitchPlace, store: TrafficStore): Promise<SwitchLook> {
   let value: string;
   try {
-    value = (await store.read()).value;
+    value = (await store.read({ onlyLook: true })).value;
   } catch (error) {
     if (!isAwsError(error, 'ParameterNotFound', 'ResourceNotFoundException')) throw error;
     const red = `There is no ${store.what} in region ${awsOf(deps, ref).region}: correct cutover.traffic.`;

@@ -18,6 +18,7 @@ export async function holdCatchUp(world: World, database: string, table: string)
   });
   let held: Client | undefined;
   let letGo = false;
+  let locking: Promise<unknown> = Promise.resolve();
 
   const lock = async (): Promise<boolean> => {
     const target = await describeInstance(aws, SAMPLE.encryptedInstance);
@@ -35,7 +36,9 @@ export async function holdCatchUp(world: World, database: string, table: string)
     }
     held = client;
     // Whoever waits for the target has a limit of its own.
-    client.once('end', () => void (letGo || locked().catch(() => undefined)));
+    client.once('end', () => {
+      if (!letGo) locking = locked().catch(() => undefined);
+    });
     return true;
   };
   const locked = (): Promise<boolean> =>
@@ -44,6 +47,8 @@ export async function holdCatchUp(world: World, database: string, table: string)
   await locked();
   return async () => {
     letGo = true;
+    // One that is under way gets its lock after this.
+    await locking;
     await held?.end();
     aws.destroy();
   };
