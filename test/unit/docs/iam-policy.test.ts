@@ -154,6 +154,12 @@ describe('filled in for app and app-encrypted', () => {
     ['secretsmanager:GetSecretValue', secret('pooler-AbCdEf'), {}],
     ['secretsmanager:DeleteSecret', secret('keyshift-of-somebody-AbCdEf'), {}],
     ['kms:Decrypt', 'arn:aws:kms:eu-central-1:123456789012:key/TARGET-KEY-ID', {}],
+    // Whoever may tag a managed secret must not read it by that.
+    [
+      'secretsmanager:GetSecretValue',
+      secret('rds!db-3-AbCdEf'),
+      { ...managedFor('app-billing'), 'ResourceTag/keyshift:use': 'pooler' },
+    ],
   ])('%s on %s is not allowed with %j', (action, resource, tags) => {
     expect(decision(action, resource, tags)).toBe('implicitDeny');
   });

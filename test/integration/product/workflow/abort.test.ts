@@ -87,6 +87,13 @@ describe('an abort', () => {
     await expect(migration.status()).resolves.toBe('COMPLETED');
   });
 
+  it('after the restore deletes the target by the resource id that the restore has told', async () => {
+    const migration = await stuckIn('waitForCatchUp');
+    await abort(migration);
+    await migration.result();
+    expect(migration.script.inputsOf('deleteTarget')).toMatchObject([{ targetResourceId: 'db-TARGET' }]);
+  });
+
   it('at an open gate closes it', async () => {
     const migration = await lab.migrate({}, ASKS_FOR_CUTOVER);
     await migration.untilGate('cutover');
