@@ -48,6 +48,20 @@ export async function notePause(source: Session, ref: MigrationRef): Promise<Pre
  * one that was not made.
  */
 export async function noteSwitchBegun(source: Session, ref: MigrationRef): Promise<void> {
+  if (await noteBegun(source, ref)) return;
+  throw new Error('the fence is down: somebody took it down while the pause was under way');
+}
+
+/**
+ * The same for an attempt that goes on with the switch of one before it, and so may send another request. Where the fence is down already there
+ * is nothing that could be lowered too early.
+ */
+export async function noteSwitchGoesOn(source: Session, ref: MigrationRef): Promise<void> {
+  await noteBegun(source, ref);
+}
+
+/** False: there is no pause to note it of. */
+async function noteBegun(source: Session, ref: MigrationRef): Promise<boolean> {
   const noted = await queryRows(
     source,
     `UPDATE ${fenceTable(ref.id)} AS begun
@@ -56,15 +70,7 @@ export async function noteSwitchBegun(source: Session, ref: MigrationRef): Promi
       WHERE begun.purpose = '${begunPurpose(ref)}' AND pause.purpose = '${markPurpose(ref)}' AND pause.fenced_at IS NOT NULL
      RETURNING 1`,
   );
-  if (noted.length === 0) throw new Error('the fence is down: somebody took it down while the pause was under way');
-}
-
-/**
- * The same for an attempt that goes on with the switch of one before it, and so may send another request. Where the fence is down already there
- * is nothing that could be lowered too early.
- */
-export async function noteSwitchGoesOn(source: Session, ref: MigrationRef): Promise<void> {
-  if (await presentPause(source, ref)) await noteSwitchBegun(source, ref);
+  return noted.length > 0;
 }
 
 /** The pause that is under way; undefined: its fence is down. */

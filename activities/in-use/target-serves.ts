@@ -45,8 +45,8 @@ export async function evidenceOfTarget(deps: Dependencies, given: TargetQuestion
     }
   }
   const target = await findInstance(aws, ref.plan.target.instance);
-  // Without an endpoint it has never been available.
   const source = await findInstance(aws, ref.plan.source.instance);
+  // Without an endpoint it has never been available.
   if (!target || !isOurTarget(target, ref) || target.DBInstanceStatus === 'deleting' || !target.Endpoint?.Address)
     return source && isTheSource(source, ref) ? evidenceWithoutTarget(deps, given, ref, source) : [];
   if (!source || !isTheSource(source, ref)) {
@@ -65,12 +65,9 @@ async function evidenceWithoutTarget(
   ref: RecordsRef,
   source: DBInstance,
 ): Promise<Evidence[]> {
-  // Nothing of ours can be in a source that has never had a target.
+  // Nothing can have been switched to a target that was never made.
   if (ref.targetResourceId === undefined || !source.Endpoint?.Address) return [];
-  const seen = await patiently(async () => {
-    const access = await accessTo(deps, ref, 'source');
-    return { ...(await readRecords(access, ref)), receives: await receivesFrom(access, ref) };
-  });
+  const seen = await patiently(() => readSource(deps, ref));
   const { instance: to } = ref.plan.target;
   const missing = `and no instance named ${to} is the target of this migration (resource id ${ref.targetResourceId}): was it renamed or replaced?`;
   // Whoever undoes something on a source that is away, for a reboot say, would have to wait for it as well.
@@ -100,11 +97,7 @@ function inPlan<Ref extends RecordsRef>(given: Ref): Omit<Ref, 'direction' | 're
 
 async function lookAtBoth(deps: Dependencies, ref: RecordsRef, from: DBInstance, to: DBInstance): Promise<World> {
   const [source, target, switches] = await Promise.all([
-    patiently(async () => {
-      const access = await accessTo(deps, ref, 'source');
-      const receives = await receivesFrom(access, ref);
-      return { ...(await readRecords(access, ref)), receives };
-    }),
+    patiently(() => readSource(deps, ref)),
     patiently(async () => {
       const access = await accessTo(deps, ref, 'target');
       const records = await readRecords(access, ref);
@@ -116,6 +109,13 @@ async function lookAtBoth(deps: Dependencies, ref: RecordsRef, from: DBInstance,
       : Promise.resolve({ source: [], target: [], unread: [] }),
   ]);
   return { source, target, switches };
+}
+
+/** What the source has written down, and whether the way back replicates to it. */
+async function readSource(deps: Dependencies, ref: RecordsRef): Promise<Records & { readonly receives: boolean }> {
+  const access = await accessTo(deps, ref, 'source');
+  const receives = await receivesFrom(access, ref);
+  return { ...(await readRecords(access, ref)), receives };
 }
 
 /** Whether a subscription of the way back is enabled: that is so from the switch on. */

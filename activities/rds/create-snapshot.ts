@@ -5,7 +5,7 @@ import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { requireInstance } from './find-instance';
 import { findSnapshot, waitForSnapshot } from './find-snapshot';
 import { requireOurs } from './ownership';
-import { requireSame } from './require-same';
+import { requireTheSource } from './require-same';
 import { callAtRest } from './wait-for-instance';
 
 export const sourceSnapshotName = (migration: string): string => awsName(migration, 'source');
@@ -22,8 +22,7 @@ export async function createSnapshot(
     requireOurs(`DB snapshot ${snapshot}`, existing.TagList, ref.id);
   } else {
     const { instance } = ref.plan.source;
-    if (ref.sourceResourceId !== undefined)
-      requireSame(await requireInstance(aws, instance), ref.sourceResourceId, 'Keyshift takes no snapshot of it.');
+    requireTheSource(await requireInstance(aws, instance), ref, 'Keyshift takes no snapshot of it.');
     const create = new CreateDBSnapshotCommand({
       DBInstanceIdentifier: instance,
       DBSnapshotIdentifier: snapshot,

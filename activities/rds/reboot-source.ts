@@ -2,7 +2,7 @@ import { awsOf, type Dependencies, type MigrationRef } from '../dependencies';
 import { accessTo, queryOne, withSession } from '../postgres/session';
 import { requireInstance } from './find-instance';
 import { rebootIntoGroup } from './reboot-into-group';
-import { requireSame } from './require-same';
+import { requireTheSource } from './require-same';
 
 /**
  * Reboots the source unless its parameter group is in force already, and reads back what `wal_level` it came up with.
@@ -11,9 +11,7 @@ import { requireSame } from './require-same';
 export async function rebootSource(deps: Dependencies, ref: MigrationRef): Promise<{ walLevel: string }> {
   const aws = awsOf(deps, ref);
   const { instance } = ref.plan.source;
-  if (ref.sourceResourceId !== undefined) {
-    requireSame(await requireInstance(aws, instance), ref.sourceResourceId, 'Keyshift does not reboot it.');
-  }
+  requireTheSource(await requireInstance(aws, instance), ref, 'Keyshift does not reboot it.');
   await rebootIntoGroup(aws, instance);
   const access = await accessTo(deps, ref, 'source');
   const { wal_level: walLevel } = await withSession(

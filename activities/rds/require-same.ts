@@ -1,5 +1,6 @@
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { finalFailure } from '../../plan/failures';
+import type { MigrationRef } from '../dependencies';
 
 /**
  * An instance that took over the identifier meanwhile is not ours. `DbiResourceId` is never reused.
@@ -16,4 +17,12 @@ export function requireSame(
     'NotOurs',
     `DB instance ${name} is not the one that this migration moved (resource id ${found}, expected ${resourceId}). ${refusal}`,
   );
+}
+
+/**
+ * The same for the source, once the preflight has told its resource id.
+ * @throws ApplicationFailure NotOurs when another instance has its name by now
+ */
+export function requireTheSource(found: DBInstance, { sourceResourceId }: MigrationRef, refusal: string): void {
+  if (sourceResourceId !== undefined) requireSame(found, sourceResourceId, refusal);
 }

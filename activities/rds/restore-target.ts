@@ -13,10 +13,10 @@ import { encryptedSnapshotName } from './copy-snapshot';
 import { endpointOf, findInstance, parameterGroupOf, requireInstance } from './find-instance';
 import { operatorTags, type RestoreInput, sameFields } from '../settings/setting-fields';
 import { wantedTarget } from '../settings/wanted-instance';
-import { requireSame } from './require-same';
 import { requireOurs } from './ownership';
 import { rebootIntoGroup } from './reboot-into-group';
 import { requireInForce } from './require-in-force';
+import { requireTheSource } from './require-same';
 import { waitUntilUp } from './wait-for-instance';
 
 export interface RestoreTargetInput extends MigrationRef {
@@ -49,8 +49,7 @@ export async function restoreTarget(deps: Dependencies, input: RestoreTargetInpu
     requireOurs(`DB instance ${instance}`, existing.TagList, input.id);
   } else {
     const source = await requireInstance(aws, input.plan.source.instance);
-    if (input.sourceResourceId !== undefined)
-      requireSame(source, input.sourceResourceId, 'Keyshift makes nothing by its settings.');
+    requireTheSource(source, input, 'Keyshift makes nothing by its settings.');
     const { group } = await prepareQuarantineGroup(deps, input);
     try {
       const restore = new RestoreDBInstanceFromDBSnapshotCommand(restoreRequest(input, source, group));

@@ -11,19 +11,7 @@ export class QueryParameters {
 
   /** Reads a form as clients send it. */
   static parse(form: URLSearchParams): QueryParameters {
-    const root: Tree = {};
-    for (const [path, value] of form) {
-      const names = path.split('.');
-      const last = names.pop() ?? '';
-      let at = root;
-      for (const name of names) {
-        const next = at[name];
-        if (typeof next === 'object') at = next;
-        else at = at[name] = {};
-      }
-      at[last] = value;
-    }
-    return new QueryParameters(root);
+    return new QueryParameters(treeOf(form));
   }
 
   has(name: string): boolean {
@@ -101,6 +89,23 @@ export class QueryParameters {
 
 interface Tree {
   [name: string]: string | Tree | undefined;
+}
+
+/** The parameters of a form as a tree. */
+export function treeOf(form: URLSearchParams): Tree {
+  const root: Tree = {};
+  for (const [path, value] of form) {
+    const names = path.split('.');
+    const last = names.pop() ?? '';
+    let at = root;
+    for (const name of names) {
+      const next = at[name];
+      if (typeof next === 'object') at = next;
+      else at = at[name] = {};
+    }
+    at[last] = value;
+  }
+  return root;
 }
 
 /** The element names of list items where it isn't `member`; from botocore's model of RDS (`locationName` of the list's member). */

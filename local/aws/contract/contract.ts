@@ -1,9 +1,10 @@
 import { XMLParser } from 'fast-xml-parser';
 import { AwsError } from '../errors';
+import { treeOf } from '../query-protocol';
 import type { RestReply, RestRequest } from '../rest-protocol';
 import { bodyMembers, type Check, ofMembers, type Problem, problemsOf } from './check-value';
 import { mayAnswer } from './common-codes';
-import { EC2_QUERY, JSON_DIALECT, QUERY, treeOf, XML } from './dialects';
+import { EC2_QUERY, JSON_DIALECT, QUERY, XML } from './dialects';
 import { isService, type MemberModel, modelOf, type OperationModel, type ServiceModel, type ShapeModel } from './model';
 
 /**

@@ -126,19 +126,3 @@ export const JSON_DIALECT: Dialect = {
     }
   },
 };
-
-/** The parameters of a form as a tree. */
-export function treeOf(form: URLSearchParams): Members {
-  const root: Record<string, unknown> = {};
-  for (const [path, value] of form) {
-    const names = path.split('.');
-    const last = names.pop() ?? '';
-    let at = root;
-    for (const name of names) {
-      const next = at[name];
-      at = isMembers(next) ? next : (at[name] = {});
-    }
-    at[last] = value;
-  }
-  return root;
-}

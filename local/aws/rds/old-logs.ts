@@ -8,7 +8,7 @@ import { placesOf } from './server-configuration';
 const HOUR_MS = 3_600_000;
 
 /**
- * Log files that a restored instance lists though it has not written them: its volume is a copy of the source's, which nobody says to be without logs. One
+ * Log files that a restored instance lists though it has not written them: its volume is a copy of the source's, and no documentation says that the logs are left out. One
  * for each hour before the image, and in each the source recovers from a crash.
  * @param before when the image was taken
  */

@@ -52,7 +52,7 @@ beforeAll(async () => {
   lab = await ActivityLab.open();
   await createApplication(lab);
   await allowPreparedTransactions(lab);
-  // As on AWS, where nobody says that a restored volume is without them: more of them than we read.
+  // AWS does not say that a restored volume has none of them: here it has more than we read.
   await lab.standIn.control('PATCH', `instances/${TARGET}`, { oldLogs: 5 });
   steps = await captureAndClone(lab, ref, () =>
     lab.sql('app-db', `BEGIN; INSERT INTO orders (note) VALUES ('prepared'); PREPARE TRANSACTION 'half''way'`, 'shop'),

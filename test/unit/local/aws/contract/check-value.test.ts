@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { patternOf, problemsOf } from '../../../../../local/aws/contract/check-value';
 import { mayAnswer } from '../../../../../local/aws/contract/common-codes';
-import { EC2_QUERY, JSON_DIALECT, QUERY, treeOf, XML } from '../../../../../local/aws/contract/dialects';
+import { EC2_QUERY, JSON_DIALECT, QUERY, XML } from '../../../../../local/aws/contract/dialects';
+import { treeOf } from '../../../../../local/aws/query-protocol';
 import {
   MODEL_FOLDERS,
   modelOf,
