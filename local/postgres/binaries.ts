@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { copyFile, link, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { PG_CRON_FILES } from './pg-cron';
@@ -29,7 +29,7 @@ interface Origin {
 }
 
 /** Raised when the layout of trees changes, so that older ones in a cache aren't taken for current. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
 /** Where the programs of a major are: `KEYSHIFT_PG_BIN_<major>` (a bin directory), else the npm package. */
 export function findPostgres(major: Major): Origin {
@@ -92,6 +92,27 @@ async function addExtensions(tree: string, files: Readonly<Record<string, string
   const directory = candidates.find((candidate) => existsSync(candidate));
   if (!directory) throw new Error(`no extension directory under ${join(tree, 'share')}`);
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  await trustExtensions(directory);
+}
+
+/** RDS doesn't have these: they read files of the server. */
+const NOT_ON_RDS = new Set(['adminpack.control', 'file_fdw.control']);
+
+/**
+ * On RDS a member of `rds_superuser` may create every extension that there is; plain PostgreSQL lets whoever may create in a database create those that
+ * are trusted, whose scripts then run as the first superuser, who owns what they make, as on RDS.
+ * @see https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-FILES-TRUSTED
+ */
+async function trustExtensions(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.endsWith('.control') || NOT_ON_RDS.has(name)) continue;
+    const path = join(directory, name);
+    const text = await readFile(path, 'utf8');
+    if (/^\s*trusted\s*=\s*true/m.test(text)) continue;
+    // The tree is made of hard links: the file of the package stays as it is.
+    await rm(path);
+    await writeFile(path, `${text.replace(/^\s*trusted\s*=.*$/m, '').trimEnd()}\ntrusted = true\n`);
+  }
 }
 
 function fromPackage(major: Major): Origin {

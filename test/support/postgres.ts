@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { preparePostgres, type Major } from '../../local/postgres/binaries';
 import { findFreePort } from '../../local/postgres/free-port';
+import { createMaster, installRdsEngine } from '../../local/postgres/rds-engine';
 import { initialise, PostgresServer } from '../../local/postgres/server';
 import { giveTo, serverAccount } from '../../local/postgres/unprivileged';
 
@@ -28,6 +29,14 @@ export class BareServer {
       'local all all trust\nhost all all 127.0.0.1/32 trust\n',
     );
     await bare.start();
+    return bare;
+  }
+
+  /** The same with what RDS's build lets its master user do (`rds_superuser`), and the user `master`, who is no superuser. */
+  static async asRds(major: Major = 16): Promise<BareServer> {
+    const bare = await BareServer.create(major);
+    await installRdsEngine(bare.server, major);
+    await createMaster(bare.server, 'master', 'secret');
     return bare;
   }
 

@@ -14,7 +14,7 @@ interface Job {
 
 /**
  * What the library `pg_cron` does where it is preloaded: runs the active jobs of `cron.job` in `cron.database_name`, each as its user in its
- * database, and notes every run in `cron.job_run_details`.
+ * database, and notes every run in `cron.job_run_details` unless `cron.log_run` is off.
  */
 export class CronRunner {
   private readonly clients = new Map<string, Client>();
@@ -27,7 +27,11 @@ export class CronRunner {
 
   /** Runs what is due, if the library is loaded and the extension is there. */
   async look(): Promise<void> {
-    const { shared_preload_libraries: libraries = '', 'cron.database_name': home = 'postgres' } = this.parameters();
+    const {
+      shared_preload_libraries: libraries = '',
+      'cron.database_name': home = 'postgres',
+      'cron.log_run': logs = '1',
+    } = this.parameters();
     if (!libraries.split(',').some((one) => one.trim() === 'pg_cron')) return;
     if (Date.now() - this.lastRun < EVERY_MS) return;
     this.lastRun = Date.now();
@@ -38,7 +42,7 @@ export class CronRunner {
       const { rows: jobs } = await launcher.query<Job>(
         'SELECT jobid::text, command, database, username FROM cron.job WHERE active ORDER BY jobid',
       );
-      for (const job of jobs) await this.run(launcher, job);
+      for (const job of jobs) await (logs === '1' ? this.run(launcher, job) : this.execute(job).catch(() => undefined));
     } catch (error) {
       await this.close();
       throw error;

@@ -1,6 +1,7 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import type { Client } from 'pg';
 import type { PostgresServer } from '../../postgres/server';
+import { createMaster, installRdsEngine, ONE_AT_A_TIME } from '../../postgres/rds-engine';
 import { ADMIN_ROLE } from '../../postgres/server';
 import type { InstanceRecord } from './model';
 import { REPLICA_ROLE } from './replication';
@@ -12,18 +13,11 @@ export async function createInitialContents(
   password: string,
 ): Promise<void> {
   const master = escapeIdentifier(instance.masterUsername);
+  await installRdsEngine(server, instance.major);
+  await createMaster(server, instance.masterUsername, password);
   await server.withSession(async (client) => {
     await runAll(client, [
-      'CREATE ROLE rds_superuser NOLOGIN',
-      'CREATE ROLE rds_replication NOLOGIN',
-      'CREATE ROLE rds_password NOLOGIN',
-      'CREATE ROLE rds_iam NOLOGIN',
       `CREATE ROLE ${REPLICA_ROLE} LOGIN REPLICATION`,
-      'GRANT pg_monitor, pg_signal_backend, rds_replication, rds_password TO rds_superuser WITH ADMIN OPTION',
-      // RDS elevates rds_superuser by patches of its own; plain PostgreSQL needs a superuser for some of what it may do.
-      `CREATE ROLE ${master} LOGIN SUPERUSER CREATEDB CREATEROLE PASSWORD ${escapeLiteral(password)} VALID UNTIL 'infinity'`,
-      `GRANT rds_superuser TO ${master}`,
-      `ALTER DATABASE postgres OWNER TO ${master}`,
       `CREATE DATABASE ${ADMIN_ROLE}`,
       `REVOKE ALL ON DATABASE ${ADMIN_ROLE} FROM PUBLIC`,
       ...(instance.dbName === undefined || instance.dbName === 'postgres'
@@ -40,7 +34,7 @@ export async function setMasterPassword(
   password: string,
 ): Promise<void> {
   const statement = `ALTER ROLE ${escapeIdentifier(instance.masterUsername)} PASSWORD ${escapeLiteral(password)}`;
-  await server.withSession((client) => client.query(statement));
+  await server.withSession((client) => client.query(`BEGIN; ${ONE_AT_A_TIME}; ${statement}; COMMIT`));
 }
 
 async function runAll(client: Client, statements: readonly string[]): Promise<void> {

@@ -73,6 +73,9 @@ const CATALOG: readonly ParameterDefinition[] = [
     systemValue: 'UTF8',
   }),
   define('cron.database_name', 'static', 'string', undefined, 'Database in which pg_cron metadata is kept.'),
+  define('cron.log_run', 'static', 'boolean', BOOLEAN, 'Log all jobs runs into the job_run_details table.', {
+    systemValue: '1',
+  }),
   define(
     'deadlock_timeout',
     'dynamic',
@@ -342,6 +345,21 @@ const CATALOG: readonly ParameterDefinition[] = [
     'md5+scram,scram',
     'Force authentication for connections with passwords stored locally',
     { systemValue: 'md5+scram' },
+  ),
+  define(
+    'rds.allowed_extensions',
+    'dynamic',
+    'string',
+    undefined,
+    'List of allowed extensions; names are separated by commas, * for all.',
+  ),
+  define(
+    'rds.restrict_password_commands',
+    'static',
+    'boolean',
+    BOOLEAN,
+    'restricts password-related commands to members of rds_password',
+    { systemValue: '0' },
   ),
   define('rds.force_ssl', 'dynamic', 'boolean', BOOLEAN, 'Force SSL connections.', {
     systemValue: (major) => (major >= 15 ? '1' : '0'),

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { escapeIdentifier } from 'pg';
+import { ONE_AT_A_TIME } from '../../postgres/rds-engine';
 import { ADMIN_ROLE } from '../../postgres/server';
 import { REPLICA_ROLE } from './replication';
 import type { PostgresServer } from '../../postgres/server';
@@ -29,7 +30,8 @@ export class ReplicationRoles {
       this.client ??= await this.server.connect(ADMIN_ROLE);
       const { rows } = await this.client.query<{ role: string; allow: boolean }>(DIFFERING);
       for (const { role, allow } of rows) {
-        await this.client.query(`ALTER ROLE ${escapeIdentifier(role)} ${allow ? 'REPLICATION' : 'NOREPLICATION'}`);
+        const alter = `ALTER ROLE ${escapeIdentifier(role)} ${allow ? 'REPLICATION' : 'NOREPLICATION'}`;
+        await this.client.query(`BEGIN; ${ONE_AT_A_TIME}; ${alter}; COMMIT`);
       }
     } catch (error) {
       await this.close();

@@ -83,11 +83,7 @@ export function writeConfiguration(
 ): void {
   const { dataDir } = placesOf(places, instance);
   writeOwned(join(dataDir, 'postgresql.conf'), serverSettings(places, instance, switches, primary), places.account);
-  writeOwned(
-    join(dataDir, 'pg_hba.conf'),
-    hostRules(instance.activeParameters['rds.force_ssl'] === '1', admitted),
-    places.account,
-  );
+  writeOwned(join(dataDir, 'pg_hba.conf'), hostRules(instance.activeParameters, admitted), places.account);
   writeOwned(join(dataDir, 'pg_ident.conf'), '', places.account);
 }
 
@@ -105,6 +101,7 @@ function serverSettings(
     wal_level: values['rds.logical_replication'] === '1' ? 'logical' : 'replica',
     'rds.logical_replication': values['rds.logical_replication'] === '1' ? 'on' : 'off',
     'rds.force_ssl': values['rds.force_ssl'] === '1' ? 'on' : 'off',
+    'rds.allowed_extensions': values['rds.allowed_extensions'] ?? '*',
     [SEED_LSN_SETTING]: seedLsn(instance, switches),
     ...(primary ? replicaSettings(placesOf(places, primary).socketDir, primary, instance) : {}),
     port: String(instance.port),
@@ -150,9 +147,11 @@ const BETWEEN_INSTANCES = '+rds_replication 127.0.0.1/32';
 
 /**
  * As on RDS: the database `rdsadmin` and its role are for the service alone, with `rds.force_ssl` nobody gets in without TLS, and nobody at all whom the
- * security groups don't let in. What instances send each other is let through in any case: they have no addresses of their own that a rule could name.
+ * security groups don't let in. The method md5 asks for SCRAM where the stored password is one for it, and takes older passwords, too. What instances send each other is let through in any case: they have no addresses of their own that a rule could name.
  */
-function hostRules(forceSsl: boolean, admitted: Admitted): string {
+function hostRules(parameters: Readonly<Record<string, string>>, admitted: Admitted): string {
+  const forceSsl = parameters['rds.force_ssl'] === '1';
+  const method = parameters['rds.accepted_password_auth_method'] === 'scram' ? 'scram-sha-256' : 'md5';
   const whom = admitted === 'everybody' ? ['all all'] : [BETWEEN_INSTANCES, ...admitted.map((range) => `all ${range}`)];
   return [
     `local all ${ADMIN_ROLE} trust`,
@@ -162,7 +161,7 @@ function hostRules(forceSsl: boolean, admitted: Admitted): string {
     `host all ${ADMIN_ROLE} all reject`,
     `host ${ADMIN_ROLE} all all reject`,
     ...(forceSsl ? ['hostssl'] : ['hostssl', 'hostnossl']).flatMap((kind) =>
-      whom.flatMap((one) => [`${kind} all ${one} scram-sha-256`, `${kind} replication ${one} scram-sha-256`]),
+      whom.flatMap((one) => [`${kind} all ${one} ${method}`, `${kind} replication ${one} ${method}`]),
     ),
     '',
   ].join('\n');

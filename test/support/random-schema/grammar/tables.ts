@@ -181,7 +181,7 @@ export function fill(draft: Draft, table: DraftTable, rows = FIRST_ROWS): void {
 
 /** A row that is refused, for a key that is there already or a condition, is no matter. */
 export const orNot = (statement: string): string =>
-  `DO $keyshift_fill$ BEGIN ${statement}; EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN NULL; END $keyshift_fill$`;
+  `DO $keyshift_fill$ BEGIN ${statement}; SET CONSTRAINTS ALL IMMEDIATE; EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN NULL; END $keyshift_fill$`;
 
 /** Another table that is like this one in a schema, for those that need to be made before it. */
 export const labelOf = ({ schema, name }: Pick<DraftTable, 'schema' | 'name'>): string => qualified(schema, name);
