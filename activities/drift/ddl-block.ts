@@ -25,8 +25,10 @@ export async function createDdlBlock(source: Session, { id, plan }: MigrationRef
     plan.ddl.passRole === undefined
       ? 'Ask whoever runs the migration, or wait until it is over.'
       : `Members of role ${plan.ddl.passRole} may; they have to make the change on ${plan.target.instance} as well.`;
+  // One transaction: the function is there with both of its triggers, or nothing is.
   await source.query(
-    `CREATE OR REPLACE FUNCTION ${refuse}() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $keyshift$
+    `BEGIN;
+     CREATE OR REPLACE FUNCTION ${refuse}() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $keyshift$
      DECLARE touched text;
      BEGIN
        IF (session_user = ${escapeLiteral(ours)} AND starts_with(current_setting('application_name'), ${escapeLiteral(applicationNamePrefix(id))}))
@@ -42,14 +44,15 @@ export async function createDdlBlock(source: Session, { id, plan }: MigrationRef
        IF touched IS NULL THEN RETURN; END IF;
        RAISE EXCEPTION '% of % refused: database % is being moved by the Keyshift migration ${id.replaceAll("'", "''")}', tg_tag, touched, current_database()
          USING ERRCODE = 'insufficient_privilege', HINT = ${escapeLiteral(hint)};
-     END $keyshift$`,
+     END $keyshift$;
+     ${Object.entries(triggers(id))
+       .map(
+         ([event, name]) =>
+           `DROP EVENT TRIGGER IF EXISTS ${escapeIdentifier(name)}; CREATE EVENT TRIGGER ${escapeIdentifier(name)} ON ${event} EXECUTE FUNCTION ${refuse}();`,
+       )
+       .join('\n     ')}
+     COMMIT`,
   );
-  for (const [event, name] of Object.entries(triggers(id))) {
-    await source.query(
-      `BEGIN; DROP EVENT TRIGGER IF EXISTS ${escapeIdentifier(name)};
-       CREATE EVENT TRIGGER ${escapeIdentifier(name)} ON ${event} EXECUTE FUNCTION ${refuse}(); COMMIT`,
-    );
-  }
 }
 
 /** On the target, which has them from the snapshot: there the operator's changes have to pass. */

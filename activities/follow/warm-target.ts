@@ -22,6 +22,9 @@ export interface Warmed {
   readonly notRead?: string;
 }
 
+/** FirstNormalObjectId (`src/include/access/transam.h`): below it are the catalogs' own TOAST tables, which the server reads by itself. */
+const FIRST_OF_USERS = 16_384;
+
 /** How far it has come: what is before this place, in the order of oids, is read. In every heartbeat. */
 interface WarmedUpTo {
   readonly databases: readonly string[];
@@ -160,7 +163,7 @@ function relationsOf(session: Session): Promise<Relation[]> {
             (pg_relation_size(c.oid) / current_setting('block_size')::int8)::float8 AS blocks
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'i', 't', 'm') AND c.relpersistence = 'p' AND pg_relation_size(c.oid) > 0
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY c.oid::int8`,
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.oid >= ${FIRST_OF_USERS} ORDER BY c.oid::int8`,
   );
 }
 

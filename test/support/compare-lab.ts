@@ -18,7 +18,7 @@ export interface Place {
 
 /** A session as the product's are set up. */
 export async function openReader({ server, database }: Place): Promise<Client> {
-  const client = new Client({ ...server.address, user: 'rdsadmin', database });
+  const client = new Client({ ...server.address, user: 'master', database });
   client.on('error', () => undefined);
   await client.connect();
   await client.query(settingsOf({ lockTimeoutMs: 10_000 }));
@@ -28,7 +28,7 @@ export async function openReader({ server, database }: Place): Promise<Client> {
 
 /** A session as an application's is: settings as they come. */
 export async function openPlain({ server, database }: Place): Promise<Client> {
-  const client = new Client({ ...server.address, user: 'rdsadmin', database });
+  const client = new Client({ ...server.address, user: 'master', database });
   client.on('error', () => undefined);
   await client.connect();
   return client;

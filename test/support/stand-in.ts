@@ -20,8 +20,10 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { readPids } from '../../local/aws/pid-ledger';
-import { removePlaces } from '../../local/aws/places';
+import { preparePlaces, removePlaces } from '../../local/aws/places';
+import { placesOf } from '../../local/aws/rds/server-configuration';
 import { isRunning, signalIfThere } from '../../local/postgres/processes';
+import { ADMIN_ROLE } from '../../local/postgres/server';
 
 /** What the embedded AWS says when it is ready. */
 interface Ready {
@@ -241,6 +243,27 @@ export class StandIn {
       // A statement with a BEGIN of its own leaves its transaction open.
       await client.query('ROLLBACK; SET default_transaction_read_only = off');
       return (await client.query<Row>(statement)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Runs statements as `rdsadmin`, over the server's Unix socket: for what only the service can do on RDS, and no master user. Answers the rows of the last. */
+  async asService<Row extends object>(
+    id: string,
+    statements: string | readonly string[],
+    database = 'postgres',
+  ): Promise<Row[]> {
+    const { DbiResourceId = '', Endpoint } = await this.instance(id);
+    const { socketDir } = placesOf(preparePlaces(this.stateDir), { resourceId: DbiResourceId });
+    const options = '-c default_transaction_read_only=off';
+    const client = new Client({ host: socketDir, port: Endpoint?.Port ?? 0, user: ADMIN_ROLE, database, options });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      let rows: Row[] = [];
+      for (const statement of [statements].flat()) ({ rows } = await client.query<Row>(statement));
+      return rows;
     } finally {
       await client.end();
     }

@@ -186,16 +186,17 @@ beforeAll(async () => {
   await allowPreparedTransactions(lab);
   await createApplication(lab);
   await onSource(
-    `CREATE ROLE creator LOGIN CREATEROLE PASSWORD 'creator-password'; CREATE ROLE bypass LOGIN BYPASSRLS PASSWORD 'bypass-password';
-     CREATE ROLE maker LOGIN CREATEDB PASSWORD 'maker-password'; CREATE ROLE owner; CREATE ROLE clerk LOGIN PASSWORD 'clerk-password' IN ROLE owner;
+    `CREATE ROLE creator LOGIN CREATEROLE PASSWORD 'creator-password'; CREATE ROLE bypass LOGIN PASSWORD 'bypass-password';
+     CREATE ROLE maker LOGIN CREATEDB PASSWORD 'maker-password'; CREATE ROLE owner; GRANT owner TO CURRENT_USER; CREATE ROLE clerk LOGIN PASSWORD 'clerk-password' IN ROLE owner;
      CREATE ROLE boss LOGIN PASSWORD 'boss-password' IN ROLE rds_superuser;
      CREATE ROLE stubborn LOGIN PASSWORD 'stubborn-password' CONNECTION LIMIT 20 VALID UNTIL '2099-01-01';
      ALTER ROLE stubborn SET default_transaction_read_only = off;
      ALTER ROLE stubborn IN DATABASE shop SET default_transaction_read_only = off;
-     CREATE ROLE counter LOGIN PASSWORD 'counter-password' IN ROLE pg_read_all_stats; GRANT USAGE ON SEQUENCE orders_id_seq TO counter;
+     CREATE ROLE counter LOGIN PASSWORD 'counter-password' IN ROLE pg_monitor; GRANT USAGE ON SEQUENCE orders_id_seq TO counter;
      ALTER DATABASE ledger CONNECTION LIMIT 50; ALTER DATABASE ledger SET default_transaction_read_only = off;
-     GRANT ALL ON orders TO bypass, boss, creator, maker, stubborn; ALTER TABLE orders OWNER TO owner; GRANT CREATE ON SCHEMA public TO owner`,
+     GRANT ALL ON orders TO bypass, boss, creator, maker, stubborn; GRANT CREATE ON SCHEMA public TO owner; ALTER TABLE orders OWNER TO owner`,
   );
+  await lab.standIn.asService('app-db', 'ALTER ROLE bypass BYPASSRLS');
   steps = await captureAndClone(lab, ref);
   await subscribe(lab, steps);
   await lab.run('prepareWayBack', input);
@@ -320,7 +321,7 @@ it('gives the pause up for a role that came after the board: it could log in on 
     await expect(rights()).resolves.toEqual(before);
     await connect('newcomer');
   } finally {
-    await onSource('DROP ROLE newcomer');
+    await (await connect('creator')).query('DROP ROLE newcomer');
   }
 });
 

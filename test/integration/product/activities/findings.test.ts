@@ -27,8 +27,12 @@ interface Case {
   readonly code: CheckCode;
   readonly level: Check['level'];
   readonly message: RegExp;
+  /** Run before those of `sql`, by the service: a master user may not. */
+  readonly service?: readonly string[];
   /** Statements, each run by itself, and in which database. */
   readonly sql?: readonly string[];
+  /** Run after them, by the service. */
+  readonly then?: readonly string[];
   readonly database?: string;
   /** Run in a session that stays open. */
   readonly held?: boolean;
@@ -197,6 +201,7 @@ const CASES: readonly Case[] = [
     sql: [
       'CREATE TABLE tenants (id int PRIMARY KEY)',
       'ALTER TABLE tenants ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY',
+      'GRANT CREATE ON SCHEMA public TO app',
       'ALTER TABLE tenants OWNER TO app',
     ],
   },
@@ -205,17 +210,20 @@ const CASES: readonly Case[] = [
     level: 'warn',
     message: /"Audit DDL" on ddl_command_end calls/,
     sql: [
-      'CREATE FUNCTION note_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$',
-      'CREATE EVENT TRIGGER "Audit DDL" ON ddl_command_end EXECUTE FUNCTION note_ddl()',
+      `BEGIN; CREATE FUNCTION note_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
+       CREATE EVENT TRIGGER "Audit DDL" ON ddl_command_end EXECUTE FUNCTION note_ddl(); COMMIT`,
     ],
   },
   {
     code: 'tablespaces',
     level: 'warn',
     message: /spaced in fast/,
-    sql: [
+    service: [
       'SET allow_in_place_tablespaces = on',
       `CREATE TABLESPACE fast LOCATION ''`,
+      'GRANT CREATE ON TABLESPACE fast TO rds_superuser',
+    ],
+    sql: [
       'CREATE TABLE spaced (id int) TABLESPACE fast',
       'ALTER TABLE spaced ADD PRIMARY KEY (id) USING INDEX TABLESPACE fast',
     ],
@@ -232,6 +240,8 @@ const CASES: readonly Case[] = [
       `CREATE TABLE split_2026 PARTITION OF split FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')`,
       'CREATE INDEX split_day ON split (day)',
       'CREATE TABLE booked (id int PRIMARY KEY, during tsrange, CONSTRAINT alone EXCLUDE USING gist (during WITH &&))',
+    ],
+    then: [
       `UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('split_2026_day_idx'::regclass, 'alone'::regclass)`,
     ],
   },
@@ -289,7 +299,8 @@ const CASES: readonly Case[] = [
     code: 'extensions',
     level: 'warn',
     message: /gone 1\.0/,
-    sql: ['CREATE EXTENSION tcn', `UPDATE pg_extension SET extname = 'gone' WHERE extname = 'tcn'`],
+    sql: ['CREATE EXTENSION tcn'],
+    then: [`UPDATE pg_extension SET extname = 'gone' WHERE extname = 'tcn'`],
   },
   {
     code: 'extension-tables',
@@ -309,8 +320,8 @@ const CASES: readonly Case[] = [
     sql: [
       `CREATE COLLATION german (provider = icu, locale = 'de')`,
       'CREATE TABLE words (word text COLLATE german PRIMARY KEY)',
-      `UPDATE pg_collation SET collversion = '1.0' WHERE collname = 'german'`,
     ],
+    then: [`UPDATE pg_collation SET collversion = '1.0' WHERE collname = 'german'`],
   },
   {
     code: 'foreign-publications',
@@ -349,9 +360,9 @@ const CASES: readonly Case[] = [
     message:
       /calls_lambda on public\.hooked \(aws_lambda\.\).*writes_far on public\.hooked \(foreign table far_orders\)/,
     sql: [
-      'CREATE EXTENSION file_fdw',
-      'CREATE SERVER files FOREIGN DATA WRAPPER file_fdw',
-      `CREATE FOREIGN TABLE far_orders (line text) SERVER files OPTIONS (filename '/dev/null')`,
+      'CREATE EXTENSION postgres_fdw',
+      'CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw',
+      'CREATE FOREIGN TABLE far_orders (line text) SERVER far',
       'CREATE TABLE hooked (id int PRIMARY KEY)',
       `CREATE FUNCTION call_lambda() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM aws_lambda.invoke('f', '{}'); RETURN NEW; END $$`,
       `CREATE FUNCTION write_far() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO far_orders VALUES ('x'); RETURN NEW; END $$`,
@@ -375,7 +386,7 @@ const CASES: readonly Case[] = [
     level: 'block',
     message: /subscribes to others \(shop\.From upstream\)/,
     sql: [
-      `CREATE SUBSCRIPTION "From upstream" CONNECTION 'host=upstream dbname=x' PUBLICATION p WITH (connect = false)`,
+      `CREATE SUBSCRIPTION "From upstream" CONNECTION 'host=upstream dbname=x password=none' PUBLICATION p WITH (connect = false)`,
     ],
     plan: { carry: { subscriptions: 'move' } },
   },
@@ -450,13 +461,15 @@ async function prepareServer(): Promise<void> {
 }
 
 /** Runs the statements of a case in one session, which is kept where the case says so. */
-async function make({ sql = [], database = 'shop', held = false }: Case): Promise<void> {
+async function make({ service = [], sql = [], then = [], database = 'shop', held = false }: Case): Promise<void> {
+  if (service.length > 0) await lab.standIn.asService(INSTANCE, service, database);
   const session = await lab.standIn.connect(INSTANCE, { database });
   for (const statement of sql) {
     await session.query(statement).catch((error: unknown) => {
       if (!statement.endsWith('-- fails')) throw error;
     });
   }
+  if (then.length > 0) await lab.standIn.asService(INSTANCE, then, database);
   if (held) sessions.push(session);
   else await session.end();
 }
@@ -465,6 +478,7 @@ beforeAll(async () => {
   lab = await ActivityLab.open('18');
   await prepareServer();
   await lab.sql(INSTANCE, `CREATE ROLE app LOGIN PASSWORD 'app-password'`);
+  await lab.sql(INSTANCE, 'GRANT app TO CURRENT_USER');
   await lab.sql(INSTANCE, 'CREATE DATABASE shop');
   await lab.sql(INSTANCE, 'CREATE DATABASE settled');
   await lab.sql(INSTANCE, `CREATE DATABASE "${ODD.replaceAll('"', '""')}"`);

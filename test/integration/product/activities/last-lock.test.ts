@@ -58,7 +58,7 @@ it('lets the target look for the source no more', async () => {
   for (const name of [ours, foreign]) {
     await standIn.query(
       TARGET,
-      `CREATE SUBSCRIPTION "${name}" CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p WITH (connect = false, slot_name = 's')`,
+      `CREATE SUBSCRIPTION "${name}" CONNECTION 'host=127.0.0.1 port=1 password=none' PUBLICATION p WITH (connect = false, slot_name = 's')`,
     );
     await standIn.query(TARGET, `ALTER SUBSCRIPTION "${name}" ENABLE`);
   }

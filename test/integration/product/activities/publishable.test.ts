@@ -35,8 +35,8 @@ describe.each([14, 16, 18] as const)('PostgreSQL %s, with everything published',
   let server: BareServer;
   let client: Client;
   beforeAll(async () => {
-    server = await BareServer.create(major);
-    client = new Client({ ...server.address, user: 'rdsadmin', database: 'postgres' });
+    server = await BareServer.asRds(major);
+    client = new Client({ ...server.address, user: 'master', database: 'postgres' });
     await client.connect();
     await client.query(TABLES);
     if (major >= 18) {

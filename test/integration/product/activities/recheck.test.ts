@@ -162,7 +162,11 @@ describe('a migration that has caught up', () => {
   });
 
   it('says how many roles each pattern of the plan leaves out; the fence knows them all the same', async () => {
-    await lab.sql(SOURCE, 'CREATE ROLE "v-1" LOGIN; CREATE ROLE "v-2" LOGIN; GRANT SELECT ON orders TO "v-1"', 'shop');
+    await lab.sql(
+      SOURCE,
+      'CREATE ROLE "v-1" LOGIN; CREATE ROLE "v-2" LOGIN; GRANT "v-1" TO CURRENT_USER; GRANT SELECT ON orders TO "v-1"',
+      'shop',
+    );
     await lab.sql(TARGET, 'SET default_transaction_read_only = off; CREATE ROLE "v-0"');
     await expect(red()).rejects.toMatchObject({ type: 'SchemaDrifted' });
     const plan = { ...ref.plan, ignore: { roles: ['v-*', 'teleport-*'] } };
@@ -180,7 +184,11 @@ describe('a migration that has caught up', () => {
 
   it('looks at the collations of the target, too', async () => {
     const collation = (version: string) =>
-      lab.sql(TARGET, `UPDATE pg_collation SET collversion = ${version} WHERE collname = 'und-x-icu'`, 'shop');
+      lab.standIn.asService(
+        TARGET,
+        `UPDATE pg_collation SET collversion = ${version} WHERE collname = 'und-x-icu'`,
+        'shop',
+      );
     // On both: an index of the target alone would be drift.
     for (const side of [SOURCE, TARGET]) {
       await lab.sql(side, 'CREATE INDEX by_note ON orders (note COLLATE "und-x-icu")', 'shop');

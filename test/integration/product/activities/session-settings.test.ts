@@ -52,11 +52,11 @@ describe('sessions of ours', () => {
   };
 
   beforeAll(async () => {
-    server = await BareServer.create(17);
+    server = await BareServer.asRds(17);
     const admin = new Client({ ...server.address, user: 'rdsadmin', database: 'postgres' });
     await admin.connect();
     await admin.query('CREATE ROLE app');
-    await admin.query('CREATE ROLE master LOGIN SUPERUSER');
+    await admin.query('GRANT app TO master');
     for (const name of ['plain', 'of_database', 'of_role']) await admin.query(`CREATE DATABASE ${name}`);
     for (const [name, value] of [...Object.entries(ODD), ['role', 'app'] as const]) {
       const shown = name === 'DateStyle' ? value : `'${value}'`;

@@ -12,7 +12,7 @@ import { BareServer } from '../../../support/postgres';
 const ID = 'm';
 const SOURCE_CONTENTS = `
   CREATE SCHEMA keyshift_m;
-  CREATE ROLE app LOGIN; CREATE ROLE reader;
+  CREATE ROLE app LOGIN; CREATE ROLE reader; GRANT app TO CURRENT_USER;
   CREATE SCHEMA seqs;
   DO $$ BEGIN FOR n IN 1..1990 LOOP
     EXECUTE format('CREATE SEQUENCE seqs.s%s', n);
@@ -60,13 +60,13 @@ let target: Client;
 const goOn = () => undefined;
 
 async function open({ address }: BareServer): Promise<Client> {
-  const client = new Client({ ...address, user: 'rdsadmin', database: 'postgres' });
+  const client = new Client({ ...address, user: 'master', database: 'postgres' });
   await client.connect();
   return client;
 }
 
 beforeAll(async () => {
-  const first = await BareServer.create();
+  const first = await BareServer.asRds();
   servers = [first];
   const preparing = await open(first);
   await preparing.query(SOURCE_CONTENTS);

@@ -35,7 +35,7 @@ describe('tables of many chunks', () => {
   let places: [Place, Place];
 
   beforeAll(async () => {
-    [source, target] = await Promise.all([BareServer.create(14), BareServer.create(17)]);
+    [source, target] = await Promise.all([BareServer.asRds(14), BareServer.asRds(17)]);
     places = [
       { server: source, database: 'postgres' },
       { server: target, database: 'postgres' },
@@ -233,7 +233,7 @@ describe('what PostgreSQL makes no text of', () => {
   };
 
   beforeAll(async () => {
-    const [one, two] = await Promise.all([BareServer.create(14), BareServer.create(17)]);
+    const [one, two] = await Promise.all([BareServer.asRds(14), BareServer.asRds(17)]);
     [source, target] = [one, two];
     places = [
       { server: one, database: 'postgres' },

@@ -19,7 +19,7 @@ let here: Client;
 let lab: CompareLab;
 
 beforeAll(async () => {
-  [source, target] = await Promise.all([BareServer.create(16), BareServer.create(16)]);
+  [source, target] = await Promise.all([BareServer.asRds(16), BareServer.asRds(16)]);
   const places: [Place, Place] = [
     { server: source, database: 'postgres' },
     { server: target, database: 'postgres' },

@@ -25,7 +25,7 @@ describe.each(PAIRS)('every type, PostgreSQL %i against %i', (older, newer) => {
   const columns = COLUMNS.filter(({ since = 0 }) => older >= since);
 
   beforeAll(async () => {
-    [source, target] = await Promise.all([BareServer.create(older), BareServer.create(newer)]);
+    [source, target] = await Promise.all([BareServer.asRds(older), BareServer.asRds(newer)]);
     const [one, two] = [
       { server: source, database: 'postgres' },
       { server: target, database: 'postgres' },

@@ -19,7 +19,7 @@ const DATABASE = 'the "shop"';
 const SAME: SchemaDifference = { found: [], statements: [], byHand: [] };
 
 async function connect(server: BareServer, database: string): Promise<Client> {
-  const client = new Client({ ...server.address, user: 'rdsadmin', database });
+  const client = new Client({ ...server.address, user: 'master', database });
   client.on('error', () => undefined);
   await client.connect();
   await client.query('SET search_path = pg_catalog');
@@ -54,7 +54,7 @@ describe.each([13, NEWEST] as const)('PostgreSQL %s', (major) => {
   };
 
   beforeAll(async () => {
-    const server = await BareServer.create(major);
+    const server = await BareServer.asRds(major);
     servers = [server];
     const first = await connect(server, 'postgres');
     await first.query(`CREATE DATABASE "the ""shop"""`);
@@ -250,7 +250,7 @@ describe.each([13, NEWEST] as const)('PostgreSQL %s', (major) => {
 });
 
 test('ten thousand tables are fingerprinted in well under a few seconds', async () => {
-  const server = await BareServer.create(16);
+  const server = await BareServer.asRds(16);
   const client = await connect(server, 'postgres');
   try {
     for (let start = 0; start < 10_000; start += 500) {
