@@ -15,7 +15,7 @@ export async function listUnloggedTables(session: Session, migration: string): P
     session,
     `SELECT n.nspname AS schema, c.relname AS name, pg_table_size(c.oid)::float8 AS bytes
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname <> $1 ORDER BY 1, 2`,
+      WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname NOT IN ('pg_catalog', 'information_schema', $1) ORDER BY 1, 2`,
     [fenceSchema(migration)],
   );
 }

@@ -1,12 +1,11 @@
 import { finalFailure } from '../../plan/failures';
-import { fenceSchema, type Named, subscriptionName } from '../../plan/names';
+import { type Named, subscriptionName } from '../../plan/names';
 import { type EachDatabase, oneByOne } from '../each-database';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { fenceTable, readMark } from '../postgres/fence-table';
 import {
   type Access,
   accessToBoth,
-  escapeIdentifier,
   escapeLiteral,
   queryRows,
   type Session,
@@ -17,6 +16,7 @@ import type { CatalogObject } from './catalog/part';
 import { compareSchemas, type SchemaDifference } from './compare-schemas';
 import { describeDatabase } from './describe-database';
 import { bounded, printDrift } from './print-drift';
+import { readRecords } from '../quarantine/records';
 
 export interface DriftInput extends MigrationRef {
   readonly databases: readonly string[];
@@ -109,19 +109,22 @@ async function fenceIsUp(access: Access, { id, databases }: DriftInput, each: Ea
 async function quarantinedTriggers(access: Access, input: DriftInput): Promise<Map<string, Set<string>>> {
   const [first] = input.databases;
   if (first === undefined) return new Map();
-  const notes = `${escapeIdentifier(fenceSchema(input.id))}.quarantine`;
-  const records = await withSession(access, { step: 'drift', database: first, readOnly: true }, async (session) => {
-    const there = await queryRows(session, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [notes]);
-    if (there.length === 0) return [];
-    // Quoted by the server, as the keys of the catalog are: it alone knows every reserved word.
-    return queryRows<{ database: string; key: string }>(
-      session,
-      `SELECT database, format('trigger state %I.%I %I', was->>'schema', was->>'table', was->>'trigger') AS key
-         FROM ${notes} WHERE kind = 'trigger'`,
-    );
-  });
+  const records = await withSession(access, { step: 'drift', database: first, readOnly: true }, (session) =>
+    readRecords(session, input.id, 'trigger'),
+  );
   const found = new Map<string, Set<string>>();
-  for (const { database, key } of records) found.set(database, (found.get(database) ?? new Set()).add(key));
+  for (const database of new Set(records.map((record) => record.database))) {
+    const was = records.filter((record) => record.database === database).map((record) => record.was);
+    // Quoted by the server, as the keys of the catalog are: it alone knows every reserved word. By this database: another may lack the letters.
+    const keys = await withSession(access, { step: 'drift', database, readOnly: true }, (session) =>
+      queryRows<{ key: string }>(
+        session,
+        `SELECT format('trigger state %I.%I %I', one->>'schema', one->>'table', one->>'trigger') AS key FROM jsonb_array_elements($1::jsonb) AS one`,
+        [JSON.stringify(was)],
+      ),
+    );
+    found.set(database, new Set(keys.map(({ key }) => key)));
+  }
   return found;
 }
 

@@ -137,6 +137,10 @@ async function connectableDatabases(session: Session): Promise<string[]> {
   return (await databasesOf(session)).flatMap(({ name, closed }) => (closed ? [] : [name]));
 }
 
+/** Joined by dots; a part that has one itself is quoted, so that no two triggers have one label. */
+const labelOf = (...parts: readonly string[]): string =>
+  parts.map((part) => (/[."]/.test(part) ? escapeIdentifier(part) : part)).join('.');
+
 /**
  * Switches off, on the side that changes come to, every trigger that would fire for what is applied.
  * @throws ApplicationFailure AccessDenied where one isn't ours to switch off
@@ -155,7 +159,7 @@ export async function stopTriggers(
         triggers.map((one) => ({
           database,
           kind: 'trigger',
-          name: `${one.schema}.${one.table}.${one.trigger}`,
+          name: labelOf(one.schema, one.table, one.trigger),
           was: { ...one },
         })),
       );

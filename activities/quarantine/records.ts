@@ -1,5 +1,5 @@
 import { fenceSchema } from '../../plan/names';
-import { escapeIdentifier, queryRows, type Session } from '../postgres/session';
+import { escapeIdentifier, queryOne, queryRows, type Session } from '../postgres/session';
 
 /** What the quarantine switched off on the clone, and how it was before. */
 export interface QuarantineRecord {
@@ -11,6 +11,31 @@ export interface QuarantineRecord {
 
 /** A table of ours in the first migrated database, of both sides: whose quarantine it tells of is the side that it is on. */
 export const quarantineTable = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.quarantine`;
+
+/** What stands before a text that is written in ASCII. */
+const IN_ASCII = 'keyshift-uri:';
+
+/**
+ * Names of other databases and of what is in them are in any script, and the database that the table is in may have an encoding without it: there a text that
+ * is more than ASCII is written as a URI component.
+ */
+const asStored =
+  (encoding: string) =>
+  (text: string): string => {
+    // eslint-disable-next-line no-control-regex -- ASCII begins with control characters
+    const fits = encoding === 'UTF8' || /^[\x00-\x7f]*$/.test(text);
+    return fits && !text.startsWith(IN_ASCII) ? text : `${IN_ASCII}${encodeURIComponent(text)}`;
+  };
+const asRead = (text: string): string =>
+  text.startsWith(IN_ASCII) ? decodeURIComponent(text.slice(IN_ASCII.length)) : text;
+
+/** A record with every text in it changed, however deep. */
+function withTexts<T>(value: T, change: (text: string) => string): T {
+  if (typeof value === 'string') return change(value) as T;
+  if (Array.isArray(value)) return value.map((one: unknown) => withTexts(one, change)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withTexts(one as unknown, change)])) as T;
+}
 
 export async function createRecords(target: Session, migration: string): Promise<void> {
   await target.query(
@@ -26,11 +51,12 @@ export async function noteRecords(
   records: readonly QuarantineRecord[],
 ): Promise<void> {
   if (records.length === 0) return;
+  const { encoding } = await queryOne<{ encoding: string }>(target, 'SELECT getdatabaseencoding() AS encoding');
   await target.query(
     `INSERT INTO ${quarantineTable(migration)} (database, kind, name, was)
      SELECT one->>'database', one->>'kind', one->>'name', one->'was' FROM jsonb_array_elements($1::jsonb) AS one
      ON CONFLICT DO NOTHING`,
-    [JSON.stringify(records)],
+    [JSON.stringify(withTexts(records, asStored(encoding)))],
   );
 }
 
@@ -42,9 +68,10 @@ export async function readRecords(
 ): Promise<QuarantineRecord[]> {
   const [there] = await queryRows(target, 'SELECT 1 WHERE to_regclass($1) IS NOT NULL', [quarantineTable(migration)]);
   if (!there) return [];
-  return queryRows<QuarantineRecord>(
+  const rows = await queryRows<QuarantineRecord>(
     target,
     `SELECT database, kind, name, was FROM ${quarantineTable(migration)} WHERE kind = $1 ORDER BY database, name`,
     [kind],
   );
+  return rows.map((row) => withTexts(row, asRead));
 }

@@ -254,6 +254,15 @@ export class StandIn {
     statements: string | readonly string[],
     database = 'postgres',
   ): Promise<Row[]> {
+    return this.withService(id, database, async (client) => {
+      let rows: Row[] = [];
+      for (const statement of [statements].flat()) ({ rows } = await client.query<Row>(statement));
+      return rows;
+    });
+  }
+
+  /** A session of `rdsadmin`, who sees everything: for what looks from outside. */
+  async withService<Result>(id: string, database: string, work: (client: Client) => Promise<Result>): Promise<Result> {
     const { DbiResourceId = '', Endpoint } = await this.instance(id);
     const { socketDir } = placesOf(preparePlaces(this.stateDir), { resourceId: DbiResourceId });
     const options = '-c default_transaction_read_only=off';
@@ -261,9 +270,7 @@ export class StandIn {
     client.on('error', () => undefined);
     await client.connect();
     try {
-      let rows: Row[] = [];
-      for (const statement of [statements].flat()) ({ rows } = await client.query<Row>(statement));
-      return rows;
+      return await work(client);
     } finally {
       await client.end();
     }

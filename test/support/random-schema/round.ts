@@ -6,6 +6,7 @@ import { waitFor } from '../../../local/world/wait-for';
 import type { CheckCode } from '../../../plan/checks';
 import { judgeChecks } from '../../../plan/judge-checks';
 import { ActivityLab, migrationRef } from '../activity-lab';
+import { withEventTriggers } from '../event-triggers';
 import { MARK } from '../migration-steps';
 import { SMALLEST_PLAN } from '../plan';
 import { type Catalogs, catalogsOf, differingCatalogs } from './compare/catalogs';
@@ -13,6 +14,7 @@ import { differingObjects } from './compare/large-objects';
 import { differingTables } from './compare/rows';
 import { wrongSequences } from './compare/sequences';
 import { type Fault, type Moment, plantFaults } from './faults';
+import { isOfService } from './sql';
 import { StepFailed, StepRunner } from './step-runner';
 import type { World } from './world';
 import { Writers } from './writer';
@@ -122,7 +124,10 @@ class Round {
     const client = await this.lab.standIn.connect(SOURCE, { database });
     try {
       for (const statement of statements) {
-        await client.query(statement).catch((error: Error) => {
+        const made = isOfService(statement)
+          ? this.lab.standIn.asService(SOURCE, statement, database)
+          : client.query(withEventTriggers(statement));
+        await made.catch((error: Error) => {
           throw new Error(`seed ${this.world.seed}, the grammar is wrong: ${error.message}: ${statement}`, {
             cause: error,
           });
@@ -318,13 +323,10 @@ class Round {
   }
 
   private async session<T>(instance: string, database: string, work: (client: Client) => Promise<T>): Promise<T> {
-    const client = await this.lab.standIn.connect(instance, { database });
-    try {
+    return this.lab.standIn.withService(instance, database, async (client) => {
       await client.query(PINNED);
-      return await work(client);
-    } finally {
-      await client.end();
-    }
+      return work(client);
+    });
   }
 
   private async catalogs(instance: string): Promise<ServerCatalogs> {

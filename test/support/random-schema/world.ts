@@ -100,6 +100,8 @@ function rolesOf({ owners, writer }: Server): string[] {
     ...owners.map(({ name }) => `CREATE ROLE ${ident(name)} NOLOGIN`),
     `CREATE ROLE ${ident(writer.name)} LOGIN PASSWORD ${literal(writer.password)}`,
     ...owners.map(({ name }) => `GRANT ${ident(name)} TO ${ident(writer.name)}`),
+    // As people do on RDS: the master user is no superuser, and owns what its members own.
+    ...[...owners, writer].map(({ name }) => `GRANT ${ident(name)} TO CURRENT_USER`),
   ];
 }
 

@@ -12,7 +12,7 @@ import { BareServer } from '../../../support/postgres';
 const ID = 'm';
 const SOURCE_CONTENTS = `
   CREATE SCHEMA keyshift_m;
-  CREATE ROLE app LOGIN; CREATE ROLE reader; GRANT app TO CURRENT_USER;
+  CREATE ROLE app LOGIN; CREATE ROLE reader; GRANT app TO CURRENT_USER; GRANT CREATE ON SCHEMA public TO app;
   CREATE SCHEMA seqs;
   DO $$ BEGIN FOR n IN 1..1990 LOOP
     EXECUTE format('CREATE SEQUENCE seqs.s%s', n);

@@ -7,11 +7,14 @@ export interface DriftCase {
   readonly byHand?: true;
   /** Can't be taken back as SQL, so it is made on the source only. */
   readonly oneWay?: true;
+  /** Takes a superuser: the service makes it, and runs what is printed for it. */
+  readonly service?: true;
 }
 
 export const FIXTURE = `
-  CREATE ROLE reader; CREATE ROLE writer;
-  CREATE SCHEMA app;
+  CREATE ROLE reader; CREATE ROLE writer; GRANT reader, writer TO CURRENT_USER;
+  DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO writer', current_database()); END $$;
+  CREATE SCHEMA app; GRANT CREATE ON SCHEMA app TO writer;
   CREATE TYPE app.mood AS ENUM ('sad', 'happy');
   CREATE DOMAIN app.positive AS integer CONSTRAINT above CHECK (VALUE > 0);
   CREATE TYPE app.point3 AS (x integer, y integer);
@@ -32,7 +35,8 @@ export const CASES: readonly DriftCase[] = [
   // Roles and memberships, of the whole server
   { change: `CREATE ROLE "Odd Role" LOGIN CONNECTION LIMIT 5 VALID UNTIL '2030-01-01'; CREATE ROLE "select" LOGIN` },
   { change: `CREATE ROLE team NOINHERIT; GRANT team TO "Odd Role" WITH ADMIN OPTION` },
-  { change: `ALTER ROLE team CREATEDB BYPASSRLS` },
+  { change: `ALTER ROLE team CREATEDB` },
+  { change: `ALTER ROLE team BYPASSRLS`, service: true },
   {
     change: `ALTER ROLE "Odd Role" SET search_path = a, "$user"; ALTER ROLE "Odd Role" SET work_mem = '64MB'; ALTER ROLE "select" SET work_mem = '8MB'`,
   },
@@ -44,7 +48,7 @@ export const CASES: readonly DriftCase[] = [
   { change: `GRANT team TO "select" WITH ADMIN TRUE, INHERIT TRUE`, since: 16 },
   { change: `GRANT writer TO reader WITH INHERIT FALSE, SET FALSE`, since: 16 },
   {
-    change: `CREATE ROLE chief; GRANT writer TO chief WITH ADMIN OPTION; GRANT writer TO "select" WITH SET FALSE GRANTED BY chief`,
+    change: `CREATE ROLE chief; GRANT chief TO CURRENT_USER; GRANT writer TO chief WITH ADMIN OPTION; GRANT writer TO "select" WITH SET FALSE GRANTED BY chief`,
     since: 16,
   },
   { change: `REVOKE INHERIT OPTION FOR writer FROM "select" GRANTED BY chief`, since: 16, oneWay: true },
@@ -202,8 +206,9 @@ export const CASES: readonly DriftCase[] = [
   { change: `CREATE COLLATION app.german (LOCALE = 'C')`, byHand: true },
   { change: `DROP COLLATION IF EXISTS app.german`, byHand: true },
   // Comments
+  { change: `COMMENT ON SCHEMA public IS NULL`, service: true },
   {
-    change: `COMMENT ON SCHEMA app IS 'it''s ours'; COMMENT ON SCHEMA public IS NULL; COMMENT ON EXTENSION citext IS E'two\\nlines'; COMMENT ON ROLE "select" IS 'a role';
+    change: `COMMENT ON SCHEMA app IS 'it''s ours'; COMMENT ON EXTENSION citext IS E'two\\nlines'; COMMENT ON ROLE "select" IS 'a role';
       COMMENT ON TYPE app.mood IS 'an enum'; COMMENT ON DOMAIN app.positive IS 'a domain'; COMMENT ON CONSTRAINT above ON DOMAIN app.positive IS 'of a domain';
       COMMENT ON COLUMN app.point3.x IS 'an attribute'; COMMENT ON TYPE app.point3 IS 'composite'; COMMENT ON SEQUENCE app.tickets IS '%s %I'`,
   },

@@ -1,5 +1,5 @@
 import type { Draft, DraftRole, Feature } from '../draft';
-import { ident, literal } from '../sql';
+import { asService, giveTo, ident, literal } from '../sql';
 import { tableFor } from './table-features';
 
 const nameOf = (draft: Draft): string => ident(draft.names.next());
@@ -21,11 +21,7 @@ const ownerOf = (draft: Draft): DraftRole => draft.random.pick(draft.server.owne
 
 /** Roles, rights and defaults. */
 export const ACCESS_FEATURES: readonly Feature[] = [
-  access(
-    'owner',
-    'of a table',
-    (draft) => void draft.run(`ALTER TABLE ${tableFor(draft).label} OWNER TO ${ident(ownerOf(draft).name)}`),
-  ),
+  access('owner', 'of a table', (draft) => void draft.run(...giveTo(tableFor(draft).label, ownerOf(draft)))),
   access('owner', 'of a schema and all that is in it', (draft) => {
     const [owner, schema] = [ident(ownerOf(draft).name), draft.names.next()];
     const label = `${ident(schema)}.${nameOf(draft)}`;
@@ -69,7 +65,7 @@ export const ACCESS_FEATURES: readonly Feature[] = [
   access(
     'grant',
     'of a built-in function',
-    (draft) => void draft.run(`GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_waldir() TO ${newRole(draft)}`),
+    (draft) => void draft.run(asService(`GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_waldir() TO ${newRole(draft)}`)),
   ),
   access('row-level security', 'with policies', (draft) => {
     const one = tableFor(draft);

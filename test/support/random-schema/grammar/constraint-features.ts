@@ -31,7 +31,7 @@ function addNumber(draft: Draft, table: DraftTable, below = 60): string {
 function parent(draft: Draft): { label: string; key: string } {
   const { schema, name, label } = draft.place();
   const key = draft.names.next();
-  draft.run(`CREATE TABLE ${label} (${ident(key)} integer PRIMARY KEY, note text)`);
+  draft.run(`CREATE TABLE ${label} (${ident(key)} integer PRIMARY KEY, of_parent text)`);
   draft.run(`INSERT INTO ${label} SELECT n, 'parent' FROM generate_series(0, 40) AS n`);
   const type = { ...whole(draft), value: (random: { below(n: number): number }) => String(random.below(60)) };
   draft.tables.push({

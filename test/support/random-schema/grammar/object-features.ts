@@ -1,5 +1,5 @@
 import type { Draft, Feature } from '../draft';
-import { ident, literal } from '../sql';
+import { asService, ident, literal } from '../sql';
 import { typeNamed } from './columns';
 import { tableFor } from './table-features';
 
@@ -128,7 +128,9 @@ export const OBJECT_FEATURES: readonly Feature[] = [
   object('operator class', 'of its own', (draft) => {
     const { label } = draft.place();
     draft.run(
-      `CREATE OPERATOR CLASS ${label} FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer)`,
+      asService(
+        `CREATE OPERATOR CLASS ${label} FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer)`,
+      ),
     );
   }),
   object('publication', 'of the application', (draft) => {
@@ -150,7 +152,7 @@ export const OBJECT_FEATURES: readonly Feature[] = [
     (draft) => void draft.run('CREATE EXTENSION IF NOT EXISTS pg_trgm', 'CREATE EXTENSION IF NOT EXISTS "uuid-ossp"'),
   ),
   object('type', 'that is only a shell, and a range without a column', (draft) => {
-    draft.run(`CREATE TYPE ${draft.place().label}`);
+    draft.run(asService(`CREATE TYPE ${draft.place().label}`));
     typeNamed(draft, 'range of texts');
   }),
 ];

@@ -1,5 +1,5 @@
 import type { Feature } from '../draft';
-import { ident, literal } from '../sql';
+import { giveTo, ident, literal } from '../sql';
 import { tableFor } from './table-features';
 
 /**
@@ -25,7 +25,7 @@ export const PARKING_FEATURES: readonly Feature[] = [
     add: (draft) => {
       const one = tableFor(draft);
       draft.run(
-        `ALTER TABLE ${one.label} OWNER TO ${ident(draft.random.pick(draft.server.owners).name)}`,
+        ...giveTo(one.label, draft.random.pick(draft.server.owners)),
         `ALTER TABLE ${one.label} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`,
       );
     },
