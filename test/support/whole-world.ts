@@ -24,9 +24,9 @@ export async function wholeWorld(
 ): Promise<Record<string, unknown>> {
   const world: Record<string, unknown> = { account: await lab.standIn.control('GET', 'listing') };
   for (const instance of instances) {
-    world[instance] = (await lab.sql<{ seen: unknown }>(instance, SERVER))[0]?.seen;
+    world[instance] = (await lab.standIn.asService<{ seen: unknown }>(instance, SERVER))[0]?.seen;
     for (const database of databases) {
-      world[`${instance}/${database}`] = (await lab.sql<{ seen: unknown }>(instance, DATABASE, database))[0]?.seen;
+      world[`${instance}/${database}`] = (await lab.standIn.asService<{ seen: unknown }>(instance, DATABASE, database))[0]?.seen;
     }
   }
   return world;

@@ -64,6 +64,8 @@ export async function createHistory(world: World): Promise<void> {
     'rds.logical_replication': '1',
     shared_preload_libraries: 'pg_stat_statements,pg_cron',
     'cron.database_name': 'shop',
+    // Its tables are rdsadmin's, so no change of them can be applied.
+    'cron.log_run': '0',
   });
   const upstream = await available(world, UPSTREAM);
   const source = await available(world, SAMPLE.instance);
@@ -80,7 +82,7 @@ export async function createHistory(world: World): Promise<void> {
     'CREATE TABLE feed (id bigint PRIMARY KEY, note text); CREATE PUBLICATION feed_pub FOR TABLE feed',
     'postgres',
   );
-  await ask(world, SAMPLE.instance, `CREATE ROLE app LOGIN PASSWORD '${APP.password}'; CREATE ROLE reader`, 'postgres');
+  await ask(world, SAMPLE.instance, `CREATE ROLE app LOGIN PASSWORD '${APP.password}'; CREATE ROLE reader; GRANT app TO CURRENT_USER`, 'postgres');
   await ask(world, SAMPLE.instance, 'CREATE DATABASE shop', 'postgres');
   await ask(world, SAMPLE.instance, CONTENTS);
   const conninfo = `host=${upstream.host} port=${upstream.port} dbname=postgres user=${MASTER.user} password=${MASTER.password} sslmode=require`;

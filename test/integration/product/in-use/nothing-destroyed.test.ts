@@ -277,7 +277,7 @@ describe("what is somebody else's, under every name that a migration would give"
           instance,
           `BEGIN READ WRITE; CREATE SCHEMA ${fenceSchema(id)}; CREATE TABLE ${fenceSchema(id)}.theirs (id int);
            CREATE PUBLICATION ${publicationName(id)}; COMMENT ON PUBLICATION ${publicationName(id)} IS 'mine';
-           CREATE SUBSCRIPTION ${subscriptionName({ id, naming: 2 }, database)} CONNECTION 'host=nowhere' PUBLICATION theirs WITH (connect = false, slot_name = NONE);
+           CREATE SUBSCRIPTION ${subscriptionName({ id, naming: 2 }, database)} CONNECTION 'host=nowhere password=none' PUBLICATION theirs WITH (connect = false, slot_name = NONE);
            COMMIT`,
           database,
         );

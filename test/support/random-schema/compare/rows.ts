@@ -14,14 +14,14 @@ const SHOWN = 3;
 const TABLES = `
   SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'm' AND NOT c.relispopulated AS empty
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|information_schema$|keyshift_)' ORDER BY 1, 2`;
+   WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND ($1 OR c.relpersistence <> 'u') AND n.nspname !~ '^(pg_|information_schema$|keyshift_)' ORDER BY 1, 2`;
 
 /**
  * The contents of all that has rows, by label. Rows go by what their types send in binary, not by their texts as the product's
  * comparison has it: 1.0 is not 1.00, and no setting of the session has a say.
  */
-export async function contentsOf(client: Client): Promise<Map<string, Contents>> {
-  const { rows: tables } = await client.query<{ schema: string; name: string; empty: boolean }>(TABLES);
+export async function contentsOf(client: Client, unlogged = true): Promise<Map<string, Contents>> {
+  const { rows: tables } = await client.query<{ schema: string; name: string; empty: boolean }>(TABLES, [unlogged]);
   const found = new Map<string, Contents>();
   for (const { schema, name, empty } of tables) {
     const label = qualified(schema, name);
@@ -50,8 +50,8 @@ async function byRow<Row extends object>(client: Client, sql: (row: string) => s
 }
 
 /** Tables whose contents differ, with some of the rows. */
-export async function differingTables(source: Client, target: Client): Promise<string[]> {
-  const [there, here] = [await contentsOf(source), await contentsOf(target)];
+export async function differingTables(source: Client, target: Client, unlogged = true): Promise<string[]> {
+  const [there, here] = [await contentsOf(source, unlogged), await contentsOf(target, unlogged)];
   const wrong: string[] = [];
   for (const label of new Set([...there.keys(), ...here.keys()])) {
     const [wanted, found] = [there.get(label), here.get(label)];
