@@ -168,9 +168,9 @@ const privileges = (lacks: Lack[]): ServerCheck => ({
 export const privilegesWithin = (access: Access, serverWide: readonly Lack[]): DatabaseCheck =>
   databaseCheck<Lack>(
     'source-privileges',
-    async (session, { username }) => {
+    async (session, { username, plan }) => {
       const { database } = await queryOne<{ database: string }>(session, 'SELECT current_database() AS database');
-      return databaseLacks(session, database, username);
+      return databaseLacks(session, database, username, plan);
     },
     (lacks) => checkPrivileges(access, [...serverWide, ...lacks]),
     { essential: true },
