@@ -20,13 +20,25 @@ import type { Timeline } from './timeline';
 
 /** Between two looks inside the pause, in milliseconds: every one of them is downtime. */
 const LOOK_EVERY_MS = 2;
+/** So long a session that can't be ended may take to end by itself, in milliseconds. */
+const ENDS_BY_ITSELF_MS = 1_000;
 
-/** Ends sessions in batches until none is left. */
-async function endForeignSessions(source: Session, spared: Spared, mayGoOn: () => void): Promise<void> {
+/**
+ * Ends sessions in batches until none is left.
+ * @throws PauseGivenUp with those that can't be ended and don't end by themselves: nothing in the pause would change that
+ */
+export async function endForeignSessions(source: Session, spared: Spared, mayGoOn: () => void): Promise<void> {
+  let unendableSince: number | undefined;
   for (;;) {
-    const ended = await terminateForeignSessions(source, spared);
-    if (ended.length === 0) return;
-    await orSay(mayGoOn, () => [`sessions kept coming back after the fence: ${ended.map(describe).join(', ')}`]);
+    const there = await terminateForeignSessions(source, spared);
+    if (there.length === 0) return;
+    const unendable = there.filter((one) => one.unendable);
+    unendableSince = unendable.length > 0 ? (unendableSince ?? Date.now()) : undefined;
+    if (unendableSince !== undefined && Date.now() - unendableSince > ENDS_BY_ITSELF_MS)
+      throw new PauseGivenUp(
+        `sessions that only a superuser can end: ${unendable.map(describe).join(', ')}. Who does not write can be named in cutover.spareRoles`,
+      );
+    await orSay(mayGoOn, () => [`sessions kept coming back after the fence: ${there.map(describe).join(', ')}`]);
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -1,8 +1,11 @@
 import { applicationNamePrefix, replicationRole } from '../../plan/names';
+import { isSqlState } from '../classify-error';
+import { endable } from '../postgres/end-sessions';
 import { isOneOf, type OurSession, ourSession, parametersOf } from '../postgres/ours';
 import { IS_REPLICATION_ROLE } from '../postgres/other-migrations';
 import { RDS_LOGINS } from '../postgres/rds-roles';
 import { escapeIdentifier, escapeLiteral, queryRows, type Session } from '../postgres/session';
+import { SQLSTATE } from '../postgres/sqlstates';
 
 /** What the fence will change on the source, and what was there before. */
 export interface FencePlan {
@@ -21,6 +24,8 @@ export interface ForeignSession {
   readonly application: string;
   readonly client: string | null;
   readonly database: string | null;
+  /** Of a superuser: nobody but another one can end it. */
+  readonly unendable: boolean;
 }
 
 /**
@@ -144,21 +149,55 @@ export async function foreignSessions(source: Session, spared: Spared): Promise<
   return queryRows<ForeignSession>(source, sql, parameters);
 }
 
-/** Ends the foreign sessions. Returns those that there still were. */
+/**
+ * Ends the foreign sessions: in one statement where PostgreSQL lets us, otherwise one by one, so that one that can't be ended keeps none of the
+ * others. Returns those that there still were, with those that can't be ended.
+ */
 export async function terminateForeignSessions(source: Session, spared: Spared): Promise<ForeignSession[]> {
   const { sql, parameters } = foreign(spared);
-  return queryRows<ForeignSession>(
+  const ended = `WITH found AS MATERIALIZED (${sql}) SELECT found.*, CASE WHEN NOT unendable THEN pg_terminate_backend(pid) END FROM found`;
+  try {
+    return await queryRows<ForeignSession>(source, ended, parameters);
+  } catch (error) {
+    if (!isSqlState(error, SQLSTATE.insufficientPrivilege)) throw error;
+  }
+  const there: ForeignSession[] = [];
+  for (const one of await foreignSessions(source, spared)) {
+    const refused = await queryRows(source, `${ended} WHERE pid = ${one.pid}`, parameters).then(
+      () => false,
+      (error: unknown) => {
+        if (!isSqlState(error, SQLSTATE.insufficientPrivilege)) throw error;
+        return true;
+      },
+    );
+    there.push({ ...one, unendable: one.unendable || refused });
+  }
+  return there;
+}
+
+/** What a board says of sessions with which no pause can come to its end. */
+export function unendableOf(sessions: readonly ForeignSession[]): string[] {
+  const found = sessions.filter(({ unendable }) => unendable);
+  if (found.length === 0) return [];
+  const who = found.map(({ user, application, pid }) => `${user} (${application || 'unnamed'}, pid ${pid})`);
+  return [`the master user can't end sessions of superusers, and the pause would be given up: ${who.join(', ')}`];
+}
+
+/** Login roles among these that are superusers: nobody but RDS can alter them, or end their sessions. */
+export async function superusersAmong(source: Session, roles: readonly string[]): Promise<string[]> {
+  const rows = await queryRows<{ rolname: string }>(
     source,
-    `WITH found AS MATERIALIZED (${sql}) SELECT found.*, pg_terminate_backend(pid) FROM found`,
-    parameters,
+    'SELECT rolname FROM pg_roles WHERE rolsuper AND rolname = ANY ($1::text[]) ORDER BY 1',
+    [roles],
   );
+  return rows.map(({ rolname }) => rolname);
 }
 
 function foreign({ migration, roles, ours }: Spared): { sql: string; parameters: unknown[] } {
   const isOurs = ours ? isOneOf('$3', '$4') : ourSession('$3');
   return {
     sql: `SELECT pid, coalesce(usename, '(dropped)') AS "user", application_name AS application, client_addr::text AS client,
-         datname AS database
+         datname AS database, NOT ${endable()} AS unendable
     FROM pg_stat_activity
    WHERE pid <> pg_backend_pid() AND usesysid IS NOT NULL AND coalesce(usename, '') <> ALL ($1::text[])
      AND CASE backend_type

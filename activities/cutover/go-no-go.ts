@@ -18,7 +18,7 @@ import { recheck } from '../preflight/recheck';
 import { lookAtReplicas } from '../replicas/look-at-replicas';
 import { lookAtWayBack } from '../way-back/look-at-way-back';
 import { BoardLooks } from './board-looks';
-import { type FencePlan, type ForeignSession, foreignSessions, planFence } from './fence';
+import { type FencePlan, type ForeignSession, foreignSessions, planFence, unendableOf } from './fence';
 import { lookAtFences } from './fence-set';
 import { forecastPause, timed } from './forecast';
 import { lookAtIgnoredRoles } from './look-at-ignored-roles';
@@ -179,7 +179,12 @@ async function lookAtSource(
         `roles that lose LOGIN on the source: ${fence.roles.join(', ') || 'none'}`,
         `spared: ${[username, ...spareRoles].join(', ')}, RDS's own and ours`,
       ),
-      ...green('sessions', `sessions that will be ended: ${sessions.length}`, ...mastersOf(sessions, username)),
+      ...red('fence-roles', ...unendableOf(sessions)),
+      ...green(
+        'sessions',
+        `sessions that will be ended: ${sessions.filter(({ unendable }) => !unendable).length}`,
+        ...mastersOf(sessions, username),
+      ),
     ],
   };
 }

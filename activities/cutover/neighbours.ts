@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MovedJob, MovedSubscription, Neighbours } from '../../plan/report';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { endable } from '../postgres/end-sessions';
 import { accessTo, escapeIdentifier, queryRows, type Session, withSession } from '../postgres/session';
 import { fenceTable } from '../postgres/fence-table';
 import { activeJobs, hasCron, setActive } from '../quarantine/cron-jobs';
@@ -75,7 +76,8 @@ export async function holdNeighbours(
       false,
     );
     await home.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'pg\\_cron%' AND backend_type NOT LIKE '%launcher%'`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE backend_type LIKE 'pg\\_cron%' AND backend_type NOT LIKE '%launcher%' AND ${endable()}`,
     );
   }
   const names = held.subscriptions.map(({ name }) => name);

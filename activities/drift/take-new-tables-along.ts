@@ -2,6 +2,7 @@ import { finalFailure } from '../../plan/failures';
 import { fenceSchema, type Named, publicationName, replicationRole, subscriptionName } from '../../plan/names';
 import type { Dependencies } from '../dependencies';
 import { type EachDatabase, type LookOptions, oneByOne } from '../each-database';
+import { outOfReach } from '../postgres/extension-tables';
 import {
   type Access,
   accessToBoth,
@@ -77,7 +78,7 @@ async function newTables(access: Access, target: Session, migration: Named, data
       session,
       `SELECT format('%I.%I', p.schemaname, p.tablename) AS name, p.schemaname AS schema, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AS "rowSecurity"
          FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
-        WHERE p.pubname = $1 AND p.schemaname <> $2 ORDER BY 1`,
+        WHERE p.pubname = $1 AND p.schemaname <> $2 AND NOT ${outOfReach()} ORDER BY 1`,
       [publicationName(migration.id), fenceSchema(migration.id)],
     ),
   );
@@ -94,7 +95,7 @@ function refuseHiddenRows({ id, plan }: DriftInput, tables: readonly NewTable[])
   );
 }
 
-/** From 14 on a role of PostgreSQL's own reads everything; before, each table and schema is granted, as its owner. */
+/** From 14 on a role of PostgreSQL's own reads everything; before, and where we may not grant that one, each table and schema is granted, as its owner. */
 async function allowReading(
   access: Access,
   migration: string,
@@ -103,7 +104,7 @@ async function allowReading(
 ): Promise<void> {
   const role = escapeIdentifier(replicationRole(migration));
   await withSession(access, { step: 'new-tables', database }, async (session) => {
-    if (await hasReaderRole(session)) return void (await session.query(`GRANT pg_read_all_data TO ${role}`));
+    if (await mayGrantReader(session)) return void (await session.query(`GRANT pg_read_all_data TO ${role}`));
     for (const { name, schema, owner } of tables) {
       await session.query(
         `BEGIN; GRANT USAGE ON SCHEMA ${escapeIdentifier(schema)} TO ${role}; SET LOCAL ROLE ${escapeIdentifier(owner)};
@@ -117,15 +118,13 @@ async function allowReading(
 async function forbidReading(access: Access, migration: string, database: string, look: LookOptions): Promise<void> {
   const role = replicationRole(migration);
   await withSession(access, { step: 'new-tables', database, ...look }, async (session) => {
-    if (await hasReaderRole(session)) {
-      const [member] = await queryRows(
-        session,
-        `SELECT 1 FROM pg_auth_members WHERE roleid = 'pg_read_all_data'::regrole AND member = (SELECT oid FROM pg_roles WHERE rolname = $1)`,
-        [role],
-      );
-      if (member) await session.query(`REVOKE pg_read_all_data FROM ${escapeIdentifier(role)}`);
-      return;
-    }
+    const [member] = await queryRows(
+      session,
+      `SELECT 1 FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles t ON t.oid = m.member
+        WHERE r.rolname = 'pg_read_all_data' AND t.rolname = $1`,
+      [role],
+    );
+    if (member) await session.query(`REVOKE pg_read_all_data FROM ${escapeIdentifier(role)}`);
     const granted = await queryRows<{ what: string; owner: string }>(
       session,
       `SELECT DISTINCT 'TABLE ' || c.oid::regclass AS what, pg_get_userbyid(c.relowner) AS owner
@@ -142,12 +141,14 @@ async function forbidReading(access: Access, migration: string, database: string
   });
 }
 
-async function hasReaderRole(session: Session): Promise<boolean> {
-  const { has } = await queryOne<{ has: boolean }>(
+/** Whether there is such a role, and we may make others a member of it: from 16 on that takes ADMIN OPTION. */
+async function mayGrantReader(session: Session): Promise<boolean> {
+  const { may } = await queryOne<{ may: boolean }>(
     session,
-    `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_read_all_data') AS has`,
+    `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_read_all_data'
+              AND (current_setting('server_version_num')::int < 160000 OR pg_has_role(oid, 'USAGE WITH ADMIN OPTION'))) AS may`,
   );
-  return has;
+  return may;
 }
 
 async function untilInStep(session: Session, subscription: string, stillGoes: () => Promise<void>): Promise<void> {

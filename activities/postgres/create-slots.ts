@@ -7,6 +7,7 @@ import { waitUntil } from '../wait';
 import { fingerprintSchema } from '../drift/fingerprint';
 import { slotLost } from '../follow/read-lag';
 import { keepWritable } from '../guard/keep-writable';
+import { endProcesses } from './end-sessions';
 import { fenceTable, readMark, writeOnce } from './fence-table';
 import { refuseOtherMigrations } from './other-migrations';
 import { whoseSchema } from './provenance';
@@ -146,7 +147,7 @@ export async function dropSlots(deps: Dependencies, input: SlotsInput): Promise<
         );
         if (!found) return { done: undefined };
         if (found.active_pid !== null) {
-          await session.query('SELECT pg_terminate_backend($1)', [found.active_pid]);
+          await endProcesses(session, [found.active_pid]);
           return { waitingFor: `walsender ${found.active_pid} to let go of ${slot}` };
         }
         await session.query('SELECT pg_drop_replication_slot($1)', [slot]);

@@ -10,6 +10,9 @@ const EVENTS: Readonly<Record<PasswordMethod, string>> = {
   'clear text': 'authenticationCleartextPassword',
 };
 
+/** A server asks for the password in a way in which it is not answered. No retry changes what it asks for. */
+export class PasswordMethodRefused extends Error {}
+
 type Listening = Client & { readonly connection: NodeJS.EventEmitter };
 
 /**
@@ -19,7 +22,7 @@ type Listening = Client & { readonly connection: NodeJS.EventEmitter };
 export function answersOnly(client: Client, password: string, allowed: readonly PasswordMethod[]): void {
   const { connection } = client as Listening;
   const refuse = (why: string) => () => {
-    throw new Error(`${why}; nothing was sent. Allowed here: ${allowed.join(', ')}`);
+    throw new PasswordMethodRefused(`${why}; nothing was sent. Allowed here: ${allowed.join(', ')}`);
   };
   const set = (value: string | (() => string)) => Object.assign(client, { password: value });
   set(refuse('the server asks for the password in a way that is not known'));

@@ -9,7 +9,7 @@ import { endpointOf, findInstance, requireInstance } from '../rds/find-instance'
 import { isOurTarget, isTheSource } from '../rds/ownership';
 import { requireSame } from '../rds/require-same';
 import { readCredentials } from '../secrets/credentials';
-import { answersOnly } from './password-methods';
+import { answersOnly, PasswordMethodRefused } from './password-methods';
 import { rememberPlaces } from './statement-place';
 
 export { escapeIdentifier, escapeLiteral };
@@ -142,6 +142,7 @@ export async function accessIfThere(deps: Dependencies, ref: MigrationRef, side:
 /**
  * Opens a session: TLS verified against the RDS bundle, timeouts set, recognisable by its `application_name`.
  * The caller ends it.
+ * @throws ApplicationFailure AccessDenied when the server wants something else than this password, as RDS does of members of `rds_iam`
  */
 export async function openSession(access: Access, options: SessionOptions): Promise<Session> {
   const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS;
@@ -171,7 +172,7 @@ export async function openSession(access: Access, options: SessionOptions): Prom
     rememberPlaces(client, options);
   } catch (error) {
     await client.end().catch(() => undefined);
-    throw error;
+    throw error instanceof PasswordMethodRefused ? noPassword(access, error) : error;
   }
   const signal = asyncLocalStorage.getStore()?.cancellationSignal;
   if (signal && statementTimeoutMs > DEFAULT_STATEMENT_TIMEOUT_MS) cancelWith(signal, client, access);
@@ -202,6 +203,13 @@ export function settingsOf(options: Pick<SessionOptions, 'statementTimeoutMs' | 
      WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')
      UNION ALL SELECT set_config('client_encoding', 'SQL_ASCII', false) WHERE current_setting('server_encoding') = 'SQL_ASCII'`;
 }
+
+/** What a login without SCRAM and MD5 ends in. */
+const noPassword = ({ credentials, endpoint }: Access, { message }: PasswordMethodRefused) =>
+  finalFailure(
+    'AccessDenied',
+    `${credentials.username} can't log in at ${endpoint.address}:${endpoint.port} with a password: ${message}. RDS asks whoever authenticates by IAM for a token in clear text: members of rds_iam, and a master user whose MasterUserAuthenticationType is iam-db-auth. Keyshift logs in with passwords only.`,
+  );
 
 /** The server process of a session. */
 export const pidOf = (session: Session): number => (session as Session & { processID: number | null }).processID ?? 0;

@@ -1,6 +1,6 @@
 import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
-import { foreignSessions, planFence } from '../cutover/fence';
+import { foreignSessions, planFence, superusersAmong } from '../cutover/fence';
 import { type Access, escapeIdentifier, type Session } from '../postgres/session';
 
 const code = 'fence-roles';
@@ -15,16 +15,27 @@ export async function checkFence(
   const { username } = access.credentials;
   const { spareRoles } = plan.cutover;
   const { unlockable, roles } = await planFence(session, access.migration, username, databases, spareRoles);
-  const masters = (await foreignSessions(session, { migration: access.migration, roles: spareRoles })).filter(
-    ({ user }) => user === username,
-  );
+  const sessions = await foreignSessions(session, { migration: access.migration, roles: spareRoles });
+  const masters = sessions.filter(({ user }) => user === username);
+  const superusers = await superusersAmong(session, unlockable);
+  const others = unlockable.filter((role) => !superusers.includes(role));
+  const unendable = sessions.filter((one) => one.unendable);
   const checks: Check[] = [];
-  if (unlockable.length > 0) {
+  if (others.length > 0) {
     checks.push({
       code,
       level: 'block',
-      message: `${username} can't take LOGIN from ${unlockable.join(', ')}, so the fence could not stop their writes.`,
-      remedy: `As a role that may: ${unlockable.map((role) => `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(username)} WITH ADMIN OPTION;`).join(' ')} Or, if a role does not write: name it in cutover.spareRoles.`,
+      message: `${username} can't take LOGIN from ${others.join(', ')}, so the fence could not stop their writes.`,
+      remedy: `As a role that may: ${others.map((role) => `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(username)} WITH ADMIN OPTION;`).join(' ')} Or, if a role does not write: name it in cutover.spareRoles.`,
+    });
+  }
+  if (superusers.length + unendable.length > 0) {
+    const who = [...new Set([...superusers, ...unendable.map(({ user }) => user)])].sort();
+    checks.push({
+      code,
+      level: 'block',
+      message: `${who.join(', ')}: ${who.length === 1 ? 'a superuser' : 'superusers'} that Keyshift does not know as RDS's own. ${username} can neither take LOGIN from a superuser nor end its sessions (connected now: ${unendable.length}), so every pause would be given up.`,
+      remedy: `-- if they do not write, in the plan: cutover: { spareRoles: [${who.join(', ')}] }`,
     });
   }
   if (masters.length > 0) {

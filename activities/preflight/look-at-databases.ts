@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common';
 import type { Check } from '../../plan/checks';
 import type { Plan } from '../../plan/plan';
 import { isSqlState } from '../classify-error';
@@ -66,8 +67,12 @@ export async function checkDatabases(
       };
     });
   } catch (error) {
-    if (!isSqlState(error, SQLSTATE.invalidPassword, SQLSTATE.invalidAuthorization)) throw error;
-    return { databases: [], tables: 0, sizeBytes: 0, checks: [refused(access, plan, error as Error)] };
+    const none = { databases: [], tables: 0, sizeBytes: 0 };
+    if (isSqlState(error, SQLSTATE.invalidPassword, SQLSTATE.invalidAuthorization))
+      return { ...none, checks: [refused(access, plan, error as Error)] };
+    if (error instanceof ApplicationFailure && error.type === 'AccessDenied')
+      return { ...none, checks: [byIam(access, error.message)] };
+    throw error;
   }
 }
 
@@ -163,9 +168,9 @@ const privileges = (lacks: Lack[]): ServerCheck => ({
 export const privilegesWithin = (access: Access, serverWide: readonly Lack[]): DatabaseCheck =>
   databaseCheck<Lack>(
     'source-privileges',
-    async (session, { username }) => {
+    async (session, { username, plan }) => {
       const { database } = await queryOne<{ database: string }>(session, 'SELECT current_database() AS database');
-      return databaseLacks(session, database, username);
+      return databaseLacks(session, database, username, plan);
     },
     (lacks) => checkPrivileges(access, [...serverWide, ...lacks]),
     { essential: true },
@@ -189,6 +194,18 @@ function closed(database: string, { credentials }: Access, error: Error): Check 
     level: 'block',
     message: `Database ${database} can't be looked into: ${error.message}.`,
     remedy: `GRANT CONNECT ON DATABASE ${name} TO ${escapeIdentifier(credentials.username)};\n-- or, if it is the limit on connections that is reached, raise it: ALTER DATABASE ${name} CONNECTION LIMIT -1;`,
+  };
+}
+
+/** A login that authenticates by IAM has no password that would do. DescribeDBInstances does not tell of it, only the login does. */
+function byIam({ credentials: { username } }: Access, message: string): Check {
+  return {
+    code: 'source-credentials',
+    level: 'block',
+    message,
+    remedy: `-- as a role that may: REVOKE rds_iam FROM ${escapeIdentifier(username)};
+-- a master user with MasterUserAuthenticationType iam-db-auth gets a password by: aws rds modify-db-instance --db-instance-identifier <id> --master-user-authentication-type password --manage-master-user-password --apply-immediately
+-- or name another secret in source.secret, of a role with a password and the same rights`,
   };
 }
 

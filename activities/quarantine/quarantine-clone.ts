@@ -177,7 +177,7 @@ function notOurs(
 ) {
   return finalFailure(
     'AccessDenied',
-    `Trigger ${trigger} on ${schema}.${table} (database ${database} of ${instanceOf(ref, 'target')}) fires for replicated rows, too, so what it writes would be there twice, and the master user may not switch it off. Let it: GRANT ${escapeIdentifier(owner)} TO CURRENT_USER; there, then send retry.`,
+    `Trigger ${trigger} on ${schema}.${table} (database ${database} of ${instanceOf(ref, 'target')}) fires for replicated rows, too, so what it writes would be there twice, and the master user may not switch it off. Let it become the owner (GRANT ${escapeIdentifier(owner)} TO CURRENT_USER; from PostgreSQL 16 on WITH INHERIT TRUE, SET TRUE) there, then send retry.`,
   );
 }
 

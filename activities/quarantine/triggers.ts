@@ -1,4 +1,5 @@
 import { fenceSchema } from '../../plan/names';
+import { mayBecome, outOfReach } from '../postgres/extension-tables';
 import { escapeIdentifier, queryRows, type Session } from '../postgres/session';
 
 /** A trigger that fires when a change is applied: `A` always, `R` then only. */
@@ -7,9 +8,9 @@ export interface ApplyTrigger {
   readonly table: string;
   readonly trigger: string;
   readonly state: 'A' | 'R';
-  /** Owner of the table; only its members may alter the trigger. */
+  /** Owner of the table; only who can become it may alter the trigger. */
   readonly owner: string;
-  /** Whether we are such a member. */
+  /** Whether we can. */
   readonly ours: boolean;
 }
 
@@ -21,10 +22,10 @@ export async function applyTriggers(session: Session, migration: string): Promis
   return queryRows<ApplyTrigger>(
     session,
     `SELECT n.nspname AS schema, c.relname AS "table", t.tgname AS trigger, t.tgenabled::text AS state,
-            pg_get_userbyid(c.relowner) AS owner, pg_has_role(current_user, c.relowner, 'MEMBER') AS ours
+            pg_get_userbyid(c.relowner) AS owner, ${mayBecome('c.relowner')} AS ours
        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE t.tgenabled IN ('A', 'R') AND c.relpersistence = 'p' AND NOT (n.nspname = 'cron' AND c.relname = 'job')
-        AND n.nspname <> $1 AND (NOT t.tgisinternal OR t.tgconstraint = 0)
+        AND NOT ${outOfReach()} AND n.nspname <> $1 AND (NOT t.tgisinternal OR t.tgconstraint = 0)
       ORDER BY c.relispartition, 1, 2, 3`,
     [fenceSchema(migration)],
   );

@@ -2,6 +2,7 @@ import { compareLsn, type Lsn } from '../../plan/lsn';
 import { slotName } from '../../plan/names';
 import type { MovedSlot } from '../../plan/report';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { endProcesses } from '../postgres/end-sessions';
 import { type Access, accessIfThere, accessTo, queryRows, type Session, withSession } from '../postgres/session';
 import { waitUntil } from '../wait';
 import { createFreshSlot } from './reverse-slots';
@@ -101,7 +102,7 @@ async function advance(
     if (!slot) return { done: false };
     if (compareLsn(slot.confirmed, from) >= 0) return { done: true };
     if (slot.pid !== null) {
-      await session.query('SELECT pg_terminate_backend($1)', [slot.pid]);
+      await endProcesses(session, [slot.pid]);
       return { waitingFor: `reader ${slot.pid} to let go of ${name}` };
     }
     await session.query('SELECT pg_replication_slot_advance($1, $2::pg_lsn)', [name, from]);
@@ -135,9 +136,10 @@ export async function dropDownstreamSlots(deps: Dependencies, input: DropDownstr
         await session.query('SELECT pg_drop_replication_slot($1)', [name]);
       }
       if (read.length === 0 || !input.endReaders) return { done: undefined };
-      await session.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [
-        read.map(({ pid }) => pid),
-      ]);
+      await endProcesses(
+        session,
+        read.flatMap(({ pid }) => pid ?? []),
+      );
       return { waitingFor: `readers of ${read.map(({ name }) => name).join(', ')} to let go` };
     }),
   );

@@ -3,7 +3,7 @@ import type { Lag } from '../../plan/progress';
 import { awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { oneByOne } from '../each-database';
 import { foreignAppliers } from '../cutover/appliers';
-import { foreignSessions, planFence, type FencePlan } from '../cutover/fence';
+import { foreignSessions, planFence, type FencePlan, unendableOf } from '../cutover/fence';
 import { lookAtFences } from '../cutover/fence-set';
 import { lookAtPauseQueue, type PauseQueue } from '../cutover/look-at-pause-queue';
 import { longTransactions, preparedTransactions } from '../cutover/open-transactions';
@@ -58,6 +58,7 @@ export async function readRollbackBoard(
   const pauseQueue = await lookAtPauseQueue(deps, ref);
   red.push(...open, ...redLines(pauseQueue).map(({ text }) => text));
   if (fence.unlockable.length > 0) red.push(`the fence can't take LOGIN from ${fence.unlockable.join(', ')}`);
+  red.push(...unendableOf(sessions));
   const aws = awsOf(deps, input);
   const [from, to] = [
     endpointOf(await requireInstance(aws, instanceOf(input, 'source'))),

@@ -1,5 +1,7 @@
 import { postgresName } from '../../../plan/names';
-import { escapeIdentifier, queryRows } from '../../postgres/session';
+import { outOfReach } from '../../postgres/extension-tables';
+import { queryRows } from '../../postgres/session';
+import { membershipIn } from '../check-privileges';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
 import { databaseCheck, RELATION, USER_SCHEMAS } from '../sql-check';
@@ -50,6 +52,8 @@ export const alwaysTriggers = databaseCheck<Firing>(
 interface Secured {
   readonly name: string;
   readonly owner: string;
+  /** We have the rights of the owner. */
+  readonly member: boolean;
   readonly forced: boolean;
   /** We would see a part of the rows. */
   readonly hidden: boolean;
@@ -59,7 +63,7 @@ interface Secured {
 
 /**
  * Row-level security that hides rows from the master user, or that binds even the owner (`FORCE`), as whom apply writes
- * from PostgreSQL 16 on: a comparison would see a part of the table, and apply stops.
+ * from PostgreSQL 16 on: a comparison would see a part of the table, and apply stops. Tables of RDS's own extensions are a matter of `extension-tables`.
  * @see https://www.postgresql.org/docs/current/logical-replication-security.html
  */
 export const rowLevelSecurity = databaseCheck<Secured>(
@@ -67,12 +71,12 @@ export const rowLevelSecurity = databaseCheck<Secured>(
   (session) =>
     queryRows(
       session,
-      `SELECT ${RELATION} AS name, format('%I', o.rolname) AS owner, c.relforcerowsecurity AS forced, row_security_active(c.oid) AS hidden,
+      `SELECT ${RELATION} AS name, o.rolname AS owner, pg_has_role(o.oid, 'USAGE') AS member, c.relforcerowsecurity AS forced, row_security_active(c.oid) AS hidden,
               c.relforcerowsecurity AND NOT o.rolbypassrls AND NOT o.rolsuper AND current_setting('server_version_num')::int >= 160000 AS "ownerSubject"
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
-        WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.relrowsecurity AND ${USER_SCHEMAS} ORDER BY 1`,
+        WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.relrowsecurity AND ${USER_SCHEMAS} AND NOT ${outOfReach()} ORDER BY 1`,
     ),
-  (found, { username }) => {
+  (found, { username, version }) => {
     const code = 'row-level-security';
     const hard = found.filter(({ hidden, ownerSubject }) => hidden || ownerSubject);
     if (hard.length === 0) {
@@ -91,12 +95,10 @@ export const rowLevelSecurity = databaseCheck<Secured>(
       level: 'block',
       message: `${counted(hard.length, 'table')} whose row-level security binds those who compare and apply: ${named(lines)}. Rows would be left out, or replication stops at the first of them.`,
       remedy: script(
-        hard.map(({ database, name, owner, forced }) => ({
-          database,
-          sql: forced
-            ? `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY;`
-            : `GRANT ${owner} TO ${escapeIdentifier(username)};`,
-        })),
+        hard.flatMap(({ database, name, owner, forced, member }) => [
+          ...(member ? [] : [{ database, sql: membershipIn(owner, username, version) }]),
+          ...(forced ? [{ database, sql: `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY;` }] : []),
+        ]),
         'the owner is bound no more until you say FORCE ROW LEVEL SECURITY again, on the target after the migration',
       ),
       evidence: evidenceOf(lines),

@@ -147,7 +147,7 @@ const BETWEEN_INSTANCES = '+rds_replication 127.0.0.1/32';
 
 /**
  * As on RDS: the database `rdsadmin` and its role are for the service alone, with `rds.force_ssl` nobody gets in without TLS, and nobody at all whom the
- * security groups don't let in. The method md5 asks for SCRAM where the stored password is one for it, and takes older passwords, too. What instances send each other is let through in any case: they have no addresses of their own that a rule could name.
+ * security groups don't let in. The method md5 asks for SCRAM where the stored password is one for it, and takes older passwords, too. What instances send each other is let through in any case: they have no addresses of their own that a rule could name. Members of `rds_iam` are asked for a token, as there.
  */
 function hostRules(parameters: Readonly<Record<string, string>>, admitted: Admitted): string {
   const forceSsl = parameters['rds.force_ssl'] === '1';
@@ -159,6 +159,8 @@ function hostRules(parameters: Readonly<Record<string, string>>, admitted: Admit
     'local all all reject',
     `host replication ${REPLICA_ROLE} all reject`,
     `host all ${ADMIN_ROLE} all reject`,
+    // In clear text, as RDS's pam asks; there is none that would do.
+    'hostssl all +rds_iam all password',
     `host ${ADMIN_ROLE} all all reject`,
     ...(forceSsl ? ['hostssl'] : ['hostssl', 'hostnossl']).flatMap((kind) =>
       whom.flatMap((one) => [`${kind} all ${one} ${method}`, `${kind} replication ${one} ${method}`]),

@@ -384,6 +384,20 @@ describe('the secret', () => {
     expect(JSON.stringify(checks)).not.toContain('not-the-password');
   });
 
+  it('of a role that logs in by IAM blocks at once, and sends no password', async () => {
+    await lab.secret('iam', 'app', 'app');
+    await lab.standIn.asService(source.instance, 'GRANT rds_iam TO app');
+    try {
+      expectOnly(
+        await blocksOf({ source: { ...source, secret: 'iam' } }),
+        'source-credentials',
+        /^app can't log in at .*asks for the password by clear text; nothing was sent.*rds_iam/,
+      );
+    } finally {
+      await lab.standIn.asService(source.instance, 'REVOKE rds_iam FROM app');
+    }
+  });
+
   it('of a role without privileges blocks, with the statements that would grant them', async () => {
     await lab.secret('weak', 'app', 'app');
     const blocks = await blocksOf({ source: { ...source, secret: 'weak' } });
