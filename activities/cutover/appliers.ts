@@ -15,8 +15,8 @@ export async function foreignAppliers(source: Session, migration: Named): Promis
   const found = await queryRows<Applier>(
     source,
     `SELECT DISTINCT s.subname AS name, d.datname AS database
-       FROM pg_stat_subscription w JOIN pg_subscription s ON s.oid = w.subid JOIN pg_database d ON d.oid = s.subdbid
-      WHERE w.pid IS NOT NULL ORDER BY 2, 1`,
+       FROM pg_stat_subscription w JOIN pg_stat_activity a ON a.pid = w.pid JOIN pg_database d ON d.datname = a.datname
+       JOIN pg_subscription s ON s.subname = w.subname AND s.subdbid = d.oid ORDER BY 2, 1`,
   );
   return found
     .filter(({ name, database }) => name !== subscriptionName(migration, database))

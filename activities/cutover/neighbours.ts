@@ -4,6 +4,7 @@ import type { Dependencies, MigrationRef } from '../dependencies';
 import { endable } from '../postgres/end-sessions';
 import { accessTo, escapeIdentifier, queryRows, type Session, withSession } from '../postgres/session';
 import { fenceTable } from '../postgres/fence-table';
+import { subscriptionCatalog } from '../postgres/subscription-catalog';
 import { activeJobs, hasCron, setActive } from '../quarantine/cron-jobs';
 import { foreignSubscriptions, withWorker } from '../quarantine/subscriptions';
 
@@ -30,6 +31,8 @@ export async function planNeighbours(ref: MigrationRef, pairs: SourceSessions): 
   if (!first) return undefined;
   const found = subscriptions === 'move' ? await foreignSubscriptions(first.source, ref) : [];
   const subscribed = [...new Set(found.map(({ database }) => database))].filter((database) => pairs.has(database));
+  // What it asks once per session is asked before the pause.
+  for (const database of subscribed) await subscriptionCatalog(pairs.get(database)?.source as Session);
   let cron: string | undefined;
   for (const [database, { source }] of cronJobs === 'move' ? pairs : []) if (await hasCron(source)) cron = database;
   if (subscribed.length === 0 && cron === undefined) return undefined;
@@ -101,10 +104,11 @@ function merge<T>(earlier: readonly T[] | undefined, now: readonly T[], keyOf: (
 export async function withPositions(pairs: SourceSessions, held: Neighbours): Promise<Neighbours> {
   const subscriptions: MovedSubscription[] = [];
   for (const one of held.subscriptions) {
+    const session = pairs.get(one.database)?.source as Session;
     const [row] = await queryRows<{ position: string | null }>(
-      pairs.get(one.database)?.source as Session,
+      session,
       `SELECT pg_replication_origin_progress('pg_' || s.oid, true)::text AS position
-         FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database() WHERE s.subname = $1`,
+         FROM ${await subscriptionCatalog(session)} s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database() WHERE s.subname = $1`,
       [one.name],
     );
     subscriptions.push({ ...one, ...(row?.position ? { position: row.position } : {}) });

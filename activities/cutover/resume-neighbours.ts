@@ -4,6 +4,7 @@ import { finalFailure } from '../../plan/failures';
 import { type Dependencies, type MigrationRef, instanceOf } from '../dependencies';
 import { whyApplyFails } from '../follow/apply-error';
 import { accessIfThere, accessTo, escapeIdentifier, queryRows, type Session, withSession } from '../postgres/session';
+import { subscriptionCatalog } from '../postgres/subscription-catalog';
 import { hasCron, removeKeepOff, setActive } from '../quarantine/cron-jobs';
 import { readRecords } from '../quarantine/records';
 import { detachSubscription, foreignSubscriptions, withWorker } from '../quarantine/subscriptions';
@@ -165,7 +166,7 @@ async function takeOver(
     if (position !== undefined) {
       await session.query(
         `SELECT pg_replication_origin_advance('pg_' || s.oid, $2::pg_lsn)
-           FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
+           FROM ${await subscriptionCatalog(session)} s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
           WHERE s.subname = $1 AND coalesce(pg_replication_origin_progress('pg_' || s.oid, true), '0/0') < $2::pg_lsn`,
         [name, position],
       );

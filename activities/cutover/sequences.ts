@@ -32,7 +32,7 @@ export async function listSequences(session: Session, migration: string): Promis
               AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
        LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
       WHERE c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', $1)
-      GROUP BY 1, 2, s.seqrelid ORDER BY 1, 2`,
+      GROUP BY 1, 2, s.seqincrement, s.seqcycle, s.seqmin, s.seqmax ORDER BY 1, 2`,
     [fenceSchema(migration)],
   );
   return rows.map(({ schema, name, cycles, increment, min, max }) => ({

@@ -12,6 +12,7 @@ import {
   type Sides,
   withSession,
 } from '../postgres/session';
+import { subscriptionCatalog } from '../postgres/subscription-catalog';
 import type { CatalogObject } from './catalog/part';
 import { compareSchemas, type SchemaDifference } from './compare-schemas';
 import { describeDatabase } from './describe-database';
@@ -89,7 +90,7 @@ async function remadeTables(
   const ofSource = new Map((await queryRows<Row>(source, tables)).map(({ name, oid }) => [name, oid]));
   const ofTarget = await queryRows<Row>(
     target,
-    `${tables} AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+    `${tables} AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN ${await subscriptionCatalog(target)} s ON s.oid = r.srsubid
        WHERE s.subname = ${escapeLiteral(subscriptionName(migration, database))} AND r.srrelid = c.oid AND r.srsublsn IS NOT NULL)`,
   );
   const remade = ofTarget.filter(({ name, oid }) => oid <= newest && (ofSource.get(name) ?? oid) !== oid);

@@ -14,6 +14,7 @@ import {
   type Sides,
   withSession,
 } from '../postgres/session';
+import { subscriptionCatalog } from '../postgres/subscription-catalog';
 import { refuseFailingApply } from '../follow/refuse-failing-apply';
 import { waitUntil } from '../wait';
 import type { DriftInput } from './find-drift';
@@ -69,7 +70,7 @@ async function newTables(access: Access, target: Session, migration: Named, data
   const there = await queryRows<{ label: string }>(
     target,
     `SELECT format('%I.%I', n.nspname, c.relname) AS label FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind = 'r' AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+      WHERE c.relkind = 'r' AND NOT EXISTS (SELECT FROM pg_subscription_rel r JOIN ${await subscriptionCatalog(target)} s ON s.oid = r.srsubid
               WHERE s.subname = ${escapeLiteral(subscriptionName(migration, database))} AND r.srrelid = c.oid AND r.srsubstate IN ('s', 'r'))`,
   );
   const unknown = new Set(there.map(({ label }) => label));
@@ -155,7 +156,7 @@ async function untilInStep(session: Session, subscription: string, stillGoes: ()
   await waitUntil(async () => {
     const copied = await queryRows<{ label: string }>(
       session,
-      `SELECT r.srrelid::regclass::text AS label FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+      `SELECT r.srrelid::regclass::text AS label FROM pg_subscription_rel r JOIN ${await subscriptionCatalog(session)} s ON s.oid = r.srsubid
         WHERE s.subname = $1 AND r.srsubstate <> 'r' ORDER BY 1`,
       [subscription],
     );

@@ -1,6 +1,7 @@
 import { type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
 import { subscriptionName } from '../../plan/names';
 import { type Access, accessTo, queryOne, queryRows, type Session, withSession } from '../postgres/session';
+import { subscriptionCatalog } from '../postgres/subscription-catalog';
 import { whyApplyFails } from './apply-error';
 import { isOfConnection } from './parse-apply-log';
 
@@ -181,7 +182,7 @@ async function readSubscriptions(session: Session, names: readonly string[]): Pr
             ${counted('t.apply_error_count')} AS errors, ${counted('t.sync_error_count')} AS "copyErrors",
             (SELECT min(w.pid) FROM pg_stat_subscription w WHERE w.subid = s.oid AND w.relid IS NULL AND to_jsonb(w) ->> 'leader_pid' IS NULL) AS pid,
             (SELECT pg_replication_origin_progress(o.roname, false)::text FROM pg_replication_origin o WHERE o.roname = 'pg_' || s.oid) AS applied
-       FROM pg_subscription s WHERE s.subname = ANY ($1::text[])`,
+       FROM ${await subscriptionCatalog(session)} s WHERE s.subname = ANY ($1::text[])`,
     [names],
   );
 }

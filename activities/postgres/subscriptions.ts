@@ -13,6 +13,7 @@ import { conninfo } from './conninfo';
 import { grantConnectSql } from './database-grants';
 import { executeWithConninfo } from './execute-with-conninfo';
 import { SQLSTATE } from './sqlstates';
+import { subscriptionCatalog } from './subscription-catalog';
 import {
   type Access,
   accessIfThere,
@@ -124,7 +125,7 @@ const CONNECTION_FAILURE = '08006';
 export async function findSubscription(session: Session, name: string): Promise<SubscriptionRow | undefined> {
   const rows = await queryRows<SubscriptionRow>(
     session,
-    `SELECT s.oid::text, s.subenabled FROM pg_subscription s
+    `SELECT s.oid::text, s.subenabled FROM ${await subscriptionCatalog(session)} s
        JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
       WHERE s.subname = $1`,
     [name],

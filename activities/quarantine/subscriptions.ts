@@ -1,5 +1,6 @@
 import { type Named, subscriptionName } from '../../plan/names';
 import { escapeIdentifier, queryRows, type Session } from '../postgres/session';
+import { subscriptionCatalog } from '../postgres/subscription-catalog';
 
 /** A subscription that isn't ours. */
 export interface ForeignSubscription {
@@ -48,7 +49,7 @@ export async function withWorker(session: Session, names: readonly string[]): Pr
 export async function tablesStillCopied(session: Session, name: string): Promise<string[]> {
   const rows = await queryRows<{ label: string }>(
     session,
-    `SELECT r.srrelid::regclass::text AS label FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+    `SELECT r.srrelid::regclass::text AS label FROM pg_subscription_rel r JOIN ${await subscriptionCatalog(session)} s ON s.oid = r.srsubid
       WHERE s.subname = $1 AND r.srsubstate <> 'r' ORDER BY 1`,
     [name],
   );

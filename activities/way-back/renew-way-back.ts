@@ -1,5 +1,6 @@
 import { publicationName, slotName, subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
+import { subscriptionCatalog } from '../postgres/subscription-catalog';
 import { prepareWayBack } from './prepare-way-back';
 import { createFreshSlot } from './reverse-slots';
 import { type Access, accessTo, escapeIdentifier, inEachDatabase, queryRows, withSession } from '../postgres/session';
@@ -30,11 +31,11 @@ export async function renewWayBack(deps: Dependencies, input: Input): Promise<vo
 async function knowsEveryTable(source: Access, target: Access, input: Input, database: string): Promise<boolean> {
   const options = { step: 'way-back', database, readOnly: true };
   const [known, published] = await Promise.all([
-    withSession(source, options, (session) =>
+    withSession(source, options, async (session) =>
       queryRows<{ table: string }>(
         session,
         `SELECT format('%I.%I', n.nspname, c.relname) AS "table"
-           FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid AND s.subname = $1
+           FROM pg_subscription_rel r JOIN ${await subscriptionCatalog(session)} s ON s.oid = r.srsubid AND s.subname = $1
            JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace`,
         [subscriptionName(input, database)],
       ),

@@ -6,6 +6,7 @@ import { waitFor } from '../../../local/world/wait-for';
 import type { CheckCode } from '../../../plan/checks';
 import { judgeChecks } from '../../../plan/judge-checks';
 import { ActivityLab, migrationRef } from '../activity-lab';
+import { deniedIn } from '../denied';
 import { withEventTriggers } from '../event-triggers';
 import { MARK } from '../migration-steps';
 import { SMALLEST_PLAN } from '../plan';
@@ -66,7 +67,10 @@ export async function playSeed(world: World, faults: readonly Fault[] = []): Pro
   const round = new Round(lab, world, faults);
   try {
     const found = await round.play();
-    return { world, ...found, steps: round.steps.ms, ms: Date.now() - startedAt };
+    const denied = deniedIn(lab.standIn.stateDir).map((line) => `refused to the master user: ${line}`);
+    const verdict = denied.length > 0 ? 'wrong' : found.verdict;
+    const detail = [...found.detail, ...denied];
+    return { world, ...found, verdict, detail, steps: round.steps.ms, ms: Date.now() - startedAt };
   } finally {
     await lab.close();
   }

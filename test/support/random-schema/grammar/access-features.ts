@@ -105,7 +105,9 @@ export const ACCESS_FEATURES: readonly Feature[] = [
     draft.server.before.push(`CREATE ROLE ${ident(name)} LOGIN`);
   }),
   access('database', 'settings', (draft) => {
+    const ofService = [`SET lc_messages = 'C'`, `SET my.own = 'a "quoted" it''s'`];
     const settings = [
+      ...ofService,
       `SET "DateStyle" = 'SQL, DMY'`,
       `SET "IntervalStyle" = 'sql_standard'`,
       `SET bytea_output = 'escape'`,
@@ -113,17 +115,17 @@ export const ACCESS_FEATURES: readonly Feature[] = [
       `SET "TimeZone" = 'Asia/Kathmandu'`,
       `SET search_path = 'nowhere', "$user"`,
       `SET statement_timeout = '20s'`,
-      `SET lc_messages = 'C'`,
       `SET standard_conforming_strings = on`,
       `SET xmlbinary = 'hex'`,
-      `SET my.own = 'a "quoted" it''s'`,
       `SET row_security = on`,
       `SET default_transaction_isolation = 'repeatable read'`,
       `SET synchronous_commit = off`,
       `SET quote_all_identifiers = on`,
     ];
     for (const one of new Set(draft.random.some(settings, 8)))
-      draft.server.after.push(`ALTER DATABASE ${ident(draft.database)} ${one}`);
+      draft.server.after.push(
+        (ofService.includes(one) ? asService : String)(`ALTER DATABASE ${ident(draft.database)} ${one}`),
+      );
   }),
   access(
     'database',
