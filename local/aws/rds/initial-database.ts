@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import type { PostgresServer } from '../../postgres/server';
 import { createMaster, installRdsEngine, ONE_AT_A_TIME } from '../../postgres/rds-engine';
 import { ADMIN_ROLE } from '../../postgres/server';
+import { HEARTBEAT_TABLE } from './heartbeat';
 import type { InstanceRecord } from './model';
 import { REPLICA_ROLE } from './replication';
 
@@ -25,6 +26,7 @@ export async function createInitialContents(
         : [`CREATE DATABASE ${escapeIdentifier(instance.dbName)} OWNER ${master}`]),
     ]);
   });
+  await server.withSession((client) => client.query(HEARTBEAT_TABLE), ADMIN_ROLE);
 }
 
 /** Gives the master user another password. */

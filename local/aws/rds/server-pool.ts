@@ -6,6 +6,7 @@ import type { PidLedger } from '../pid-ledger';
 import type { Places } from '../places';
 import type { Store } from '../state';
 import { CronRunner } from './cron-runner';
+import { Heartbeat } from './heartbeat';
 import type { InstanceRecord } from './model';
 import { admittedTo } from './network-rules';
 import { ReplicationRoles } from './replication-roles';
@@ -20,6 +21,7 @@ export class InstanceServer {
   readonly server: PostgresServer;
   private readonly roles: ReplicationRoles;
   private readonly cron: CronRunner;
+  private readonly heartbeat: Heartbeat;
   private wanted = false;
   private ready = false;
   private timer: NodeJS.Timeout | undefined;
@@ -42,6 +44,7 @@ export class InstanceServer {
     );
     this.roles = new ReplicationRoles(this.server);
     this.cron = new CronRunner(this.server, () => instance.activeParameters);
+    this.heartbeat = new Heartbeat(this.server, () => instance.replicaOf !== undefined);
   }
 
   /** Whether it takes sessions. */
@@ -102,6 +105,7 @@ export class InstanceServer {
     await this.turn;
     await this.roles.close();
     await this.cron.close();
+    await this.heartbeat.close();
   }
 
   private async look(): Promise<void> {
@@ -115,6 +119,7 @@ export class InstanceServer {
         this.ready = true;
       }
       if (this.wanted) await this.roles.reconcile();
+      if (this.wanted) await this.heartbeat.look();
       if (this.wanted) await this.cron.look();
     } catch (error) {
       this.log.debug({ instance: this.instance.id, error }, 'server could not be looked after');
