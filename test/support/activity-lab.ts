@@ -21,6 +21,8 @@ import { QUIET } from './workflow-lab';
 export class ActivityLab {
   readonly snapshots = new SnapshotHolder();
   readonly #clients = new Map<string, Aws>();
+  /** Where another stand-in answers for a service, by the name that the SDK's environment variables have for it. */
+  readonly #elsewhere = new Map<Elsewhere, string>();
   readonly #activities: Activities;
   readonly #watchdogs: StartedWatchdog[] = [];
   #activityCount = 0;
@@ -39,7 +41,7 @@ export class ActivityLab {
         const watchdog = startWatchdog({
           rdsCaBundle: this.dependencies.rdsCaBundle,
           region: this.standIn.settings().region,
-          env: awsEnvironment(this.standIn),
+          env: { ...awsEnvironment(this.standIn), ...this.elsewhereEnvironment() },
         });
         this.#watchdogs.push(watchdog);
         return watchdog;
@@ -80,6 +82,26 @@ export class ActivityLab {
     await this.standIn.untilInstance(source.instance);
   }
 
+  /** Lets some services be those of another stand-in, from now on. RDS stays here. */
+  answerElsewhere(endpoint: string, services: readonly Elsewhere[]): void {
+    for (const service of services) this.#elsewhere.set(service, endpoint);
+    this.destroyClients();
+  }
+
+  private elsewhereEnvironment(): Record<string, string> {
+    return Object.fromEntries(
+      [...this.#elsewhere].map(([service, endpoint]) => [`AWS_ENDPOINT_URL_${SDK_IDS[service]}`, endpoint]),
+    );
+  }
+
+  private destroyClients(): void {
+    for (const clients of this.#clients.values()) {
+      const { region: _region, rdsShowsAfterMs: _rdsShowsAfterMs, ...made } = clients;
+      for (const client of Object.values(made)) client.destroy();
+    }
+    this.#clients.clear();
+  }
+
   /** Clients of a region. */
   aws(region = this.standIn.settings().region): Aws {
     const known = this.#clients.get(region);
@@ -89,17 +111,17 @@ export class ActivityLab {
       region,
       rdsShowsAfterMs: RDS_SHOWS_AFTER_MS,
       rds: standIn.rds({ region, maxAttempts: 3 }),
-      kms: standIn.kms(),
-      secrets: standIn.secrets(),
-      ssm: standIn.ssm(),
+      kms: standIn.kms(this.#elsewhere.get('kms')),
+      secrets: standIn.secrets(this.#elsewhere.get('secrets')),
+      ssm: standIn.ssm(this.#elsewhere.get('ssm')),
       ec2: standIn.ec2(),
       iam: standIn.iam(),
-      sts: standIn.sts(),
+      sts: standIn.sts(this.#elsewhere.get('sts')),
       cloudwatch: standIn.cloudwatch(),
-      logs: standIn.logs(),
+      logs: standIn.logs(this.#elsewhere.get('logs')),
       pricing: standIn.pricing(),
-      route53: standIn.route53(),
-      s3: standIn.s3(),
+      route53: standIn.route53(this.#elsewhere.get('route53')),
+      s3: standIn.s3(this.#elsewhere.get('s3')),
     };
     this.#clients.set(region, made);
     return made;
@@ -174,13 +196,24 @@ export class ActivityLab {
     await this.snapshots.releaseAll();
     // One whose pause failed would go on asking a world that is gone.
     for (const watchdog of this.#watchdogs) watchdog.kill();
-    for (const clients of this.#clients.values()) {
-      const { region: _region, rdsShowsAfterMs: _rdsShowsAfterMs, ...made } = clients;
-      for (const client of Object.values(made)) client.destroy();
-    }
+    this.destroyClients();
     await this.standIn.remove();
   }
 }
+
+/** As environment variables of the SDK name them (`AWS_ENDPOINT_URL_<id>`). */
+const SDK_IDS = {
+  kms: 'KMS',
+  secrets: 'SECRETS_MANAGER',
+  ssm: 'SSM',
+  sts: 'STS',
+  logs: 'CLOUDWATCH_LOGS',
+  route53: 'ROUTE_53',
+  s3: 'S3',
+} as const;
+
+/** A service that has nothing to do with the instances of RDS, and can be another stand-in's. */
+export type Elsewhere = keyof typeof SDK_IDS;
 
 /** The stand-in of a test runs a thousand times as fast as RDS. */
 const RDS_SHOWS_AFTER_MS = 30;

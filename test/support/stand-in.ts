@@ -109,16 +109,16 @@ export class StandIn {
     return (this.looker ??= this.rds());
   }
 
-  kms(): KMSClient {
-    return new KMSClient(this.settings());
+  kms(endpoint?: string): KMSClient {
+    return new KMSClient(this.settings(endpoint));
   }
 
-  secrets(): SecretsManagerClient {
-    return new SecretsManagerClient(this.settings());
+  secrets(endpoint?: string): SecretsManagerClient {
+    return new SecretsManagerClient(this.settings(endpoint));
   }
 
-  ssm(): SSMClient {
-    return new SSMClient(this.settings());
+  ssm(endpoint?: string): SSMClient {
+    return new SSMClient(this.settings(endpoint));
   }
 
   ec2(): EC2Client {
@@ -129,16 +129,16 @@ export class StandIn {
     return new IAMClient(this.settings());
   }
 
-  sts(): STSClient {
-    return new STSClient(this.settings());
+  sts(endpoint?: string): STSClient {
+    return new STSClient(this.settings(endpoint));
   }
 
-  s3(): S3Client {
-    return new S3Client({ ...this.settings(), forcePathStyle: true });
+  s3(endpoint?: string): S3Client {
+    return new S3Client({ ...this.settings(endpoint), forcePathStyle: true });
   }
 
-  route53(): Route53Client {
-    return new Route53Client(this.settings());
+  route53(endpoint?: string): Route53Client {
+    return new Route53Client(this.settings(endpoint));
   }
 
   cloudwatch(): CloudWatchClient {
@@ -149,13 +149,14 @@ export class StandIn {
     return new PricingClient({ ...this.settings(), region: 'us-east-1' });
   }
 
-  logs(): CloudWatchLogsClient {
-    return new CloudWatchLogsClient(this.settings());
+  logs(endpoint?: string): CloudWatchLogsClient {
+    return new CloudWatchLogsClient(this.settings(endpoint));
   }
 
-  settings() {
+  /** @param endpoint of another stand-in than this one */
+  settings(endpoint = this.endpoint) {
     return {
-      endpoint: this.endpoint,
+      endpoint,
       region: 'eu-central-1',
       maxAttempts: 1,
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },

@@ -26,7 +26,9 @@ export async function wholeWorld(
   for (const instance of instances) {
     world[instance] = (await lab.standIn.asService<{ seen: unknown }>(instance, SERVER))[0]?.seen;
     for (const database of databases) {
-      world[`${instance}/${database}`] = (await lab.standIn.asService<{ seen: unknown }>(instance, DATABASE, database))[0]?.seen;
+      world[`${instance}/${database}`] = (
+        await lab.standIn.asService<{ seen: unknown }>(instance, DATABASE, database)
+      )[0]?.seen;
     }
   }
   return world;

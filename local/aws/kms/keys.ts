@@ -40,7 +40,9 @@ export function makeKey(
   region: string,
   options: Partial<Pick<KeyRecord, 'description' | 'manager' | 'usage' | 'spec' | 'policy' | 'tags' | 'multiRegion'>>,
 ): KeyRecord {
-  const id = options.multiRegion ? `mrk-${randomUUID().replaceAll('-', '')}` : randomUUID();
+  // As other stand-ins have it, so that a key can be the same one in several.
+  const given = options.tags?.['_custom_id_'];
+  const id = given ?? (options.multiRegion ? `mrk-${randomUUID().replaceAll('-', '')}` : randomUUID());
   const key: KeyRecord = {
     id,
     arn: `arn:aws:kms:${region}:${ACCOUNT_ID}:key/${id}`,
