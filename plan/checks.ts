@@ -58,7 +58,7 @@ export const CHECKS = {
   'reg-columns': never,
   'search-path': waivableAgain,
   extensions: never,
-  'extension-tables': never,
+  'extension-tables': waivableAgain,
   collations: neverAgain,
   'replication-slots': neverAgain,
   'foreign-publications': never,

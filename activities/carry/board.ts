@@ -4,7 +4,7 @@ import { slotName } from '../../plan/names';
 import type { MigrationRef } from '../dependencies';
 import { type EachDatabase, oneByOne } from '../each-database';
 import { type Access, queryRows, type Sides, withSession } from '../postgres/session';
-import { activeJobs, keepJobsOff, hasCron } from '../quarantine/cron-jobs';
+import { activeJobs, keepJobsOff, hasCron, jobsStay, seenJobs, type SeenJob } from '../quarantine/cron-jobs';
 import { findStrays } from '../quarantine/stray-writers';
 import { foreignSubscriptions, tablesStillCopied } from '../quarantine/subscriptions';
 import { countLargeObjects } from './large-objects';
@@ -38,7 +38,9 @@ export async function readCarryBoard(
   findings.push(...copied.findings);
   const moved = await movedSubscriptions(source, target, input);
   red.push(...moved.red);
-  findings.push(...moved.findings, ...(await movedJobs(source, target, input, each)));
+  const jobs = await movedJobs(source, target, input, each);
+  red.push(...jobs.red);
+  findings.push(...moved.findings, ...jobs.findings);
   findings.push(...(await foreignSlots(source, input)));
   const [first] = input.databases;
   const strays = await withSession(
@@ -133,20 +135,45 @@ async function movedJobs(
   target: Access,
   { databases, plan }: Input,
   each: EachDatabase,
-): Promise<string[]> {
+): Promise<Findings> {
   const found = await each('cron jobs', databases, (database, look) =>
     withSession(source, { step: 'go-no-go', database, readOnly: true, ...look }, async (session) => {
-      if (!(await hasCron(session))) return [];
+      if (!(await hasCron(session))) return { red: [], findings: [] };
       const jobs = await activeJobs(session);
-      await withSession(target, { step: 'go-no-go', database, ...look }, keepJobsOff);
-      return [
+      const here = await withSession(target, { step: 'go-no-go', database, ...look }, async (there) => {
+        await keepJobsOff(there);
+        return seenJobs(there);
+      });
+      // What is replicated arrives by itself.
+      const changed = (await jobsStay(session)) ? changedJobs(await seenJobs(session), here, database) : [];
+      const findings = [
         plan.carry.cronJobs === 'move'
           ? `${jobs.length} cron jobs are stopped on the source in the pause and run on the target after the switch`
           : `${jobs.length} cron jobs stay active on the source and are off on the target (carry.cronJobs)`,
       ];
+      return plan.carry.cronJobs === 'move'
+        ? { red: changed, findings }
+        : { red: [], findings: [...findings, ...changed] };
     }),
   );
-  return found.flat();
+  return { red: found.flatMap(({ red }) => red), findings: found.flatMap(({ findings }) => findings) };
+}
+
+/** Jobs that are not the same on both sides, where a change of them is not replicated. */
+function changedJobs(source: readonly SeenJob[], target: readonly SeenJob[], database: string): string[] {
+  const textOf = ({ name, schedule, command, rest }: SeenJob) => JSON.stringify([name, schedule, command, rest]);
+  const [there, here] = [source, target].map((jobs) => new Map(jobs.map((job) => [job.id, textOf(job)])));
+  const ids = [...new Set([...(there?.keys() ?? []), ...(here?.keys() ?? [])])];
+  return ids
+    .filter((id) => there?.get(id) !== here?.get(id))
+    .map((id) => {
+      const what = !here?.has(id)
+        ? 'is missing on the target'
+        : there?.has(id)
+          ? 'is another on the target'
+          : 'is gone on the source';
+      return `job ${id} of pg_cron (database ${database}) ${what}: changes of jobs are not replicated. Make the same change on the target, inactive, or take it back on the source`;
+    });
 }
 
 async function foreignSlots(source: Access, input: Input): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { fenceSchema } from '../../plan/names';
 import type { Coverage } from '../../plan/report';
+import { outOfReach, unreadable } from '../postgres/extension-tables';
 import { queryRows, type Session } from '../postgres/session';
 
 /** What a database has of things that hold rows, by kind; each kind is either compared or has its reason below. */
@@ -17,14 +18,18 @@ export const NOT_COMPARED: Readonly<Record<string, string>> = {
   'cron.job': 'its jobs are off on one side on purpose',
 };
 
+/** Why a table that is named is not. */
+const OF_EXTENSION = "it is an extension's, belongs to rdsadmin, and the master user may not read all of it";
+
 /**
  * Counts what holds rows, as the session's snapshot sees the catalog: a count of its own, by which the list of compared
- * tables is checked. Our schema, the system's and temporary tables are left out.
+ * tables is checked. Our schema, the system's and temporary tables are left out. A table of an extension that can't be read is counted by its name.
  */
 export async function countRelations(session: Session, migration: string): Promise<Counted> {
   const rows = await queryRows<{ kind: string; count: number }>(
     session,
     `SELECT CASE WHEN n.nspname = 'cron' AND c.relname = 'job' THEN 'cron.job'
+                 WHEN c.relkind = 'r' AND c.relpersistence = 'p' AND ${outOfReach()} AND ${unreadable()} THEN format('%I.%I', n.nspname, c.relname)
                  WHEN c.relkind = 'p' THEN 'partitioned tables' WHEN c.relkind = 'm' THEN 'materialized views'
                  WHEN c.relkind = 'f' THEN 'foreign tables' WHEN c.relpersistence = 'u' THEN 'unlogged tables'
                  WHEN c.relispartition THEN 'partitions' ELSE 'tables' END AS kind, count(*)::int AS count
@@ -46,7 +51,7 @@ export function coverageOf(counted: Counted, { tables, partitions }: { tables: n
     counted,
     compared: { tables: tables - partitions, partitions },
     notCompared: Object.entries(counted)
-      .filter(([kind]) => kind in NOT_COMPARED)
-      .map(([kind, count]) => ({ kind, count, why: NOT_COMPARED[kind] ?? '' })),
+      .filter(([kind]) => !(COMPARED_KINDS as readonly string[]).includes(kind))
+      .map(([kind, count]) => ({ kind, count, why: NOT_COMPARED[kind] ?? OF_EXTENSION })),
   };
 }

@@ -1,4 +1,5 @@
 import { fenceSchema } from '../../plan/names';
+import { outOfReach, unreadable } from '../postgres/extension-tables';
 import { queryRows, type Session, type Side } from '../postgres/session';
 import { compareNames, type TableName } from './table-name';
 
@@ -68,7 +69,7 @@ export type Attribute = readonly [number: number, type: number, expression: numb
 /**
  * Every permanent table outside the system's schemas and ours, sorted by schema and name, as the session's snapshot sees the
  * catalog; sizes and names of types are those of now. `cron.job` isn't among them: until the switch the jobs of the target are
- * off on purpose.
+ * off on purpose. Nor are tables of RDS's own extensions that we can't read whole.
  */
 export async function listTables(session: Session, migration: string): Promise<ListedTable[]> {
   const tables = await queryRows<ListedTable>(
@@ -114,7 +115,7 @@ export async function listTables(session: Session, migration: string): Promise<L
        ) k ON true
       WHERE c.relkind = 'r' AND c.relpersistence = 'p'
         AND n.nspname NOT IN ('pg_catalog', 'information_schema', $1) AND n.nspname NOT LIKE 'pg\\_%'
-        AND NOT (n.nspname = 'cron' AND c.relname = 'job')`,
+        AND NOT (n.nspname = 'cron' AND c.relname = 'job') AND NOT (${outOfReach()} AND ${unreadable()})`,
     [fenceSchema(migration)],
   );
   return tables.sort(compareNames);

@@ -1,4 +1,5 @@
 import { fenceSchema } from '../../plan/names';
+import { outOfReach } from '../postgres/extension-tables';
 import { escapeIdentifier, queryRows, type Session } from '../postgres/session';
 
 /** So many sequences that never gave a value are read in one statement; the others all are. */
@@ -20,14 +21,14 @@ export interface SequenceState {
   readonly called: boolean;
 }
 
-/** Every sequence of a database, temporary ones and ours apart. Read before the pause. */
+/** Every sequence of a database, temporary ones, ours and those of RDS's own extensions apart. Read before the pause. */
 export async function listSequences(session: Session, migration: string): Promise<SequenceName[]> {
   const rows = await queryRows<Record<'schema' | 'name' | 'increment' | 'min' | 'max', string> & { cycles: boolean }>(
     session,
     `SELECT n.nspname AS schema, c.relname AS name, s.seqincrement::text AS increment, s.seqcycle AS cycles,
             greatest(s.seqmin, min(CASE a.atttypid WHEN 'int2'::regtype THEN -32768 WHEN 'int4'::regtype THEN -2147483648 END))::text AS min,
             least(s.seqmax, min(CASE a.atttypid WHEN 'int2'::regtype THEN 32767 WHEN 'int4'::regtype THEN 2147483647 END))::text AS max
-       FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+       FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid AND NOT ${outOfReach()} JOIN pg_namespace n ON n.oid = c.relnamespace
        LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
               AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
        LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid

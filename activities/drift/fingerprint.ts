@@ -10,7 +10,7 @@ const NAMESPACES = `SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nsp
 const RELATIONS = `SELECT oid FROM pg_class WHERE relnamespace IN (${NAMESPACES}) AND relpersistence <> 't'`;
 
 /** What of ours has a comment. */
-const OURS = `SELECT 'pg_namespace'::regclass, oid FROM pg_namespace WHERE nspname = $1 UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication WHERE pubname = $1`;
+const OURS = `SELECT 'pg_namespace'::regclass, oid FROM pg_namespace WHERE nspname = $1 UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication WHERE pubname IN ($1, $1 || '__tables')`;
 
 /**
  * What goes in, per catalog: columns that say what an object is, none that say how it is stored or how big it is. Raw
@@ -41,7 +41,8 @@ const PARTS = {
   statistics: `SELECT (oid, stxname, stxrelid, stxkeys, stxkind)::text FROM pg_statistic_ext WHERE stxrelid IN (${RELATIONS})`,
   extension: `SELECT (extname, extversion, extnamespace)::text FROM pg_extension WHERE extnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname = $1)`,
   eventTrigger: `SELECT (oid, evtname, evtevent, evtfoid, evtenabled, evttags)::text FROM pg_event_trigger`,
-  publication: `SELECT p::text FROM pg_publication p UNION ALL SELECT r::text FROM pg_publication_rel r`,
+  publication: `SELECT p::text FROM pg_publication p WHERE pubname <> $1 || '__tables' UNION ALL
+                SELECT r::text FROM pg_publication_rel r WHERE prpubid NOT IN (SELECT oid FROM pg_publication WHERE pubname = $1 || '__tables')`,
   defaultPrivileges: `SELECT d::text FROM pg_default_acl d`,
   cast: `SELECT c::text FROM pg_cast c WHERE oid >= 16384`,
   operator: `SELECT o::text FROM pg_operator o WHERE oid >= 16384`,

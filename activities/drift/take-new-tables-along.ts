@@ -3,6 +3,7 @@ import { fenceSchema, type Named, publicationName, replicationRole, subscription
 import type { Dependencies } from '../dependencies';
 import { type EachDatabase, type LookOptions, oneByOne } from '../each-database';
 import { outOfReach } from '../postgres/extension-tables';
+import { followAll, withListing } from '../postgres/listed-tables';
 import {
   type Access,
   accessToBoth,
@@ -43,12 +44,13 @@ export async function takeNewTablesAlong(
   const taken = await each('new tables', input.databases, (database, look) =>
     withSession(target, { step: 'new-tables', database, ...look }, async (session) => {
       const subscription = subscriptionName(input, database);
+      await followAll(session, input.id, subscription);
       const fresh = await newTables(source, session, input, database);
       if (fresh.length > 0) {
         refuseHiddenRows(input, fresh);
         await allowReading(source, input.id, database, fresh);
-        await session.query(
-          `ALTER SUBSCRIPTION ${escapeIdentifier(subscription)} REFRESH PUBLICATION WITH (copy_data = true)`,
+        await withListing(source, { migration: input.id, database, step: 'new-tables' }, (publication) =>
+          learnTables(session, input.id, subscription, publication),
         );
       }
       await untilInStep(session, subscription, () => refuseFailingApply(deps, input));
@@ -60,6 +62,22 @@ export async function takeNewTablesAlong(
     await each('new tables', input.databases, (database, look) => forbidReading(source, input.id, database, look));
   }
   return taken.flat();
+}
+
+/** Where there are tables to leave out, from the list that leaves them out; a subscription can do that outside of a transaction only. */
+async function learnTables(
+  target: Session,
+  migration: string,
+  subscription: string,
+  publication: string,
+): Promise<void> {
+  const altered = `ALTER SUBSCRIPTION ${escapeIdentifier(subscription)}`;
+  if (publication === publicationName(migration))
+    return void (await target.query(`${altered} REFRESH PUBLICATION WITH (copy_data = true)`));
+  await target.query(
+    `${altered} SET PUBLICATION ${escapeIdentifier(publication)} WITH (refresh = true, copy_data = true)`,
+  );
+  await followAll(target, migration, subscription);
 }
 
 /**

@@ -7,6 +7,7 @@ import { createDdlBlock } from '../drift/ddl-block';
 import { createRecords } from '../quarantine/records';
 import { createFenceTable, dropFenceTable } from './fence-table';
 import { createIdentityRecord, restoreIdentities } from './identity-record';
+import { dropListing } from './listed-tables';
 import { refuseOtherMigrations } from './other-migrations';
 import { whoseSchema } from './provenance';
 import {
@@ -100,6 +101,7 @@ export async function unpublish(session: Session, migration: string, database: s
 
 /** Drops our publication in one database: the one whose comment names this migration. */
 export async function dropPublication(session: Session, migration: string): Promise<void> {
+  await dropListing(session, migration);
   const name = publicationName(migration);
   const found = await findPublication(session, name);
   if (!found?.mark?.startsWith(publicationMark(migration, ''))) return;

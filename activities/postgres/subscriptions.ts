@@ -12,6 +12,7 @@ import { waitUntil } from '../wait';
 import { conninfo } from './conninfo';
 import { grantConnectSql } from './database-grants';
 import { executeWithConninfo } from './execute-with-conninfo';
+import { followAll, listingName, withListing } from './listed-tables';
 import { SQLSTATE } from './sqlstates';
 import { subscriptionCatalog } from './subscription-catalog';
 import {
@@ -39,7 +40,7 @@ const START_TIMEOUT_MS = 120_000;
 
 /**
  * Creates a disabled subscription in each database of the target. PostgreSQL connects to the source to do so, which
- * proves the network path, TLS and the password before anything depends on them. With `position` its origin is set there, so that
+ * proves the network path, TLS and the password before anything depends on them. It knows all tables but those of RDS's own extensions. With `position` its origin is set there, so that
  * apply begins right behind what the clone holds.
  * @throws ApplicationFailure TargetCannotReachSource with PostgreSQL's own words, SchemaDrifted when a published table is missing
  */
@@ -50,22 +51,22 @@ export async function createSubscriptions(
   const aws = awsOf(deps, input);
   const source = endpointOf(await requireInstance(aws, instanceOf(input, 'source')));
   const credentials = await ensureReplicationCredentials(aws, input.id);
-  const access = await accessTo(deps, input, 'target');
+  const [publisher, access] = [await accessTo(deps, input, 'source'), await accessTo(deps, input, 'target')];
   await inEachDatabase(access, input.databases, { step: 'subscribe' }, async (session, database) => {
     if (input.direction !== 'back') await dropDdlBlock(session, input.id);
-    if (await findSubscription(session, subscriptionName(input, database))) return;
-    const bundle = await bundleOf(session);
-    const origin = input.direction === 'back' && (await canFilterOrigins(session)) ? ', origin = none' : '';
-    await createDisabled(
-      session,
-      input,
-      database,
-      conninfo({ ...source, ...credentials, database, bundle }),
-      origin,
-    ).catch(async (error: unknown) => {
-      if (isSqlState(error, SQLSTATE.undefinedTable)) await refuseDrift(deps, input);
-      throw error;
-    });
+    const name = subscriptionName(input, database);
+    if (!(await findSubscription(session, name))) {
+      const bundle = await bundleOf(session);
+      const origin = input.direction === 'back' && (await canFilterOrigins(session)) ? ', origin = none' : '';
+      const connection = conninfo({ ...source, ...credentials, database, bundle });
+      await withListing(publisher, { migration: input.id, database, step: 'subscribe' }, (publication) =>
+        createDisabled(session, input, database, { connection, publication, more: origin }),
+      ).catch(async (error: unknown) => {
+        if (isSqlState(error, SQLSTATE.undefinedTable)) await refuseDrift(deps, input);
+        throw error;
+      });
+    }
+    await followAll(session, input.id, name);
   });
   const { position } = input;
   if (position !== undefined) await advanceOrigins(access, { ...input, position });
@@ -92,11 +93,14 @@ async function createDisabled(
   session: Session,
   input: SubscriptionsInput,
   database: string,
-  connection: string,
-  more: string,
+  {
+    connection,
+    publication,
+    more,
+  }: { readonly connection: string; readonly publication: string; readonly more: string },
 ): Promise<void> {
   const options = `enabled = false, create_slot = false, copy_data = false, slot_name = ${escapeIdentifier(slotName(input, database))}${more}`;
-  const statement = `CREATE SUBSCRIPTION ${escapeIdentifier(subscriptionName(input, database))} CONNECTION %L PUBLICATION ${escapeIdentifier(publicationName(input.id))} WITH (${options})`;
+  const statement = `CREATE SUBSCRIPTION ${escapeIdentifier(subscriptionName(input, database))} CONNECTION %L PUBLICATION ${escapeIdentifier(publication)} WITH (${options})`;
   try {
     await executeWithConninfo(session, statement, connection);
   } catch (error) {
@@ -263,8 +267,8 @@ async function isOurSubscription(session: Session, migration: string, name: stri
   const rows = await queryRows(
     session,
     `SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
-      WHERE s.subname = $1 AND s.subpublications = ARRAY[$2]::text[]`,
-    [name, publicationName(migration)],
+      WHERE s.subname = $1 AND s.subpublications <@ $2::text[]`,
+    [name, [publicationName(migration), listingName(migration)]],
   );
   return rows.length > 0;
 }

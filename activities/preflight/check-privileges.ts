@@ -78,6 +78,7 @@ const ACTS = {
   become: ['apply changes, as their owner, to', 'table'],
   truncate: ['apply TRUNCATE to', 'table'],
   unlogged: ['fill', 'unlogged table'],
+  list: ['name in a publication, since tables of extensions have to be left out,', 'table'],
   refresh: ['refresh', 'materialized view'],
   trigger: ['switch off triggers of', 'table'],
   identity: ['set the replica identity of', 'table'],
@@ -117,9 +118,13 @@ const MISSING = `
      WHERE c.relkind IN ('r', 'S', 'm') AND c.relpersistence IN ('p', 'u') AND ${USER_SCHEMAS} AND NOT ${outOfReach()}),
   owner AS MATERIALIZED (
     SELECT o.oid, ${mayBecome('o.oid')} AS becomes FROM (SELECT DISTINCT relowner AS oid FROM relation) o),
+  -- A publication names tables where the subscription has to leave some out (listed-tables.ts).
+  listing AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ${USER_SCHEMAS} AND ${outOfReach()}) AS needed),
   missing AS (
     SELECT need.act, r.relowner AS owner, r.name
-      FROM relation r JOIN owner o ON o.oid = r.relowner CROSS JOIN me
+      FROM relation r JOIN owner o ON o.oid = r.relowner CROSS JOIN me CROSS JOIN listing
      CROSS JOIN LATERAL (VALUES
        ('revoked', r.relkind = 'r' AND r.relpersistence = 'p' AND (
           NOT has_table_privilege(r.relowner, r.oid, 'SELECT')
@@ -134,6 +139,7 @@ const MISSING = `
        ('truncate', me.version >= 160000 AND r.relkind = 'r' AND r.relpersistence = 'p' AND NOT has_table_privilege(r.oid, 'TRUNCATE')),
        ('become', me.version >= 160000 AND r.relkind = 'r' AND r.relpersistence = 'p' AND NOT o.becomes),
        ('unlogged', $1 AND r.relkind = 'r' AND r.relpersistence = 'u' AND NOT (has_table_privilege(r.oid, 'INSERT') AND has_table_privilege(r.oid, 'TRUNCATE'))),
+       ('list', listing.needed AND r.relkind = 'r' AND r.relpersistence = 'p' AND NOT pg_has_role(r.relowner, 'USAGE')),
        ('refresh', $2 AND r.relkind = 'm' AND r.relispopulated AND NOT o.becomes),
        ('trigger', r.relkind = 'r' AND r.relpersistence = 'p' AND NOT o.becomes AND EXISTS (
           SELECT FROM pg_trigger t WHERE t.tgrelid = r.oid AND t.tgenabled IN ('A', 'R') AND (NOT t.tgisinternal OR t.tgconstraint = 0))),

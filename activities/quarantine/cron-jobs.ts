@@ -1,5 +1,10 @@
+import type { QueryResult } from 'pg';
 import { fenceSchema } from '../../plan/names';
-import { escapeIdentifier, queryRows, type Session } from '../postgres/session';
+import { isSqlState } from '../classify-error';
+import { outOfReach } from '../postgres/extension-tables';
+import { notOfRds } from '../postgres/rds-roles';
+import { escapeIdentifier, queryOne, queryRows, type Session } from '../postgres/session';
+import { SQLSTATE } from '../postgres/sqlstates';
 
 /** A job of pg_cron. */
 export interface CronJob {
@@ -11,13 +16,65 @@ export interface CronJob {
 const TRIGGER = 'keyshift_keep_off';
 const functionName = (migration: string): string => `${escapeIdentifier(fenceSchema(migration))}.keep_off`;
 
-/** The active jobs, if the extension is in this database. It is in one database of a server only. */
+/**
+ * Runs a statement with row-level security as it is for everybody. It is off in our sessions, so that none of them sees a part of a table without knowing:
+ * `cron.job` can't be read so, since it shows everybody their own jobs only.
+ */
+async function asSeen<Row extends object>(session: Session, statement: string): Promise<Row[]> {
+  try {
+    const results = await session.query(`BEGIN; SET LOCAL row_security = on; ${statement}; COMMIT`);
+    return (results as unknown as QueryResult<Row>[])[2]?.rows ?? [];
+  } catch (error) {
+    await session.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The active jobs that we see, if the extension is in this database. It is in one database of a server only. */
 export async function activeJobs(session: Session): Promise<CronJob[]> {
-  if (!(await hasCron(session))) return [];
-  return queryRows<CronJob>(
+  return (await hasCron(session)) ? (await seenJobs(session)).filter(({ active }) => active) : [];
+}
+
+/** A job as its row is. */
+export interface SeenJob extends CronJob {
+  readonly active: boolean;
+  readonly command: string;
+  /** What else decides what it does, as text. */
+  readonly rest: string;
+}
+
+/** The jobs that we see, where `cron.job` is there. */
+export const seenJobs = (session: Session): Promise<SeenJob[]> =>
+  asSeen<SeenJob>(
     session,
-    'SELECT jobid::text AS id, jobname AS name, schedule FROM cron.job WHERE active ORDER BY jobid',
+    `SELECT j.jobid::text AS id, to_jsonb(j) ->> 'jobname' AS name, j.schedule, j.active, j.command,
+            concat_ws(' ', to_jsonb(j) ->> 'database', to_jsonb(j) ->> 'username', to_jsonb(j) ->> 'nodename') AS rest
+       FROM cron.job j ORDER BY j.jobid`,
   );
+
+/**
+ * Whether there may be jobs of others, which row-level security hides from us: others may schedule jobs, or there are more rows than we see, by the statistics.
+ */
+export async function mayHideJobs(session: Session): Promise<boolean> {
+  const seen = (await seenJobs(session)).length;
+  const { hides } = await queryOne<{ hides: boolean }>(
+    session,
+    `SELECT row_security_active(c.oid) AND pg_relation_size(c.oid) > 0 AND (pg_stat_get_live_tuples(c.oid) > $1 OR EXISTS (
+              SELECT FROM pg_roles r WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> current_user AND ${notOfRds('r.rolname')}
+                 AND has_schema_privilege(r.oid, c.relnamespace, 'USAGE'))) AS hides
+       FROM pg_class c WHERE c.oid = 'cron.job'::regclass`,
+    [seen],
+  );
+  return hides;
+}
+
+/** Whether `cron.job` is there and belongs to RDS, so that no change of a job is replicated. */
+export async function jobsStay(session: Session): Promise<boolean> {
+  const rows = await queryRows(
+    session,
+    `SELECT 1 FROM pg_class c WHERE c.oid = to_regclass('cron.job') AND ${outOfReach()}`,
+  );
+  return rows.length > 0;
 }
 
 export async function hasCron(session: Session): Promise<boolean> {
@@ -25,13 +82,18 @@ export async function hasCron(session: Session): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Sets jobs active or not. An UPDATE of ours fires the extension's own trigger, so its scheduler hears of it. */
+/**
+ * Sets jobs active or not. An UPDATE of ours fires the extension's own trigger, so its scheduler hears of it; who may not UPDATE may still ask pg_cron to do it.
+ */
 export async function setActive(session: Session, ids: readonly string[], active: boolean): Promise<void> {
   if (ids.length === 0) return;
-  await session.query('UPDATE cron.job SET active = $2 WHERE jobid = ANY ($1::bigint[]) AND active <> $2', [
-    ids,
-    active,
-  ]);
+  const those = `jobid IN (${ids.map((id) => BigInt(id)).join(', ')}) AND active <> ${active}`;
+  try {
+    await asSeen(session, `UPDATE cron.job SET active = ${active} WHERE ${those}`);
+  } catch (error) {
+    if (!isSqlState(error, SQLSTATE.insufficientPrivilege)) throw error;
+    await asSeen(session, `SELECT cron.alter_job(job_id := jobid, active := ${active}) FROM cron.job WHERE ${those}`);
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { publicationName, slotName, subscriptionName } from '../../plan/names';
 import type { Dependencies, MigrationRef } from '../dependencies';
 import { subscriptionCatalog } from '../postgres/subscription-catalog';
+import { outOfReach } from '../postgres/extension-tables';
 import { prepareWayBack } from './prepare-way-back';
 import { createFreshSlot } from './reverse-slots';
 import { type Access, accessTo, escapeIdentifier, inEachDatabase, queryRows, withSession } from '../postgres/session';
@@ -43,7 +44,9 @@ async function knowsEveryTable(source: Access, target: Access, input: Input, dat
     withSession(target, options, (session) =>
       queryRows<{ table: string }>(
         session,
-        `SELECT format('%I.%I', schemaname, tablename) AS "table" FROM pg_publication_tables WHERE pubname = $1`,
+        `SELECT format('%I.%I', n.nspname, c.relname) AS "table"
+           FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
+          WHERE p.pubname = $1 AND NOT ${outOfReach()}`,
         [publicationName(input.id)],
       ),
     ),

@@ -59,7 +59,7 @@ export const DATABASE_PARTS: readonly Part[] = [
         format('CREATE PUBLICATION %I%s WITH (%s)', b.pubname, CASE WHEN b.puballtables THEN ' FOR ALL TABLES' END, ${PUBLICATION_OPTIONS}) AS make,
         format('ALTER PUBLICATION %I SET (%s)', b.pubname, ${PUBLICATION_OPTIONS}) AS alter, b.puballtables::text AS alterable,
         format('DROP PUBLICATION IF EXISTS %I', b.pubname) AS drop
-      FROM pg_publication b WHERE b.pubname <> $1 ORDER BY b.oid`,
+      FROM pg_publication b WHERE b.pubname NOT IN ($1, $1 || '__tables') ORDER BY b.oid`,
   },
   {
     kind: 'published table',
@@ -69,7 +69,7 @@ export const DATABASE_PARTS: readonly Part[] = [
     ) => `SELECT format('%I %s', b.pubname, r.prrelid::regclass) AS id, 'publication ' || quote_ident(b.pubname) AS parent, ${columnList(version)} AS definition,
         format('ALTER PUBLICATION %I ADD TABLE ONLY %s%s', b.pubname, r.prrelid::regclass, ${columnList(version)}) AS make, NULL AS alter,
         format('ALTER PUBLICATION %I DROP TABLE ONLY %s', b.pubname, r.prrelid::regclass) AS drop
-      FROM pg_publication b JOIN pg_publication_rel r ON r.prpubid = b.oid WHERE b.pubname <> $1`,
+      FROM pg_publication b JOIN pg_publication_rel r ON r.prpubid = b.oid WHERE b.pubname NOT IN ($1, $1 || '__tables')`,
   },
   ...NAMED.map(([catalog, condition, definition]): Part => ({
     kind: `object of ${catalog}`,

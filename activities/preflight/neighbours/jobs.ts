@@ -1,8 +1,12 @@
-import { queryOne, queryRows } from '../../postgres/session';
+import type { Check } from '../../../plan/checks';
+import { queryOne, queryRows, type Session } from '../../postgres/session';
+import { mayHideJobs, seenJobs } from '../../quarantine/cron-jobs';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
-import { databaseCheck, RELATION, USER_SCHEMAS } from '../sql-check';
-import type { Session } from '../../postgres/session';
+import { databaseCheck, type In, RELATION, type Sight, USER_SCHEMAS } from '../sql-check';
+
+/** So much of a job's command is shown. */
+const COMMAND_CHARACTERS = 80;
 
 const exists = async (session: Session, table: string): Promise<boolean> =>
   (await queryOne<{ found: boolean }>(session, 'SELECT to_regclass($1) IS NOT NULL AS found', [table])).found;
@@ -13,41 +17,67 @@ interface Job {
   readonly command: string;
 }
 
+/** What of `cron.job` there is in a database. */
+interface Jobs {
+  /** Active ones that we see. */
+  readonly jobs: readonly Job[];
+  /** There may be others, which row-level security hides from us. */
+  readonly hidden: boolean;
+}
+
 /** Jobs of pg_cron would run twice, on the source and on its copy. */
-export const cronJobs = databaseCheck<Job>(
+export const cronJobs = databaseCheck<Jobs>(
   'cron-jobs',
-  async (session) =>
-    (await exists(session, 'cron.job'))
-      ? queryRows<Job>(
-          session,
-          `SELECT jobid::text AS id, schedule, left(command, 80) AS command FROM cron.job WHERE active ORDER BY jobid`,
-        )
-      : [],
-  (found, { plan }) => {
-    const code = 'cron-jobs';
-    if (found.length === 0) return { code, level: 'ok', message: 'no job of pg_cron is active' };
-    const lines = found.map(({ id, schedule, command }) => `${id} (${schedule}): ${command}`);
-    const evidence = evidenceOf(lines);
-    if (plan.carry.cronJobs === 'move') {
-      return {
-        code,
-        level: 'ok',
-        message: `${counted(found.length, 'job')} of pg_cron, which run on the target from the cutover on, and no more on the source`,
-        evidence,
-      };
-    }
-    return {
-      code,
-      level: 'block',
-      message: `${counted(found.length, 'job')} of pg_cron: ${named(lines)}. They would run on the source and on its copy.`,
-      remedy: script(
-        found.map(({ database, id }) => ({ database, sql: `UPDATE cron.job SET active = false WHERE jobid = ${id};` })),
-        'or let them move in the cutover, in the plan: carry: { cronJobs: move }',
-      ),
-      evidence,
-    };
+  async (session) => {
+    if (!(await exists(session, 'cron.job'))) return [];
+    const jobs = (await seenJobs(session))
+      .filter(({ active }) => active)
+      .map(({ id, schedule, command }) => ({ id, schedule, command: command.slice(0, COMMAND_CHARACTERS) }));
+    return [{ jobs, hidden: await mayHideJobs(session) }];
+  },
+  (found, sight) => {
+    const jobs = found.flatMap(({ database, jobs }) => jobs.map((job) => ({ ...job, database })));
+    const hiding = found.filter(({ hidden }) => hidden).map(({ database }) => database);
+    return [judgeSeen(jobs, sight), ...(hiding.length > 0 ? [hiddenJobs(hiding, sight)] : [])];
   },
 );
+
+function judgeSeen(found: readonly In<Job>[], { plan }: Sight): Check {
+  const code = 'cron-jobs';
+  if (found.length === 0) return { code, level: 'ok', message: 'no job of pg_cron is active' };
+  const lines = found.map(({ id, schedule, command }) => `${id} (${schedule}): ${command}`);
+  const evidence = evidenceOf(lines);
+  if (plan.carry.cronJobs === 'move') {
+    return {
+      code,
+      level: 'ok',
+      message: `${counted(found.length, 'job')} of pg_cron, which run on the target from the cutover on, and no more on the source`,
+      evidence,
+    };
+  }
+  return {
+    code,
+    level: 'block',
+    message: `${counted(found.length, 'job')} of pg_cron: ${named(lines)}. They would run on the source and on its copy.`,
+    remedy: script(
+      found.map(({ database, id }) => ({ database, sql: `UPDATE cron.job SET active = false WHERE jobid = ${id};` })),
+      'or let them move in the cutover, in the plan: carry: { cronJobs: move }',
+    ),
+    evidence,
+  };
+}
+
+/** Neither the quarantine nor the cutover can set inactive what the master user does not see. */
+const hiddenJobs = (databases: readonly string[], { username }: Sight): Check => ({
+  code: 'cron-jobs',
+  level: 'block',
+  message: `Row-level security shows ${username} only its own jobs of pg_cron in ${named(databases)}, and others may have some. Active jobs of others would run on the target, too, as soon as the quarantine ends, and Keyshift could stop them on neither side.`,
+  remedy: [
+    '-- as each role that may have jobs: SELECT jobid, schedule, command FROM cron.job WHERE active;',
+    '-- it may end its own: SELECT cron.unschedule(<jobid>); to keep a job, let the master user schedule it instead',
+    '-- if there are none, or running twice does no harm: override cron-jobs in the plan, with the reason',
+  ].join('\n'),
+});
 
 /** pg_partman makes and drops partitions by itself. */
 const PARTMAN_CONFIG = `SELECT ${RELATION} AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,5 @@
 import { type Check, EVIDENCE_MAX } from '../../../plan/checks';
+import { outOfReach } from '../../postgres/extension-tables';
 import { queryRows, type Session } from '../../postgres/session';
 import { counted, evidenceOf, named } from '../findings';
 import { script, scriptOf } from '../remedy';
@@ -55,14 +56,14 @@ const FULL_REFUSED = `(current_setting('server_version_num')::int >= 180000 AND 
 
 /**
  * A deferrable primary key is of no use as replica identity, nor is a partial or deferrable unique index, or one over an
- * expression or a column that may be null.
+ * expression or a column that may be null. Tables of RDS's own extensions are a matter of `extension-tables`.
  * @see https://www.postgresql.org/docs/current/logical-replication-publication.html#LOGICAL-REPLICATION-PUBLICATION-REPLICA-IDENTITY
  */
 const BARE = `
   WITH bare AS MATERIALIZED (
     SELECT c.oid, ${RELATION} AS name, c.relreplident AS identity, ${FULL_REFUSED} AS full_refused
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ${USER_SCHEMAS}
+     WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ${USER_SCHEMAS} AND NOT ${outOfReach()}
        AND CASE c.relreplident
              WHEN 'f' THEN ${FULL_REFUSED}
              WHEN 'n' THEN true

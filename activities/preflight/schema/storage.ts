@@ -1,3 +1,4 @@
+import { outOfReach } from '../../postgres/extension-tables';
 import { queryRows } from '../../postgres/session';
 import { counted, evidenceOf, named } from '../findings';
 import { script } from '../remedy';
@@ -142,7 +143,7 @@ export const domainConstraints = databaseCheck<Omit<DomainColumn, 'query'>>(
               format('SELECT FROM ONLY %s AS t WHERE NOT (SELECT %s FROM (SELECT t.%I::%s AS value) AS v) LIMIT 1', ${RELATION}, l.expression, a.attname, l.base) AS query
          FROM loose l JOIN pg_attribute a ON a.atttypid = l.type AND a.attnum > 0 AND NOT a.attisdropped
          JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${USER_SCHEMAS} ORDER BY 1, 2, 3`,
+        WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${USER_SCHEMAS} AND NOT ${outOfReach()} ORDER BY 1, 2, 3`,
     );
     const against: DomainColumn[] = [];
     for (const column of columns) {
