@@ -64,8 +64,6 @@ export async function createHistory(world: World): Promise<void> {
     'rds.logical_replication': '1',
     shared_preload_libraries: 'pg_stat_statements,pg_cron',
     'cron.database_name': 'shop',
-    // Its tables are rdsadmin's, so no change of them can be applied.
-    'cron.log_run': '0',
   });
   const upstream = await available(world, UPSTREAM);
   const source = await available(world, SAMPLE.instance);
