@@ -5,6 +5,7 @@
  *
  *   --rounds N   how many (200)
  *   --seed N     of the first round (1); the others follow by one
+ *   --jobs N     so many at a time (1)
  *   --sql        prints what the seeds make, and does nothing else
  */
 import { cpus, loadavg, totalmem } from 'node:os';
@@ -49,6 +50,7 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
+      jobs: { type: 'string', default: '1' },
       sql: { type: 'boolean', default: false },
     },
   });
@@ -57,14 +59,20 @@ async function main(): Promise<void> {
   if (values.sql) return worlds.forEach(printSql);
   const results: SeedResult[] = [];
   const startedAt = Date.now();
-  for (const world of worlds) {
-    const result = await playSeed(world).catch((error: Error): SeedResult => broken(world, error));
-    results.push(result);
-    describe(result);
-  }
+  const waiting = [...worlds];
+  const play = async (): Promise<void> => {
+    for (let world = waiting.shift(); world; world = waiting.shift()) {
+      const played = world;
+      const result = await playSeed(played).catch((error: Error): SeedResult => broken(played, error));
+      results.push(result);
+      describe(result);
+    }
+  };
+  await Promise.all(Array.from({ length: Number(values.jobs) }, play));
+  results.sort((a, b) => a.world.seed - b.world.seed);
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, load ${loadavg()[0]?.toFixed(1)}`;
   const minutes = Math.round((Date.now() - startedAt) / 60_000);
-  const headline = `${new Date().toISOString().slice(0, 10)}, \`npm run bench:random\`, ${rounds} seeds from ${first}, ${minutes} minutes, ${machine}`;
+  const headline = `${new Date().toISOString().slice(0, 10)}, \`npm run bench:random\`, ${rounds} seeds from ${first}, ${values.jobs} at a time, ${minutes} minutes, ${machine}`;
   const text = `${headline}\n\n${summary(results)}`;
   console.log(text);
   if (rounds >= FULL_RUN) writeBetweenMarkers(PAGE, 'bench:random', text);
