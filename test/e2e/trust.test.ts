@@ -17,7 +17,7 @@ import { inWorld } from './support/worlds';
 
 /**
  * What RDS refuses to its master user (facts of RDS: no superuser; files, configuration and password hashes of the server
- * are out of reach). The embedded master user is a superuser underneath, so only reading what it was asked tells.
+ * are out of reach). The embedded master user is none either; this also finds what is tried, refused, and taken silently.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html
  */
 const REFUSED_BY_RDS = [
