@@ -1,12 +1,12 @@
 /**
- * Condition: the relation of `pg_class` belongs to an extension, and to a superuser. On RDS that is `rdsadmin`, who owns what its extensions make (pg_cron's tables,
- * PostGIS's `spatial_ref_sys`), and nobody can be let into it: whatever takes ownership, or more rights than the extension grants, is impossible there.
+ * Condition: the relation of `pg_class` belongs to `rdsadmin`, or to an extension and a superuser. On RDS `rdsadmin` owns what its extensions make (pg_cron's tables,
+ * PostGIS's `spatial_ref_sys`), whether the catalog still says so or not, and nobody can be let into it: whatever takes ownership, or more rights than the extension grants, is impossible there.
  * Never true for a superuser.
  * @param relation the alias of `pg_class`
  */
 export const outOfReach = (relation = 'c'): string => `(
-  EXISTS (SELECT FROM pg_depend de WHERE de.classid = 'pg_class'::regclass AND de.objid = ${relation}.oid AND de.deptype = 'e')
-  AND EXISTS (SELECT FROM pg_roles ow WHERE ow.oid = ${relation}.relowner AND (ow.rolsuper OR ow.rolname = 'rdsadmin'))
+  EXISTS (SELECT FROM pg_roles ow WHERE ow.oid = ${relation}.relowner AND (ow.rolname = 'rdsadmin' OR ow.rolsuper AND EXISTS (
+    SELECT FROM pg_depend de WHERE de.classid = 'pg_class'::regclass AND de.objid = ${relation}.oid AND de.deptype = 'e')))
   AND NOT pg_has_role(current_user, ${relation}.relowner, 'MEMBER'))`;
 
 /**

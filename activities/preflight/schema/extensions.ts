@@ -78,13 +78,13 @@ export const extensionTables = databaseCheck<Member>(
   (session) =>
     queryRows(
       session,
-      `SELECT ${RELATION} AS name, x.extname AS extension, o.rolname AS owner, ${outOfReach()} AS beyond,
+      `SELECT ${RELATION} AS name, coalesce(x.extname, o.rolname) AS extension, o.rolname AS owner, ${outOfReach()} AS beyond,
               EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee <> c.relowner AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')) AS written,
               c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS bare
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
-         JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-         JOIN pg_extension x ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid
-        WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ${USER_SCHEMAS}
+         LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+         LEFT JOIN pg_extension x ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid
+        WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND ${USER_SCHEMAS} AND (x.oid IS NOT NULL OR ${outOfReach()})
         ORDER BY 1`,
     ),
   (found) => {
