@@ -4,7 +4,7 @@ import {
   ModifyDBParameterGroupCommand,
   RebootDBInstanceCommand,
 } from '@aws-sdk/client-rds';
-import { publicationName } from '../../../../plan/names';
+import { publicationName, replicationRole } from '../../../../plan/names';
 import { waitFor } from '../../../../local/world/wait-for';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
 import {
@@ -123,7 +123,8 @@ describe.each(['14', '16'])('a database with pg_cron in PostgreSQL %s', (version
     expect(again.lines.filter(({ code, red }) => code === 'carry' && red)).toEqual([]);
   });
 
-  it('takes a new table along, and still none of theirs', async () => {
+  it('takes a new table along, and still none of theirs, also where it may not grant pg_read_all_data', async () => {
+    if (version === '16') await lab.standIn.asService(SOURCE, 'REVOKE pg_read_all_data FROM rds_superuser');
     for (const instance of [SOURCE, TARGET])
       await inShop(instance, 'SET default_transaction_read_only = off; CREATE TABLE late (id int PRIMARY KEY)');
     await inShop(SOURCE, 'INSERT INTO late VALUES (1)');
@@ -131,6 +132,10 @@ describe.each(['14', '16'])('a database with pg_cron in PostgreSQL %s', (version
     await inShop(SOURCE, 'INSERT INTO late VALUES (2)');
     await waitFor('its rows are there', async () => (await inShop(TARGET, 'SELECT id FROM late')).length === 2);
     expect((await knownTo(TARGET)).filter((name) => /^cron\.|late/.test(name))).toEqual(['late']);
+    // A role with rights could not be dropped in the end.
+    await expect(
+      inShop(SOURCE, `SELECT has_table_privilege('${replicationRole(steps.ref.id)}', 'late', 'SELECT') AS reads`),
+    ).resolves.toEqual([{ reads: false }]);
   });
 
   it('has a way back that leaves them out, too', async () => {

@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { copyUnloggedTables } from '../../../../activities/carry/unlogged-tables';
 import {
   checkPrivileges,
   databaseLacks,
@@ -153,6 +154,19 @@ describe.each([14, 15, 16, 18] as const)('a master user of PostgreSQL %d', (majo
       await who.query(grant);
     }
     expect((await lacks(EVERYTHING)).filter(({ grant }) => !grant.startsWith('--'))).toEqual([]);
+  });
+
+  it('that may not set session_replication_role fails to copy unlogged tables for good, with words', async () => {
+    await service('REVOKE SET ON PARAMETER session_replication_role FROM rds_superuser').catch(() => undefined);
+    const copied = copyUnloggedTables(app, master, 'm', () => undefined);
+    await expect(copied).rejects.toMatchObject({
+      type: 'AccessDenied',
+      nonRetryable: true,
+      message: expect.stringMatching(
+        /may not set session_replication_role.*carry: \{ unloggedTables: empty \}/,
+      ) as string,
+    });
+    await expect(master.query('SELECT 1')).resolves.toBeDefined();
   });
 
   it('is not told to become a superuser', async () => {
