@@ -1,6 +1,7 @@
 import { type Check, CHECK_CODES } from '../../../../plan/checks';
 import { accessTo, queryRows, withSession } from '../../../../activities/postgres/session';
 import { ActivityLab, migrationRef } from '../../../support/activity-lab';
+import { withEventTriggers } from '../../../support/event-triggers';
 import { CHECK_CASES } from '../../../support/check-cases';
 import { SMALLEST_PLAN } from '../../../support/plan';
 
@@ -30,7 +31,7 @@ it('an event trigger on login that writes blocks, and locks nobody of ours out w
       `CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.logins (who) VALUES (session_user); END $$`,
       'CREATE EVENT TRIGGER "Logins" ON login EXECUTE FUNCTION note_login()',
     ])
-      await lab.sql(instance, statement);
+      await lab.sql(instance, withEventTriggers(statement));
     await lab.sql(instance, 'ALTER DATABASE postgres SET default_transaction_read_only = on');
     await expect(lab.sql(instance, 'SELECT 1')).rejects.toThrow('read-only transaction');
     const { checks } = await lab.run('runPreflight', migrationRef());
