@@ -80,7 +80,12 @@ export async function createHistory(world: World): Promise<void> {
     'CREATE TABLE feed (id bigint PRIMARY KEY, note text); CREATE PUBLICATION feed_pub FOR TABLE feed',
     'postgres',
   );
-  await ask(world, SAMPLE.instance, `CREATE ROLE app LOGIN PASSWORD '${APP.password}'; CREATE ROLE reader; GRANT app TO CURRENT_USER`, 'postgres');
+  await ask(
+    world,
+    SAMPLE.instance,
+    `CREATE ROLE app LOGIN PASSWORD '${APP.password}'; CREATE ROLE reader; GRANT app TO CURRENT_USER`,
+    'postgres',
+  );
   await ask(world, SAMPLE.instance, 'CREATE DATABASE shop', 'postgres');
   await ask(world, SAMPLE.instance, CONTENTS);
   const conninfo = `host=${upstream.host} port=${upstream.port} dbname=postgres user=${MASTER.user} password=${MASTER.password} sslmode=require`;

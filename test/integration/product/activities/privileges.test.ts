@@ -173,11 +173,11 @@ describe.each([14, 15, 16, 18] as const)('a master user of PostgreSQL %d', (majo
     // What the service owns is a matter of `extension-tables`; what another superuser owns is not.
     await service('CREATE TABLE s.odd (id int PRIMARY KEY)');
     await expect(lacks()).resolves.toEqual([]);
-    await service('CREATE ROLE keeper SUPERUSER');
-    await service('ALTER TABLE s.odd OWNER TO keeper');
+    await service('CREATE ROLE overseer SUPERUSER');
+    await service('ALTER TABLE s.odd OWNER TO overseer');
     const [odd] = await lacks();
-    expect(odd?.what).toMatch(/^shop: the rights of keeper, to .*s\.odd/);
-    expect(odd?.grant).toMatch(/^-- nobody can be let into keeper/);
+    expect(odd?.what).toMatch(/^shop: the rights of overseer, to .*s\.odd/);
+    expect(odd?.grant).toMatch(/^-- nobody can be let into overseer/);
     await service('ALTER EXTENSION plpgsql ADD TABLE s.odd');
     await expect(lacks()).resolves.toEqual([]);
   });
