@@ -1,6 +1,8 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { type FailureType, finalFailure } from '../plan/failures';
 import { verdictOn } from './aws-codes';
+import { isDenied } from './classify-error';
 import { waitUntil } from './wait';
 
 /**
@@ -26,6 +28,26 @@ export class NotShownYet {
   /** AWS says it as it is. */
   shown(): void {
     this.#since = undefined;
+  }
+}
+
+/**
+ * What a refused deletion may mean. A policy that asks for a tag lets nobody delete what has no tag, and what is gone has none: AWS says `AccessDenied`, not "not found".
+ * So once a deletion was accepted, by us or by an attempt before, a refusal beside a look that still shows it is a look at the past, for a while.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag
+ */
+export class MayBeGone {
+  readonly #lag = new NotShownYet();
+  #sent = Context.current().info.attempt > 1;
+
+  /** AWS has accepted the deletion. */
+  accepted(): void {
+    this.#sent = true;
+  }
+
+  /** AWS has refused it: true while that may mean that it is gone. */
+  says(error: unknown): boolean {
+    return isDenied(error) && this.#sent && this.#lag.mayPass();
   }
 }
 

@@ -3,7 +3,7 @@ import { finalFailure } from '../../plan/failures';
 import type { LogGroup, RemovedReplica } from '../../plan/report';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, instanceOf, type MigrationRef } from '../dependencies';
-import { NotShownYet } from '../not-shown-yet';
+import { MayBeGone, NotShownYet } from '../not-shown-yet';
 import { waitUntil } from '../wait';
 import { findInstance } from './find-instance';
 import { finalSnapshotName, type FinalSnapshotInput, settleFinalSnapshot } from './final-snapshot';
@@ -137,6 +137,7 @@ interface Deletion {
 export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion): Promise<void> {
   const { DBInstanceIdentifier: instance = '', DbiResourceId } = wanted;
   const protection = new NotShownYet();
+  const gone = new MayBeGone();
   await waitUntil(async () => {
     const found = await findInstance(aws, instance);
     if (found?.DbiResourceId !== DbiResourceId) return { done: undefined };
@@ -147,6 +148,7 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
         await aws.rds.send(
           new DeleteDBInstanceCommand({ DBInstanceIdentifier: instance, ...how, DeleteAutomatedBackups }),
         );
+        gone.accepted();
       } catch (error) {
         if (isAwsError(error, 'DBInstanceAutomatedBackupQuotaExceeded'))
           throw noRoomForBackups(instance, error as Error);
@@ -155,7 +157,7 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
           return { waitingFor: `${instance}: ${(error as Error).message}` };
         }
         // Still creating or modifying: RDS deletes it when that is over. Gone: the aim is reached.
-        if (!isAwsError(error, 'InvalidDBInstanceState', 'DBInstanceNotFound')) throw error;
+        if (!isAwsError(error, 'InvalidDBInstanceState', 'DBInstanceNotFound') && !gone.says(error)) throw error;
       }
     }
     return { waitingFor: `${instance}: ${found?.DBInstanceStatus}` };

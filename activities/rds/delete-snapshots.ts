@@ -1,6 +1,7 @@
 import { DeleteDBSnapshotCommand } from '@aws-sdk/client-rds';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { MayBeGone } from '../not-shown-yet';
 import { waitUntil } from '../wait';
 import { encryptedSnapshotName } from './copy-snapshot';
 import { sourceSnapshotName } from './create-snapshot';
@@ -23,14 +24,16 @@ export async function deleteSnapshots(deps: Dependencies, ref: MigrationRef): Pr
 
 /** Deletes a snapshot if it's there and ours, and waits until it is gone. */
 export async function deleteOurs(aws: Aws, migration: string, snapshot: string): Promise<void> {
+  const gone = new MayBeGone();
   await waitUntil(async () => {
     const found = await findSnapshot(aws, snapshot);
     if (!found || !isOurs(found.TagList, migration)) return { done: undefined };
     try {
       await aws.rds.send(new DeleteDBSnapshotCommand({ DBSnapshotIdentifier: snapshot }));
+      gone.accepted();
     } catch (error) {
       // A snapshot that is still being made can't be deleted yet.
-      if (!isAwsError(error, 'InvalidDBSnapshotState', 'DBSnapshotNotFound')) throw error;
+      if (!isAwsError(error, 'InvalidDBSnapshotState', 'DBSnapshotNotFound') && !gone.says(error)) throw error;
     }
     return { waitingFor: `${snapshot}: ${found.Status}` };
   });

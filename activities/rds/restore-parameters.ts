@@ -1,11 +1,13 @@
 import { DeleteDBParameterGroupCommand } from '@aws-sdk/client-rds';
 import { isAwsError } from '../classify-error';
 import { type Aws, awsOf, type Dependencies, type MigrationRef } from '../dependencies';
+import { MayBeGone } from '../not-shown-yet';
 import { releaseInstance } from '../postgres/claim';
 import { accessTo, queryRows, withSession } from '../postgres/session';
 import { findInstance, parameterGroupOf } from './find-instance';
 import { isTheSource } from './ownership';
-import { findOurGroup } from './prepare-parameters';
+import { findGroup, findOurGroup } from './prepare-parameters';
+import { waitUntil } from '../wait';
 import { useGroup, waitForGroup } from './use-group';
 
 export interface RestoreParametersInput extends MigrationRef {
@@ -66,9 +68,15 @@ async function logicalSlots(deps: Dependencies, ref: MigrationRef): Promise<stri
 
 /** Deletes a parameter group; one that is gone already is as wanted. */
 export async function deleteGroup(aws: ReturnType<typeof awsOf>, name: string): Promise<void> {
-  try {
-    await aws.rds.send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: name }));
-  } catch (error) {
-    if (!isAwsError(error, 'DBParameterGroupNotFound')) throw error;
-  }
+  const gone = new MayBeGone();
+  await waitUntil(async () => {
+    try {
+      await aws.rds.send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: name }));
+    } catch (error) {
+      if (gone.says(error) && (await findGroup(aws, name)))
+        return { waitingFor: `DB parameter group ${name} to be gone` };
+      if (!isAwsError(error, 'DBParameterGroupNotFound') && !gone.says(error)) throw error;
+    }
+    return { done: undefined };
+  });
 }
