@@ -11,6 +11,8 @@ import { until } from './stand-in';
 const VERSION = '5.2.5';
 const CACHE = resolve(__dirname, '..', '..', '.keyshift', 'cache', 'moto');
 const PATIENCE_MS = 60_000;
+/** A registry that doesn't answer is as good as none. */
+const FETCH_WITHIN_MS = 240_000;
 
 /** The program, fetched if it is not there yet; why there is none, where that is so. */
 export function findMoto(): { readonly program: string } | { readonly missing: string } {
@@ -20,12 +22,18 @@ export function findMoto(): { readonly program: string } | { readonly missing: s
   mkdirSync(CACHE, { recursive: true });
   const making = `${home}.${process.pid}`;
   try {
-    execFileSync('python3', ['-m', 'venv', making], { stdio: 'pipe' });
-    execFileSync(join(making, 'bin', 'pip'), ['install', '-q', `moto[server]==${VERSION}`], { stdio: 'pipe' });
+    execFileSync('python3', ['-m', 'venv', making], { stdio: 'pipe', timeout: FETCH_WITHIN_MS });
+    execFileSync(join(making, 'bin', 'pip'), ['install', '-q', `moto[server]==${VERSION}`], {
+      stdio: 'pipe',
+      timeout: FETCH_WITHIN_MS,
+    });
     // Programs in it begin with the path of the interpreter: a link stays where that path leads to.
     rmSync(home, { recursive: true, force: true });
     renameSync(making, home);
-    execFileSync('sed', ['-i.bak', `1s|.*|#!${join(home, 'bin', 'python3')}|`, program], { stdio: 'pipe' });
+    execFileSync('sed', ['-i.bak', `1s|.*|#!${join(home, 'bin', 'python3')}|`, program], {
+      stdio: 'pipe',
+      timeout: FETCH_WITHIN_MS,
+    });
     return { program };
   } catch (error) {
     rmSync(making, { recursive: true, force: true });
