@@ -33,21 +33,28 @@ export class NotShownYet {
 
 /**
  * What a refused deletion may mean. A policy that asks for a tag lets nobody delete what has no tag, and what is gone has none: AWS says `AccessDenied`, not "not found".
- * So once a deletion was accepted, by us or by an attempt before, a refusal beside a look that still shows it is a look at the past, for a while.
+ * So once a deletion was accepted, it is not asked for again for a while, whatever a look at the past shows; and where an attempt before may have asked for it, a refusal
+ * is waited out.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag
  */
 export class MayBeGone {
   readonly #lag = new NotShownYet();
-  #sent = Context.current().info.attempt > 1;
+  readonly #mayBeSent = Context.current().info.attempt > 1;
+  #acceptedAt: number | undefined;
 
   /** AWS has accepted the deletion. */
   accepted(): void {
-    this.#sent = true;
+    this.#acceptedAt = Date.now();
+  }
+
+  /** Accepted not long ago: there is nothing to do but to look. */
+  get isUnderWay(): boolean {
+    return this.#acceptedAt !== undefined && Date.now() - this.#acceptedAt < SHOWS_WITHIN_MS;
   }
 
   /** AWS has refused it: true while that may mean that it is gone. */
   says(error: unknown): boolean {
-    return isDenied(error) && this.#sent && this.#lag.mayPass();
+    return isDenied(error) && (this.#mayBeSent || this.#acceptedAt !== undefined) && this.#lag.mayPass();
   }
 }
 

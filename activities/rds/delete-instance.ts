@@ -141,7 +141,7 @@ export async function deleteAndWait(aws: Aws, wanted: DBInstance, how: Deletion)
   await waitUntil(async () => {
     const found = await findInstance(aws, instance);
     if (found?.DbiResourceId !== DbiResourceId) return { done: undefined };
-    if (found?.DBInstanceStatus !== 'deleting') {
+    if (found?.DBInstanceStatus !== 'deleting' && !gone.isUnderWay) {
       try {
         // Backups that AWS Backup made are its own, and RDS refuses to delete an instance together with them.
         const DeleteAutomatedBackups = how.DeleteAutomatedBackups && found?.AwsBackupRecoveryPointArn === undefined;

@@ -28,6 +28,7 @@ export async function deleteOurs(aws: Aws, migration: string, snapshot: string):
   await waitUntil(async () => {
     const found = await findSnapshot(aws, snapshot);
     if (!found || !isOurs(found.TagList, migration)) return { done: undefined };
+    if (gone.isUnderWay) return { waitingFor: `${snapshot} to be gone` };
     try {
       await aws.rds.send(new DeleteDBSnapshotCommand({ DBSnapshotIdentifier: snapshot }));
       gone.accepted();
