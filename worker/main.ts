@@ -1,3 +1,5 @@
+// First of all: what is loaded next is much.
+import './heap';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
