@@ -1,6 +1,4 @@
-import type { Client } from 'pg';
-import { ADMIN_ROLE } from '../../postgres/server';
-import type { PostgresServer } from '../../postgres/server';
+import type { ServiceSession } from './service-session';
 
 /** RDS's is every few minutes; a migration here lasts a minute or two. */
 const EVERY_MS = 3_000;
@@ -16,11 +14,10 @@ const BEAT = `INSERT INTO public.rds_heartbeat2 VALUES (1, (extract(epoch FROM c
  * WAL goes on.
  */
 export class Heartbeat {
-  private client: Client | undefined;
   private last = 0;
 
   constructor(
-    private readonly server: PostgresServer,
+    private readonly session: ServiceSession,
     private readonly isReplica: () => boolean,
   ) {}
 
@@ -28,18 +25,6 @@ export class Heartbeat {
   async look(): Promise<void> {
     if (this.isReplica() || Date.now() - this.last < EVERY_MS) return;
     this.last = Date.now();
-    try {
-      this.client ??= await this.server.connect(ADMIN_ROLE);
-      await this.client.query(BEAT);
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
-  }
-
-  async close(): Promise<void> {
-    const client = this.client;
-    this.client = undefined;
-    await client?.end().catch(() => undefined);
+    await this.session.use(async (client) => void (await client.query(BEAT)));
   }
 }

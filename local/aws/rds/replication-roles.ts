@@ -1,9 +1,7 @@
-import type { Client } from 'pg';
 import { escapeIdentifier } from 'pg';
 import { ONE_AT_A_TIME } from '../../postgres/rds-engine';
-import { ADMIN_ROLE } from '../../postgres/server';
 import { REPLICA_ROLE } from './replication';
-import type { PostgresServer } from '../../postgres/server';
+import type { ServiceSession } from './service-session';
 
 /** Roles whose right to replicate differs from their membership in `rds_replication`. Superusers may anyway. */
 const DIFFERING = `
@@ -21,27 +19,15 @@ const DIFFERING = `
  * inherited. So the attribute follows the membership, a moment later.
  */
 export class ReplicationRoles {
-  private client: Client | undefined;
+  constructor(private readonly session: ServiceSession) {}
 
-  constructor(private readonly server: PostgresServer) {}
-
-  async reconcile(): Promise<void> {
-    try {
-      this.client ??= await this.server.connect(ADMIN_ROLE);
-      const { rows } = await this.client.query<{ role: string; allow: boolean }>(DIFFERING);
+  reconcile(): Promise<void> {
+    return this.session.use(async (client) => {
+      const { rows } = await client.query<{ role: string; allow: boolean }>(DIFFERING);
       for (const { role, allow } of rows) {
         const alter = `ALTER ROLE ${escapeIdentifier(role)} ${allow ? 'REPLICATION' : 'NOREPLICATION'}`;
-        await this.client.query(`BEGIN; ${ONE_AT_A_TIME}; ${alter}; COMMIT`);
+        await client.query(`BEGIN; ${ONE_AT_A_TIME}; ${alter}; COMMIT`);
       }
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
-  }
-
-  async close(): Promise<void> {
-    const client = this.client;
-    this.client = undefined;
-    await client?.end().catch(() => undefined);
+    });
   }
 }

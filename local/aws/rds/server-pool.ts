@@ -12,6 +12,7 @@ import { admittedTo } from './network-rules';
 import { ReplicationRoles } from './replication-roles';
 import { primaryOf } from './replication';
 import { placesOf, writeConfiguration } from './server-configuration';
+import { ServiceSession } from './service-session';
 
 /** How often a server is looked after: replication rights of roles, and whether it still runs. */
 const WATCH_MS = 200;
@@ -19,6 +20,7 @@ const WATCH_MS = 200;
 /** The PostgreSQL server of an instance, with what the service does around it. */
 export class InstanceServer {
   readonly server: PostgresServer;
+  private readonly session: ServiceSession;
   private readonly roles: ReplicationRoles;
   private readonly cron: CronRunner;
   private readonly heartbeat: Heartbeat;
@@ -42,9 +44,10 @@ export class InstanceServer {
       places.account,
       (process) => pids.set(`postgres ${instance.resourceId}`, process),
     );
-    this.roles = new ReplicationRoles(this.server);
+    this.session = new ServiceSession(this.server);
+    this.roles = new ReplicationRoles(this.session);
     this.cron = new CronRunner(this.server, () => instance.activeParameters);
-    this.heartbeat = new Heartbeat(this.server, () => instance.replicaOf !== undefined);
+    this.heartbeat = new Heartbeat(this.session, () => instance.replicaOf !== undefined);
   }
 
   /** Whether it takes sessions. */
@@ -103,9 +106,8 @@ export class InstanceServer {
     this.ready = false;
     clearTimeout(this.timer);
     await this.turn;
-    await this.roles.close();
+    await this.session.close();
     await this.cron.close();
-    await this.heartbeat.close();
   }
 
   private async look(): Promise<void> {
